@@ -1,0 +1,1 @@
+"""The context model: what a starting machine is told to become."""

@@ -1,0 +1,1 @@
+"""The Windfall server: cuts productions into leases, takes frames in, settles and merges them."""

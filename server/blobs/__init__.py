@@ -1,0 +1,1 @@
+"""Bytes at rest: segments of frames, and blob back-ends by URL."""

@@ -1,0 +1,1 @@
+"""Windfall's tests."""

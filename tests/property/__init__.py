@@ -1,0 +1,1 @@
+"""Random histories held against the invariants."""

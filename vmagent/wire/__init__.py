@@ -1,0 +1,1 @@
+"""The protocol both sides speak: messages, frames, signatures; imports nothing of the house."""

@@ -1,0 +1,1 @@
+"""Templates, static files and the one small renderer of the pages."""
