@@ -1,0 +1,230 @@
+"""Everything that can be refused: a tree of errors, each with a word for programs and its facts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class Refusal(Exception):
+    """This cannot be done."""
+
+    code = "refused"
+
+    def __init__(self, message: str = "", **facts: object) -> None:
+        """Keep the facts as attributes; without a message, the docstring with them filled in."""
+        for name, value in facts.items():
+            setattr(self, name, value)
+        super().__init__(message or (type(self).__doc__ or self.code).format(**facts))
+
+
+class IllegalMove(Refusal):
+    """A {machine} that is {state} cannot {cause}; look at its state again, nothing was changed."""
+
+    code = "illegal-move"
+    machine: str
+    state: str
+    cause: str
+
+    def __init__(self, machine: str, state: str, cause: str) -> None:
+        """The machine's name, the state it was in, and what was asked of it."""
+        super().__init__(machine=machine, state=str(state), cause=cause)
+
+
+class NotYours(Refusal):
+    """The {kind} {id} belongs to another; work only on what was given to you."""
+
+    code = "not-yours"
+    kind: str
+    id: int | str
+
+    def __init__(self, kind: str, id: int | str) -> None:
+        """What it is, and which."""
+        super().__init__(kind=kind, id=id)
+
+
+class OutsideLease(Refusal):
+    """Events [{first}, {last}) lie outside every lease you had here; send only leased events."""
+
+    code = "outside-lease"
+    first: int
+    last: int
+
+    def __init__(self, first: int, last: int) -> None:
+        """The events that were sent."""
+        super().__init__(first=first, last=last)
+
+
+class NotFound(Refusal):
+    """There is no {kind} {id} here; list what there is, and check the name."""
+
+    code = "not-found"
+    kind: str
+    id: int | str
+
+    def __init__(self, kind: str, id: int | str) -> None:
+        """What was looked for, and which; the code becomes ``<kind>-unknown``."""
+        super().__init__(kind=kind, id=id)
+        self.code = f"{kind}-unknown"
+
+
+class Exists(Refusal):
+    """A {kind} named {name} exists already; choose another name."""
+
+    code = "exists"
+    kind: str
+    name: str
+
+    def __init__(self, kind: str, name: str) -> None:
+        """What it is, and the name that is taken."""
+        super().__init__(kind=kind, name=name)
+
+
+class ProductionOver(Refusal):
+    """Production {production} is {state} and takes nothing more; drop what you hold for it."""
+
+    code = "production-over"
+    production: int | str
+    state: str
+
+    def __init__(self, production: int | str, state: str) -> None:
+        """Which production, and the state it ended in."""
+        super().__init__(production=production, state=str(state))
+
+
+class TokenRefused(Refusal):
+    """This token opens nothing."""
+
+    code = "token-refused"
+
+
+class TokenUnknown(TokenRefused):
+    """This token is not known here; check that it was copied whole, or ask for a new one."""
+
+    code = "token-unknown"
+
+
+class TokenUsed(TokenRefused):
+    """This token has been used as often as it may be; ask for a new one."""
+
+    code = "token-used"
+
+
+class TokenExpired(TokenRefused):
+    """This token has expired; ask for a new one."""
+
+    code = "token-expired"
+
+
+class TokenRevoked(TokenRefused):
+    """This token was revoked; ask those who run the server why."""
+
+    code = "token-revoked"
+
+
+class Forbidden(Refusal):
+    """This needs the role {needs}; use a token of an account that has it."""
+
+    code = "forbidden"
+    needs: str
+
+    def __init__(self, needs: str) -> None:
+        """The role that would do."""
+        super().__init__(needs=needs)
+
+
+class BadInput(Refusal):
+    """This cannot be read as what it should be."""
+
+    code = "bad-input"
+    faults: list[str]
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        """Every fault found, each naming the thing, the rule and the cure."""
+        super().__init__("; ".join(faults), faults=list(faults))
+
+
+class Overtaken(Refusal):
+    """The {kind} {id} was changed by another in the meantime; read it again and repeat."""
+
+    code = "overtaken"
+    kind: str
+    id: int | str
+
+    def __init__(self, kind: str, id: int | str) -> None:
+        """What it is, and which."""
+        super().__init__(kind=kind, id=id)
+
+
+class TooLarge(Refusal):
+    """At most {most} bytes are taken here, this has {size}; send it in smaller pieces."""
+
+    code = "too-large"
+    size: int
+    most: int
+
+    def __init__(self, size: int, most: int) -> None:
+        """The size that was sent or announced, and the limit, in bytes."""
+        super().__init__(size=size, most=most)
+
+
+class DigestMismatch(Refusal):
+    """The bytes have the digest {found}, not {stated} as was stated; send them again."""
+
+    code = "digest-mismatch"
+    stated: str
+    found: str
+
+    def __init__(self, stated: str, found: str) -> None:
+        """The digest that was stated, and that of the bytes."""
+        super().__init__(stated=stated, found=found)
+
+
+class BadFrameRefused(Refusal):
+    """This is not a frame of this production: {reason}."""
+
+    code = "bad-frame"
+    reason: str
+
+    def __init__(self, reason: str) -> None:
+        """What is wrong with it."""
+        super().__init__(reason=reason)
+
+
+class Unsigned(Refusal):
+    """This is not signed as it must be: {reason}; sign it with a release key known here."""
+
+    code = "unsigned"
+    reason: str
+
+    def __init__(self, reason: str) -> None:
+        """What is wrong with the signature."""
+        super().__init__(reason=reason)
+
+
+class Later(Refusal):
+    """This cannot be done now; try again in {retry_after:g} s."""
+
+    code = "later"
+    retry_after: float
+
+    def __init__(self, retry_after: float) -> None:
+        """After how many seconds a new attempt makes sense."""
+        super().__init__(retry_after=retry_after)
+
+
+class TooMany(Later):
+    """Too many requests; try again in {retry_after:g} s."""
+
+    code = "too-many"
+
+
+class Unavailable(Later):
+    """The server cannot answer this now; try again in {retry_after:g} s."""
+
+    code = "unavailable"
+
+
+class DiskFull(Later):
+    """The server has no room for more; keep what you hold and try again in {retry_after:g} s."""
+
+    code = "disk-full"

@@ -1,0 +1,28 @@
+"""How a production is run: how many copies, how long a lease, how many errors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+COMPARISONS = ("bitwise",)
+
+
+@dataclass(frozen=True)
+class Policy:
+    """The policy of a production. Times are seconds.
+
+    ``quorum`` agreeing copies from different accounts settle an event; after ``most_copies``
+    copies, or ``most_errors`` failed tasks of a work unit, an operator must look. A lease lasts
+    ``lease_s`` from its last sign of life and ``deadline_s`` in all, and is cut to about
+    ``longest_s`` of work. A higher ``priority`` is served first. ``comparison`` says when two
+    copies agree: ``bitwise`` is the same bytes.
+    """
+
+    quorum: int = 2
+    most_copies: int = 8
+    most_errors: int = 12
+    lease_s: float = 120.0
+    deadline_s: float = 86400.0
+    longest_s: float = 3600.0
+    priority: int = 0
+    comparison: str = "bitwise"
