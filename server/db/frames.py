@@ -1,0 +1,191 @@
+"""The index of frames in the segments, what of them is settled, rejected and credited."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from server.db.base import Tx
+
+_COLUMNS = "id, task, host, account, first, last, segment, place, length, digest"
+
+
+@dataclass(frozen=True)
+class FrameRow:
+    """Where a frame lies, whose it is, and the SHA-256 of its bytes."""
+
+    id: int
+    task: int
+    host: int
+    account: int
+    first: int
+    last: int
+    segment: int
+    place: int
+    length: int
+    digest: bytes
+
+
+def add(
+    tx: Tx,
+    production: int,
+    unit: int,
+    task: int,
+    host: int,
+    account: int,
+    first: int,
+    last: int,
+    segment: int,
+    place: int,
+    length: int,
+    digest: bytes,
+    at: float,
+) -> None:
+    """Index a frame, together with the others of the batch."""
+    tx.later(
+        "INSERT INTO frames (production, unit, task, host, account, first, last, segment, place,"
+        " length, digest, received_at)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+        (
+            production,
+            unit,
+            task,
+            host,
+            account,
+            first,
+            last,
+            segment,
+            place,
+            length,
+            digest,
+            at,
+        ),
+    )
+
+
+async def of_unit(tx: Tx, production: int, unit: int) -> list[FrameRow]:
+    """The frames of a unit, in the order in which they came."""
+    rows = await tx.all(
+        f"SELECT {_COLUMNS} FROM frames WHERE production = $1 AND unit = $2 ORDER BY id",  # noqa: S608
+        production,
+        unit,
+    )
+    return [FrameRow(*row[:9], bytes(row[9])) for row in rows]
+
+
+async def between(tx: Tx, production: int, low: int, high: int) -> list[tuple[int, int, int, int]]:
+    """Which account holds which events of the units in [low, high): unit, account, first, last."""
+    rows = await tx.all(
+        "SELECT unit, account, first, last FROM frames"
+        " WHERE production = $1 AND unit >= $2 AND unit < $3 ORDER BY id",
+        production,
+        low,
+        high,
+    )
+    return [(row[0], row[1], row[2], row[3]) for row in rows]
+
+
+async def held_by_leased(tx: Tx) -> list[tuple[int, int, int]]:
+    """The events in hand of every leased task: task, first, last."""
+    rows = await tx.all(
+        "SELECT frames.task, frames.first, frames.last FROM frames JOIN tasks"
+        " ON tasks.id = frames.task WHERE tasks.state = 'leased' ORDER BY frames.id"
+    )
+    return [(row[0], row[1], row[2]) for row in rows]
+
+
+async def of_task(tx: Tx, production: int, unit: int, task: int) -> list[tuple[int, int]]:
+    """The events in hand of one task."""
+    rows = await tx.all(
+        "SELECT first, last FROM frames"
+        " WHERE production = $1 AND unit = $2 AND task = $3 ORDER BY id",
+        production,
+        unit,
+        task,
+    )
+    return [(row[0], row[1]) for row in rows]
+
+
+async def drop(tx: Tx, production: int, unit: int) -> None:
+    """Forget the frames of a unit whose blob is written."""
+    await tx.run("DELETE FROM frames WHERE production = $1 AND unit = $2", production, unit)
+    await tx.run("DELETE FROM settled WHERE production = $1 AND unit = $2", production, unit)
+
+
+async def drop_production(tx: Tx, production: int) -> None:
+    """Forget every frame of a production that was aborted."""
+    await tx.run("DELETE FROM frames WHERE production = $1", production)
+    await tx.run("DELETE FROM settled WHERE production = $1", production)
+
+
+async def segments(tx: Tx) -> dict[int, int]:
+    """The segments that hold frames, and up to where."""
+    rows = await tx.all("SELECT segment, max(place + length) FROM frames GROUP BY segment")
+    return {row[0]: row[1] for row in rows}
+
+
+def settle(tx: Tx, production: int, unit: int, first: int, last: int, task: int) -> None:
+    """These events are settled, with the bytes of this task."""
+    tx.later(
+        "INSERT INTO settled (production, unit, first, last, task) VALUES ($1, $2, $3, $4, $5)",
+        (production, unit, first, last, task),
+    )
+
+
+async def settled(tx: Tx, production: int, unit: int) -> list[tuple[int, int, int]]:
+    """What of a unit is settled: first, last, task."""
+    rows = await tx.all(
+        "SELECT first, last, task FROM settled WHERE production = $1 AND unit = $2 ORDER BY first",
+        production,
+        unit,
+    )
+    return [(row[0], row[1], row[2]) for row in rows]
+
+
+def reject(
+    tx: Tx, production: int, unit: int, task: int, host: int, first: int, last: int, at: float
+) -> None:
+    """These events of this host disagree with what was settled."""
+    tx.later(
+        "INSERT INTO rejections (production, unit, task, host, first, last, at)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (task, first) DO NOTHING",
+        (production, unit, task, host, first, last, at),
+    )
+
+
+async def rejected_of_unit(tx: Tx, production: int, unit: int) -> list[tuple[int, int, int]]:
+    """What of a unit was rejected before: task, first, last."""
+    rows = await tx.all(
+        "SELECT task, first, last FROM rejections WHERE production = $1 AND unit = $2",
+        production,
+        unit,
+    )
+    return [(row[0], row[1], row[2]) for row in rows]
+
+
+async def rejected_by_host(tx: Tx, production: int) -> list[tuple[int, int]]:
+    """Hosts with rejected events in a production, and how many."""
+    rows = await tx.all(
+        "SELECT host, sum(last - first) FROM rejections WHERE production = $1"
+        " GROUP BY host ORDER BY host",
+        production,
+    )
+    return [(row[0], int(row[1])) for row in rows]
+
+
+def credit(
+    tx: Tx,
+    task: int,
+    first: int,
+    last: int,
+    host: int,
+    account: int,
+    production: int,
+    amount: float,
+    at: float,
+) -> None:
+    """Book credit for agreed events of a task, once."""
+    tx.later(
+        "INSERT INTO credits (task, first, last, host, account, production, credit, at)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (task, first) DO NOTHING",
+        (task, first, last, host, account, production, amount, at),
+    )

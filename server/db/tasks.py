@@ -1,0 +1,185 @@
+"""Tasks: ranges that are ready, leased, or were, each with its host and its end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from server.db import moves
+from server.db.base import Row, Tx
+from server.domain.errors import Overtaken
+from server.domain.task import TaskState
+
+_COLUMNS = (
+    "id, production, unit, first, last, state, host, account, ask, leased_at, until, deadline"
+)
+
+
+@dataclass(frozen=True)
+class Task:
+    """A row of tasks."""
+
+    id: int
+    production: int
+    unit: int
+    first: int
+    last: int
+    state: TaskState
+    host: int | None
+    account: int | None
+    ask: str | None
+    leased_at: float | None
+    until: float | None
+    deadline: float | None
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A range that waits for a host."""
+
+    id: int
+    unit: int
+    first: int
+    last: int
+
+
+def _task(row: Row) -> Task:
+    return Task(*row[:5], TaskState(row[5]), *row[6:])
+
+
+async def highest(tx: Tx) -> int:
+    """The highest task id given so far."""
+    row = await tx.one("SELECT coalesce(max(id), 0) FROM tasks")
+    return 0 if row is None else int(row[0])
+
+
+async def add_ready(tx: Tx, production: int, rows: list[Ready]) -> None:
+    """Put ranges into the table that wait for a host."""
+    await tx.many(
+        "INSERT INTO tasks (id, production, unit, first, last, state)"
+        " VALUES ($1, $2, $3, $4, $5, 'ready')",
+        [(row.id, production, row.unit, row.first, row.last) for row in rows],
+    )
+
+
+async def ready_after(tx: Tx, production: int, after: int, limit: int) -> list[Ready]:
+    """The ranges that wait, by id, from the one after this."""
+    rows = await tx.all(
+        "SELECT id, unit, first, last FROM tasks"
+        " WHERE production = $1 AND state = 'ready' AND id > $2 ORDER BY id LIMIT $3",
+        production,
+        after,
+        limit,
+    )
+    return [Ready(*row) for row in rows]
+
+
+def lease_whole(
+    tx: Tx, task: int, host: int, account: int, ask: str, at: float, until: float, deadline: float
+) -> None:
+    """A waiting range belongs to a host now."""
+    tx.later(
+        "UPDATE tasks SET state = 'leased', host = $1, account = $2, ask = $3, leased_at = $4,"
+        " until = $5, deadline = $6 WHERE id = $7",
+        (host, account, ask, at, until, deadline, task),
+    )
+
+
+def lease_head(tx: Tx, task: Task, rest: int) -> None:
+    """The head of the waiting range ``rest`` belongs to a host now, as this new task."""
+    tx.later(
+        f"INSERT INTO tasks ({_COLUMNS})"  # noqa: S608
+        " VALUES ($1, $2, $3, $4, $5, 'leased', $6, $7, $8, $9, $10, $11)",
+        (
+            task.id,
+            task.production,
+            task.unit,
+            task.first,
+            task.last,
+            task.host,
+            task.account,
+            task.ask,
+            task.leased_at,
+            task.until,
+            task.deadline,
+        ),
+    )
+    tx.later("UPDATE tasks SET first = $1 WHERE id = $2", (task.last, rest))
+
+
+async def end(tx: Tx, task: Task, target: TaskState, cause: str, at: float) -> None:
+    """End a leased task; `Overtaken` if it is not leased any more."""
+    changed = await tx.run(
+        "UPDATE tasks SET state = $1, ended_at = $2, cause = $3 WHERE id = $4 AND state = 'leased'",
+        str(target),
+        at,
+        cause,
+        task.id,
+    )
+    if changed != 1:
+        raise Overtaken("task", task.id)
+    moves.log(tx, task.production, "task", task.id, "leased", target, cause, at)
+
+
+async def note_end(tx: Tx, task: int, cpu_s: float, log: str) -> None:
+    """Keep what the host says of a task that ended."""
+    await tx.run("UPDATE tasks SET cpu_s = $1, log = $2 WHERE id = $3", cpu_s, log or None, task)
+
+
+async def withdraw(tx: Tx, production: int, unit: int | None = None) -> int:
+    """Take back the waiting ranges of a production, or of one unit of it; how many."""
+    return await tx.run(
+        "UPDATE tasks SET state = 'withdrawn'"
+        " WHERE production = $1 AND state = 'ready' AND unit = coalesce($2, unit)",
+        production,
+        unit,
+    )
+
+
+async def one(tx: Tx, task: int) -> Task | None:
+    """One task."""
+    row = await tx.one(f"SELECT {_COLUMNS} FROM tasks WHERE id = $1", task)  # noqa: S608
+    return None if row is None else _task(row)
+
+
+async def leased(tx: Tx) -> list[Task]:
+    """Every leased task, by id."""
+    rows = await tx.all(f"SELECT {_COLUMNS} FROM tasks WHERE state = 'leased' ORDER BY id")  # noqa: S608
+    return [_task(row) for row in rows]
+
+
+async def covering(
+    tx: Tx, production: int, unit: int, host: int, first: int, last: int
+) -> Task | None:
+    """The latest task of a host, over or not, whose range holds these events."""
+    row = await tx.one(
+        f"SELECT {_COLUMNS} FROM tasks WHERE production = $1 AND unit = $2 AND host = $3"  # noqa: S608
+        " AND first <= $4 AND last >= $5 ORDER BY id DESC LIMIT 1",
+        production,
+        unit,
+        host,
+        first,
+        last,
+    )
+    return None if row is None else _task(row)
+
+
+async def of_unit(tx: Tx, production: int, unit: int) -> list[Task]:
+    """Every task of a unit, by id."""
+    rows = await tx.all(
+        f"SELECT {_COLUMNS} FROM tasks WHERE production = $1 AND unit = $2 ORDER BY id",  # noqa: S608
+        production,
+        unit,
+    )
+    return [_task(row) for row in rows]
+
+
+async def leases_between(tx: Tx, production: int, low: int, high: int) -> list[Task]:
+    """The leased tasks of the units in [low, high)."""
+    rows = await tx.all(
+        f"SELECT {_COLUMNS} FROM tasks WHERE production = $1 AND unit >= $2 AND unit < $3"  # noqa: S608
+        " AND state = 'leased'",
+        production,
+        low,
+        high,
+    )
+    return [_task(row) for row in rows]
