@@ -1,0 +1,248 @@
+"""The settings of a server: one frozen value, every key with its meaning, unit and bounds."""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What one setting means and may be."""
+
+    meaning: str
+    unit: str = ""
+    least: float | None = None
+    most: float | None = None
+    choices: tuple[str, ...] = ()
+    pattern: str = ""
+    path: bool = False
+
+
+def told(default: Any, meaning: str, **rule: Any) -> Any:
+    """A field of a section: its default, and a `Rule` in its metadata."""
+    return field(default=default, metadata={"rule": Rule(meaning, **rule)})
+
+
+@dataclass(frozen=True)
+class Server:
+    """Where the server listens and keeps its things."""
+
+    host: str = told("127.0.0.1", "Address to listen on.")
+    port: int = told(8600, "Port to listen on; 0 takes a free one.", least=0, most=65535)
+    url: str = told(
+        "",
+        "The address under which agents and browsers reach the server; "
+        "when empty, made from host and port.",
+        pattern=r"https?://[^/\s]+(/[^\s?#]*)?",
+    )
+    data: str = told(
+        "windfall-data", "Folder of the database, the blobs, the keys and the token.", path=True
+    )
+    tls_cert: str = told("", "Certificate chain (PEM) to answer HTTPS with.", path=True)
+    tls_key: str = told("", "Private key (PEM) of the certificate.", path=True)
+    behind_proxy: bool = told(
+        False,
+        "A reverse proxy in front speaks HTTPS; its X-Forwarded-For and X-Forwarded-Proto "
+        "headers are believed.",
+    )
+
+
+@dataclass(frozen=True)
+class Database:
+    """Where the tables are."""
+
+    url: str = told(
+        "",
+        "sqlite:///FILE or postgresql://USER@HOST/NAME; when empty, windfall.db in the data "
+        "folder.",
+        pattern=r"(sqlite:///|postgres(ql)?://)\S+",
+    )
+
+
+@dataclass(frozen=True)
+class Blobs:
+    """Where the bytes are."""
+
+    url: str = told(
+        "",
+        "file:///FOLDER, s3://BUCKET/PREFIX or root://HOST//PATH; when empty, blobs in the data "
+        "folder.",
+        pattern=r"[a-z][a-z0-9+.-]*://\S*",
+    )
+    segment_mb: int = told(
+        256, "Size of the shared files that frames are appended to.", unit="MiB", least=1, most=4096
+    )
+
+
+@dataclass(frozen=True)
+class Keys:
+    """Which keys sign and are believed."""
+
+    folder: str = told(
+        "",
+        "Folder of key statements and the work key; when empty, keys in the data folder.",
+        path=True,
+    )
+    release: tuple[str, ...] = told(
+        (), "Statements of release keys to believe beyond those in the folder.", path=True
+    )
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one request, host or token may take."""
+
+    frame_bytes: int = told(
+        16_777_216, "Largest frame accepted.", unit="bytes", least=1024, most=16_777_216
+    )
+    json_bytes: int = told(
+        1_048_576, "Largest JSON body accepted.", unit="bytes", least=1024, most=67_108_864
+    )
+    payload_bytes: int = told(
+        268_435_456, "Largest payload bundle accepted.", unit="bytes", least=1024, most=2**34
+    )
+    hosts_per_token: int = told(
+        1000, "Hosts that one enrolment token may ever pair.", unit="hosts", least=1, most=10**6
+    )
+    sse_listeners: int = told(
+        500, "Browsers that may follow live pages at once.", unit="connections", least=0, most=10**5
+    )
+    work_per_minute: int = told(
+        600, "How often one host may ask for work.", unit="requests a minute", least=1, most=10**6
+    )
+
+
+@dataclass(frozen=True)
+class Leases:
+    """How work is lent."""
+
+    lease_s: float = told(
+        120.0,
+        "How long a lease lives without a sign of life, where the production does not say.",
+        unit="seconds",
+        least=1,
+        most=86_400,
+    )
+    window: int = told(
+        20_000, "Ready tasks kept in memory to be handed out.", unit="tasks", least=1, most=10**6
+    )
+
+
+@dataclass(frozen=True)
+class Log:
+    """What is written to standard error."""
+
+    level: str = told(
+        "info", "The least grave lines written.", choices=("debug", "info", "warning", "error")
+    )
+    format: str = told("text", "Lines for people, or JSON objects.", choices=("text", "json"))
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that can be set; paths are absolute. `server.configure.read` makes one."""
+
+    server: Server = Server()
+    database: Database = Database()
+    blobs: Blobs = Blobs()
+    keys: Keys = Keys()
+    limits: Limits = Limits()
+    leases: Leases = Leases()
+    log: Log = Log()
+    sources: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def data(self) -> Path:
+        """The data folder."""
+        return Path(self.server.data).absolute()
+
+    @property
+    def database_url(self) -> str:
+        """Where the tables are."""
+        return self.database.url or f"sqlite:///{self.data / 'windfall.db'}"
+
+    @property
+    def blobs_url(self) -> str:
+        """Where the bytes are."""
+        return self.blobs.url or f"file://{self.data / 'blobs'}"
+
+    @property
+    def keys_folder(self) -> Path:
+        """Where the key statements and the work key are."""
+        return Path(self.keys.folder) if self.keys.folder else self.data / "keys"
+
+    @property
+    def admin_token(self) -> Path:
+        """The file that the server writes its first admin token to."""
+        return self.data / "admin.token"
+
+    @property
+    def url(self) -> str:
+        """The address under which the server is reached, without a slash at its end."""
+        if self.server.url:
+            return self.server.url.rstrip("/")
+        host = f"[{self.server.host}]" if ":" in self.server.host else self.server.host
+        return f"{'https' if self.server.tls_cert else 'http'}://{host}:{self.server.port}"
+
+
+DEFAULTS = Settings()
+
+
+def rules() -> Iterator[tuple[str, Rule, Any]]:
+    """Every setting as (section.key, rule, default), in the order of the file."""
+    for section in sections():
+        values = getattr(DEFAULTS, section)
+        for key in dataclasses.fields(values):
+            yield f"{section}.{key.name}", key.metadata["rule"], key.default
+
+
+def sections() -> tuple[str, ...]:
+    """The sections of the file, in its order."""
+    return tuple(f.name for f in dataclasses.fields(Settings) if f.name != "sources")
+
+
+def shown(value: Any) -> str:
+    """A value as it may be printed: what stands before the @ of an address hides its password."""
+    return re.sub(r"(://[^:/@\s]*):[^@\s]*@", r"\1:***@", str(value))
+
+
+def together(settings: Settings) -> Iterator[tuple[str, str]]:
+    """What does not go together, as (section.key, rule and cure)."""
+    server = settings.server
+    if bool(server.tls_cert) != bool(server.tls_key):
+        missing = "tls_key" if server.tls_cert else "tls_cert"
+        yield f"server.{missing}", "certificate and key come together; set both or none"
+    for name, value in (("tls_cert", server.tls_cert), ("tls_key", server.tls_key)):
+        if value and not Path(value).is_file():
+            yield f"server.{name}", f"{value} is not a file; name the PEM file"
+    if not (server.tls_cert or server.behind_proxy or is_loopback(server.host)):
+        yield (
+            "server.host",
+            f"plain HTTP is spoken on loopback only, and {server.host or 'every address'} is not; "
+            "set server.tls_cert and server.tls_key, or server.behind_proxy = true",
+        )
+    if not server.url and not is_loopback(server.host):
+        yield (
+            "server.url",
+            "a server that others reach has to know under which address; "
+            'set it, as in url = "https://windfall.example.org"',
+        )
+    if server.url.startswith("http:") and not (
+        server.behind_proxy or is_loopback(urlsplit(server.url).hostname or "")
+    ):
+        yield "server.url", "plain HTTP is spoken on loopback only; write it with https://"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether this address is reached from the same machine alone."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
