@@ -1,0 +1,88 @@
+"""Who may call a route, and the gate that tells who a token belongs to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from aiohttp import web
+
+from server.domain.errors import Forbidden
+from server.handlers.errors import TokenMissing
+
+ROLES = ("volunteer", "manager", "admin")
+"""The roles of accounts; each may do what those before it may."""
+
+
+@dataclass(frozen=True)
+class Public:
+    """Anybody; the handler is called with the request alone."""
+
+
+@dataclass(frozen=True)
+class Host:
+    """A paired host by its host token; the handler is handed the card of the host."""
+
+
+@dataclass(frozen=True)
+class Role:
+    """An account with an API token and at least this role; the handler is handed the caller."""
+
+    least: str
+
+    def __post_init__(self) -> None:
+        ROLES.index(self.least)
+
+
+Access = Public | Host | Role
+
+
+class Caller(Protocol):
+    """The account behind an API token."""
+
+    @property
+    def account(self) -> int:
+        """The account's id."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """The account's name."""
+        ...
+
+    @property
+    def role(self) -> str:
+        """One of `ROLES`."""
+        ...
+
+
+class Gate(Protocol):
+    """Tells who a token belongs to; refuses with a `Refusal` of code token-unknown, -revoked .."""
+
+    def host(self, token: str) -> object:
+        """The card of a host, from memory: this stands on the hot path."""
+        ...
+
+    async def caller(self, token: str) -> Caller:
+        """The account of an API token."""
+        ...
+
+
+def bearer(request: web.Request) -> str:
+    """The token of the Authorization header (RFC 6750)."""
+    header = request.headers.get("Authorization", "")
+    if header.startswith("Bearer "):
+        return header[7:]
+    scheme, _, token = header.partition(" ")
+    if scheme.lower() != "bearer":
+        raise TokenMissing()
+    return token.strip()
+
+
+async def admitted(gate: Gate, token: str, least: str) -> Caller:
+    """The caller, whose role reaches ``least``; `Forbidden` if it does not."""
+    caller = await gate.caller(token)
+    rank = ROLES.index(caller.role) if caller.role in ROLES else -1
+    if rank < ROLES.index(least):
+        raise Forbidden(least)
+    return caller

@@ -1,0 +1,71 @@
+"""What is wrong with a request before any rule of the domain is asked."""
+
+from __future__ import annotations
+
+from server.domain.errors import Refusal
+
+
+class BadMessage(Refusal):
+    """The body is not the message that this route takes; send JSON as /openapi.json describes."""
+
+    code = "bad-message"
+
+
+class BadParameter(Refusal):
+    """A parameter of the address is not what this route takes; see /openapi.json."""
+
+    code = "bad-parameter"
+
+
+class BadDigestField(Refusal):
+    """The Content-Digest header is not a dictionary of RFC 9530; send sha-256=:<base64>:."""
+
+    code = "bad-digest-field"
+
+
+class TokenMissing(Refusal):
+    """This needs the header Authorization with a Bearer token."""
+
+    code = "token-missing"
+
+
+class NothingHere(Refusal):
+    """There is nothing at this address; /openapi.json lists what there is."""
+
+    code = "not-found"
+
+
+class MethodNotAllowed(Refusal):
+    """This address does not take that method; the Allow header names those it takes."""
+
+    code = "method-not-allowed"
+
+
+class BodyTooSlow(Refusal):
+    """The body did not arrive in time; send it again."""
+
+    code = "too-slow"
+
+
+class BodyBroken(Refusal):
+    """The body ended early or is not HTTP; send it again."""
+
+    code = "body-broken"
+
+
+class LengthMissing(Refusal):
+    """This body needs a Content-Length header; chunked transfer is not taken here."""
+
+    code = "length-missing"
+
+
+class CodingRefused(Refusal):
+    """This body is taken as it is; send it without Content-Encoding."""
+
+    code = "coding-refused"
+
+
+class TooManyListeners(Refusal):
+    """Too many listeners follow the page already; reload it to see the present state."""
+
+    code = "too-many-listeners"

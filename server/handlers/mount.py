@@ -1,0 +1,146 @@
+"""Routes put onto an application: access, limits and answers are held here, not in handlers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+from aiohttp import hdrs, web
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.web_exceptions import HTTPException
+
+from server.domain.errors import Refusal, TooLarge
+from server.handlers.access import Gate, Host, Public, admitted, bearer
+from server.handlers.errors import (
+    BodyBroken,
+    BodyTooSlow,
+    CodingRefused,
+    LengthMissing,
+    MethodNotAllowed,
+    NothingHere,
+)
+from server.handlers.routes import Body, Route
+from server.handlers.schema import decoder
+from server.handlers.shape import answer, broken, refused
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def mount(app: web.Application, routes: Sequence[Route], gate: Gate) -> None:
+    """Add every route, and one answer for all addresses and methods that are none of them."""
+    for route in routes:
+        run = serve(route, gate)
+        app.router.add_route(route.method, route.path, run)
+        if route.head:
+            app.router.add_route(hdrs.METH_HEAD, route.path, run)
+    app.router.add_route(hdrs.METH_ANY, "/{_:.*}", nothing_here)
+
+
+def serve(route: Route, gate: Gate) -> Handler:
+    """The handler of a route behind its access, its limits and its answers."""
+    handler, status, access = route.handler, route.status, route.access
+    take = _taker(route)
+
+    async def run(request: web.Request) -> object:
+        if isinstance(access, Public):
+            args: tuple[object, ...] = (request,)
+        elif isinstance(access, Host):
+            args = (request, gate.host(bearer(request)))
+        else:
+            args = (request, await admitted(gate, bearer(request), access.least))
+        if take is not None:
+            args = (*args, await take(request))
+        return await handler(*args)
+
+    async def respond(request: web.Request) -> web.StreamResponse:
+        try:
+            return answer(await run(request), status)
+        except Refusal as refusal:
+            response = refused(refusal)
+        except (ConnectionError, HttpProcessingError):
+            response = refused(BodyBroken())
+        except HTTPException:
+            raise
+        except Exception:
+            response = broken(request)
+        if request.writer.output_size:
+            # The head of another answer is out already: only an end without an end tells.
+            _abort(request)
+        return response
+
+    return respond
+
+
+def _abort(request: web.Request) -> None:
+    if request.transport is not None:
+        request.transport.abort()
+
+
+def _taker(route: Route) -> Callable[[web.Request], Awaitable[object]] | None:
+    """What reads the body of a request as the route wants it, if it wants it."""
+    if route.body is Body.NONE or route.body is Body.STREAM:
+        return None
+    most, slowest = route.most, route.slowest
+    if route.body is Body.WHOLE:
+
+        async def whole(request: web.Request) -> bytes:
+            said_length(request, most)
+            return await _read(request, most, slowest)
+
+        return whole
+    assert route.request is not None  # noqa: S101  # the route has checked it itself
+    decode = decoder(route.request)
+
+    async def message(request: web.Request) -> object:
+        return decode(await _read(request, most, slowest))
+
+    return message
+
+
+def said_length(request: web.Request, most: int) -> int:
+    """The length of a body of bytes, said before it comes, plain and within bounds."""
+    if request.headers.get(hdrs.CONTENT_ENCODING, "identity") != "identity":
+        raise CodingRefused()
+    length = request.content_length
+    if length is None:
+        raise LengthMissing()
+    if length > most:
+        raise TooLarge(length, most)
+    return length
+
+
+async def _read(request: web.Request, most: int, slowest: float) -> bytes:
+    """The body, with an end to patience and to size, whatever its header says."""
+    if (said := request.content_length or 0) > most:
+        raise TooLarge(said, most)
+    content = request.content
+    if content.is_eof():
+        body = content.read_nowait()
+        if len(body) > most:
+            raise TooLarge(len(body), most)
+        return body
+    parts: list[bytes] = []
+    size = 0
+    try:
+        async with asyncio.timeout(slowest):
+            while part := await content.readany():
+                size += len(part)
+                if size > most:
+                    raise TooLarge(size, most)
+                parts.append(part)
+    except TimeoutError as error:
+        raise BodyTooSlow(f"The body did not arrive within {slowest:g} s; again.") from error
+    return b"".join(parts)
+
+
+async def nothing_here(request: web.Request) -> web.StreamResponse:
+    """The answer to an address that is no route, or to a method that its route does not take."""
+    allowed: set[str] = set()
+    for resource in request.app.router.resources():
+        _, methods = await resource.resolve(request)
+        allowed |= methods - {hdrs.METH_ANY}
+    if not allowed:
+        return refused(NothingHere(f"There is nothing at {request.path}; see /openapi.json."))
+    response = refused(MethodNotAllowed())
+    response.headers["Allow"] = ", ".join(sorted(allowed))
+    return response

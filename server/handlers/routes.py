@@ -1,0 +1,83 @@
+"""What is said of a route: one declaration that serves it, guards it and documents it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from server.handlers.access import Access
+
+JSON = "application/json"
+JOSE = "application/jose"
+BYTES = "application/octet-stream"
+HTML = "text/html"
+
+
+class Body(StrEnum):
+    """How a route takes its body.
+
+    none: not at all. json: decoded as ``request``. whole: read into bytes, never above ``most``,
+    with a length said before. stream: the handler reads ``request.content`` itself, but its
+    length is said before and not above ``most``.
+    """
+
+    NONE = "none"
+    JSON = "json"
+    WHOLE = "whole"
+    STREAM = "stream"
+
+
+@dataclass(frozen=True)
+class Query:
+    """A parameter behind the question mark."""
+
+    name: str
+    kind: str
+    summary: str
+    default: str | int | float | None = None
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer with another status than the route's own, or with headers of its own."""
+
+    value: object = None
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Route:
+    """A route.
+
+    The handler is called with the request, then the card or caller unless the access is Public,
+    then the message or bytes if the body is json or whole. It returns a value that is encoded as
+    ``reply``, None (no body), a `Reply`, or an aiohttp response of its own. ``codes`` are the
+    problem codes it may answer with beside those that its access and body bring along.
+    ``most`` is in bytes, ``slowest`` the seconds in which a body must have arrived. ``head`` serves
+    HEAD too; a handler that streams must then send no body to it.
+    """
+
+    method: str
+    path: str
+    handler: Callable[..., Awaitable[object]]
+    access: Access
+    summary: str
+    body: Body = Body.NONE
+    request: type[Any] | None = None
+    reply: type[Any] | None = None
+    status: int = 200
+    media: str = JSON
+    codes: tuple[str, ...] = ()
+    query: tuple[Query, ...] = ()
+    headers: tuple[str, ...] = ()
+    also: dict[int, type[Any]] = field(default_factory=dict)
+    most: int = 65_536
+    slowest: float = 30.0
+    head: bool = False
+
+    def __post_init__(self) -> None:
+        if (self.body is Body.JSON) != (self.request is not None):
+            raise ValueError(f"{self.method} {self.path}: a json body and its type go together")

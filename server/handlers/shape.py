@@ -1,0 +1,123 @@
+"""Values and refusals to HTTP answers: one table of codes, one place that makes problem details."""
+
+from __future__ import annotations
+
+import http
+import logging
+import math
+import secrets
+
+from aiohttp import web
+from multidict import CIMultiDict
+
+from server.domain.errors import Refusal
+from server.handlers.routes import Reply
+from server.handlers.schema import encode
+from vmagent.wire.messages import PROTOCOL, Problem
+
+log = logging.getLogger(__name__)
+
+STATUSES = {
+    "bad-message": 400,
+    "bad-parameter": 400,
+    "bad-digest-field": 400,
+    "bad-frame": 400,
+    "bad-input": 400,
+    "body-broken": 400,
+    "digest-mismatch": 400,
+    "outside-lease": 400,
+    "unsigned": 400,
+    "token-missing": 401,
+    "token-unknown": 401,
+    "token-used": 401,
+    "token-expired": 401,
+    "token-revoked": 401,
+    "token-refused": 401,
+    "forbidden": 403,
+    "not-yours": 403,
+    "not-found": 404,
+    "method-not-allowed": 405,
+    "too-slow": 408,
+    "refused": 409,
+    "illegal-move": 409,
+    "exists": 409,
+    "overtaken": 409,
+    "production-over": 410,
+    "length-missing": 411,
+    "too-large": 413,
+    "coding-refused": 415,
+    "out-of-range": 416,
+    "too-many": 429,
+    "internal": 500,
+    "later": 503,
+    "unavailable": 503,
+    "too-many-listeners": 503,
+    "disk-full": 507,
+}
+"""The status of each problem code; see `status_of` for the families of codes beside them."""
+
+RETRY_S = {408: 1.0, 429: 5.0, 503: 5.0, 507: 60.0}
+
+_PROTOCOL = ("Windfall-Protocol", str(PROTOCOL))
+_JSON = CIMultiDict([("Content-Type", "application/json"), _PROTOCOL])
+_PROBLEM = CIMultiDict(
+    [("Content-Type", "application/problem+json"), _PROTOCOL, ("Cache-Control", "no-store")]
+)
+
+
+def status_of(code: str) -> int:
+    """The status of a code: from the table, else 404 for ``*-unknown``, 409 for what is left."""
+    found = STATUSES.get(code)
+    if found is None:
+        found = 404 if code.endswith("-unknown") else 409
+    return found
+
+
+def answer(reply: object, status: int) -> web.StreamResponse:
+    """What a handler returned, as a response."""
+    if isinstance(reply, web.StreamResponse):
+        if not reply.prepared:
+            reply.headers.setdefault(*_PROTOCOL)
+        return reply
+    headers = _JSON.copy()
+    if isinstance(reply, Reply):
+        headers.update(reply.headers)
+        status, reply = reply.status, reply.value
+    if reply is None:
+        del headers["Content-Type"]
+        return web.Response(status=204 if status == 200 else status, headers=headers)
+    return web.Response(body=encode(reply), status=status, headers=headers)
+
+
+def refused(refusal: Refusal) -> web.Response:
+    """A refusal as problem details (RFC 9457)."""
+    code: str = refusal.code
+    status = status_of(code)
+    faults = [str(fault) for fault in getattr(refusal, "faults", None) or ()]
+    response = problem(status, code, str(refusal), faults=faults)
+    wait = getattr(refusal, "retry_after", None) or RETRY_S.get(status)
+    if wait is not None:
+        response.headers["Retry-After"] = str(max(1, math.ceil(wait)))
+    if status == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+def broken(request: web.Request) -> web.Response:
+    """An answer to what must not happen; call it while the exception is being handled."""
+    name = secrets.token_hex(8)
+    log.exception(
+        "request failed",
+        extra={"action": "failed", "request": name, "method": request.method, "path": request.path},
+    )
+    detail = f"The server failed, and its log says why under {name}; try again later."
+    return problem(500, "internal", detail, instance=f"urn:windfall:request:{name}")
+
+
+def problem(
+    status: int, code: str, detail: str, instance: str = "", faults: list[str] | None = None
+) -> web.Response:
+    """Problem details as a response; the title is the status in words, since no type is named."""
+    title = http.HTTPStatus(status).phrase
+    value = Problem(title, status, detail, code, instance=instance, faults=faults or [])
+    return web.Response(body=encode(value), status=status, headers=_PROBLEM.copy())
