@@ -1,0 +1,188 @@
+"""The OpenAPI 3.1 document, made from the same declarations that serve the routes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from aiohttp import web
+
+from server.handlers.access import Host, Public, Role
+from server.handlers.routes import BYTES, JSON, Body, Route
+from server.handlers.schema import components, encode
+from server.handlers.shape import RETRY_S, status_of
+from vmagent.wire.messages import PROTOCOL, Problem
+
+PATH = "/openapi.json"
+
+_PARAMETER = re.compile(r"\{([a-z_]+)(?::((?:[^{}]|\{[^{}]*\})*))?\}")
+_PROBLEM = {"$ref": "#/components/schemas/Problem"}
+_HOST_CODES = ("token-missing", "token-unknown", "token-revoked")
+_ROLE_CODES = ("token-missing", "token-unknown", "token-revoked", "token-expired", "forbidden")
+_BODY_CODES = {
+    Body.NONE: (),
+    Body.JSON: ("bad-message", "body-broken", "too-large", "too-slow"),
+    Body.WHOLE: ("body-broken", "too-large", "too-slow", "length-missing", "coding-refused"),
+    Body.STREAM: ("body-broken", "too-large", "too-slow", "length-missing", "coding-refused"),
+}
+
+
+def documented(routes: Sequence[Route], version: str) -> list[Route]:
+    """These routes and the one that serves their document, itself included."""
+
+    async def serve_document(request: web.Request) -> web.Response:
+        return web.Response(body=raw, content_type=JSON, headers={"Cache-Control": "max-age=300"})
+
+    own = Route(
+        "GET", PATH, serve_document, Public(), "This document (OpenAPI 3.1)", reply=dict, head=True
+    )
+    whole = [*routes, own]
+    raw = encode(build(whole, version))
+    return whole
+
+
+def build(routes: Sequence[Route], version: str) -> dict[str, Any]:
+    """The document of these routes; ``version`` is that of the server."""
+    paths: dict[str, dict[str, Any]] = {}
+    for route in routes:
+        path = _PARAMETER.sub(r"{\1}", route.path)
+        paths.setdefault(path, {})[route.method.lower()] = _operation(route)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Windfall",
+            "version": version,
+            "description": f"Protocol version {PROTOCOL}. Every error is problem details "
+            "(RFC 9457) whose code is for programs. A write may be sent again as it was.",
+        },
+        "paths": paths,
+        "components": {
+            "schemas": components(_kinds(routes)),
+            "securitySchemes": {
+                "host": _bearer("The token that a host was given when it was paired."),
+                "account": _bearer("An API token of an account."),
+            },
+        },
+    }
+
+
+def _bearer(description: str) -> dict[str, str]:
+    return {"type": "http", "scheme": "bearer", "description": description}
+
+
+def _kinds(routes: Sequence[Route]) -> list[type[Any]]:
+    found: dict[type[Any], None] = {Problem: None}
+    for route in routes:
+        for kind in (route.request, route.reply, *route.also.values()):
+            if kind not in (None, dict):
+                found[kind] = None
+    return list(found)
+
+
+def _operation(route: Route) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "summary": route.summary,
+        "operationId": f"{route.method.lower()}_{_slug(route.path)}",
+        "security": _security(route),
+        "parameters": _parameters(route),
+        "responses": _responses(route),
+    }
+    if isinstance(route.access, Role):
+        found["description"] = f"Needs the role {route.access.least}."
+    if route.request is not None:
+        content = {JSON: {"schema": _ref(route.request)}}
+        found["requestBody"] = {"required": True, "content": content}
+    elif route.body is not Body.NONE:
+        content = {BYTES: {"schema": {"type": "string", "maxLength": route.most}}}
+        found["requestBody"] = {"required": True, "content": content}
+    return found
+
+
+def _slug(path: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "_", _PARAMETER.sub(r"\1", path)).strip("_") or "root"
+
+
+def _security(route: Route) -> list[dict[str, list[str]]]:
+    if isinstance(route.access, Public):
+        return []
+    return [{"host" if isinstance(route.access, Host) else "account": []}]
+
+
+def _ref(kind: type[Any]) -> dict[str, Any]:
+    if kind is dict:
+        return {"type": "object"}
+    return {"$ref": f"#/components/schemas/{kind.__name__}"}
+
+
+def _parameters(route: Route) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    for name, pattern in _PARAMETER.findall(route.path):
+        schema = {"type": "integer", "minimum": 0} if pattern.startswith(r"\d") else _text(pattern)
+        found.append({"name": name, "in": "path", "required": True, "schema": schema})
+    for query in route.query:
+        shape: dict[str, Any] = {"type": query.kind}
+        if query.default is not None:
+            shape["default"] = query.default
+        found.append(
+            {"name": query.name, "in": "query", "description": query.summary, "schema": shape}
+        )
+    for header in route.headers:
+        found.append(
+            {"name": header, "in": "header", "required": True, "schema": {"type": "string"}}
+        )
+    return found
+
+
+def _text(pattern: str) -> dict[str, Any]:
+    return {"type": "string", "pattern": f"^{pattern}$"} if pattern else {"type": "string"}
+
+
+def problem_codes(route: Route) -> list[str]:
+    """Every problem code that a route may answer with."""
+    access: tuple[str, ...] = ()
+    if isinstance(route.access, Host):
+        access = _HOST_CODES
+    elif isinstance(route.access, Role):
+        access = _ROLE_CODES
+    return sorted({*route.codes, *access, *_BODY_CODES[route.body], "internal"})
+
+
+def _responses(route: Route) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    success = {route.status: route.reply, **route.also}
+    if route.status == 200 and route.reply is None and route.media == JSON:
+        success = {204: None, **route.also}
+    for status, kind in success.items():
+        found[str(status)] = _success(route, kind)
+    by_status: dict[int, list[str]] = {}
+    for code in problem_codes(route):
+        by_status.setdefault(status_of(code), []).append(code)
+    for status, codes in sorted(by_status.items()):
+        found[str(status)] = _problem(status, codes)
+    return found
+
+
+def _success(route: Route, kind: type[Any] | None) -> dict[str, Any]:
+    found: dict[str, Any] = {"description": "Done.", "headers": _headers()}
+    if kind is not None:
+        found["content"] = {route.media: {"schema": _ref(kind)}}
+    elif route.media != JSON:
+        found["content"] = {route.media: {"schema": {"type": "string"}}}
+    return found
+
+
+def _problem(status: int, codes: list[str]) -> dict[str, Any]:
+    words = {"type": "object", "properties": {"code": {"enum": codes}}}
+    headers = _headers()
+    if status in RETRY_S:
+        headers["Retry-After"] = {"schema": {"type": "integer"}, "description": "In seconds."}
+    return {
+        "description": ", ".join(codes),
+        "headers": headers,
+        "content": {"application/problem+json": {"schema": {"allOf": [_PROBLEM, words]}}},
+    }
+
+
+def _headers() -> dict[str, Any]:
+    return {"Windfall-Protocol": {"schema": {"type": "integer"}, "description": "The version."}}

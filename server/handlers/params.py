@@ -1,0 +1,33 @@
+"""Parameters of an address as numbers, within bounds."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from aiohttp import web
+
+from server.handlers.errors import BadParameter
+
+N = TypeVar("N", int, float)
+
+ID = r"\d{1,18}"
+"""What a number in a path looks like; any longer one would not fit a column."""
+
+
+def path_number(request: web.Request, name: str) -> int:
+    """A number of the path, whose pattern has to be `ID`."""
+    return int(request.match_info[name])
+
+
+def query_number(request: web.Request, name: str, default: N, least: N, most: N) -> N:
+    """A number behind the question mark; `BadParameter` if it is none or out of bounds."""
+    text = request.query.get(name)
+    if text is None:
+        return default
+    try:
+        found = type(default)(text)
+    except ValueError as error:
+        raise BadParameter(f"{name}: a number is wanted here, not {text[:40]!r}.") from error
+    if not least <= found <= most:
+        raise BadParameter(f"{name}: from {least:g} to {most:g}, not {text[:40]}.")
+    return found
