@@ -1,0 +1,138 @@
+"""What the server keeps in memory of hosts, leased tasks and productions: a cache of the database."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from server.db.hosts import Order
+from server.db.tasks import Task
+from server.domain.definition import Definition
+from server.domain.intervals import Intervals
+from server.domain.match import Facts, Requirements
+from server.domain.production import ProductionState
+
+
+@dataclass(slots=True, eq=False)
+class TaskCard:
+    """A leased task: what of it is in hand, and until when it belongs to its host."""
+
+    row: Task
+    until: float
+    held: Intervals
+    done: int = 0
+    bytes: int = 0
+
+    @property
+    def covered(self) -> bool:
+        """Whether every event of the lease is in hand."""
+        return self.held.covers(self.row.first, self.row.last)
+
+
+@dataclass(slots=True, eq=False)
+class HostCard:
+    """A believed host; ``speeds`` are its seconds per event, per production."""
+
+    id: int
+    account: int
+    account_name: str
+    name: str
+    facts: Facts
+    seen_at: float
+    classes: dict[str, str] = field(default_factory=dict)
+    speeds: dict[int, float] = field(default_factory=dict)
+    tasks: dict[int, TaskCard] = field(default_factory=dict)
+    orders: list[Order] = field(default_factory=list)
+    last_ask: str | None = None
+    asks: int = 0
+    asks_since: float = 0.0
+    saved_at: float = 0.0
+    fits: tuple[int, tuple[ProductionCard, ...]] = (-1, ())
+    woken: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def lease_cause(self) -> str:
+        """What the move log says of a lease to this host."""
+        return f"leased to host {self.id}"
+
+
+@dataclass(slots=True, eq=False)
+class ProductionCard:
+    """A production that is not over, with its parsed definition."""
+
+    id: int
+    name: str
+    state: ProductionState
+    digest: str
+    events: int
+    unit: int
+    definition: Definition
+    next_unit: int
+    settled: int
+    units_settled: int
+
+    @property
+    def requirements(self) -> Requirements:
+        """What it asks of a host."""
+        return self.definition.requirements
+
+
+@dataclass(eq=False)
+class Registry:
+    """Every card, by the keys that requests come with."""
+
+    by_hash: dict[bytes, HostCard] = field(default_factory=dict)
+    hosts: dict[int, HostCard] = field(default_factory=dict)
+    revoked: set[bytes] = field(default_factory=set)
+    tasks: dict[int, TaskCard] = field(default_factory=dict)
+    productions: dict[int, ProductionCard] = field(default_factory=dict)
+    names: dict[int, str] = field(default_factory=dict)
+    version: int = 0
+    task_id: int = 0
+
+    def next_task(self) -> int:
+        """A task id that was never given."""
+        self.task_id += 1
+        return self.task_id
+
+    def add_host(self, card: HostCard, digest: bytes) -> None:
+        """A host is believed from now on."""
+        self.hosts[card.id] = card
+        self.by_hash[digest] = card
+        self.names[card.id] = card.name
+
+    def drop_host(self, host: int) -> HostCard | None:
+        """A host is believed no longer."""
+        card = self.hosts.pop(host, None)
+        for digest in [key for key, found in self.by_hash.items() if found.id == host]:
+            del self.by_hash[digest]
+            self.revoked.add(digest)
+        return card
+
+    def add_task(self, card: TaskCard) -> None:
+        """A task is leased from now on."""
+        self.tasks[card.row.id] = card
+        if card.row.host in self.hosts:
+            self.hosts[card.row.host].tasks[card.row.id] = card
+
+    def drop_task(self, task: int) -> TaskCard | None:
+        """A task is leased no longer."""
+        card = self.tasks.pop(task, None)
+        if card is not None and card.row.host in self.hosts:
+            self.hosts[card.row.host].tasks.pop(task, None)
+        return card
+
+    def add_production(self, card: ProductionCard) -> None:
+        """A production may be worked on from now on."""
+        self.productions[card.id] = card
+        self.version += 1
+
+    def changed(self) -> None:
+        """Which productions a host may work on has to be found anew."""
+        self.version += 1
+
+    def active(self) -> Iterator[ProductionCard]:
+        """The productions that give out work, the most urgent first."""
+        cards = [c for c in self.productions.values() if c.state is ProductionState.ACTIVE]
+        return iter(sorted(cards, key=lambda c: (-c.definition.policy.priority, c.id)))

@@ -1,0 +1,82 @@
+"""What every use case is handed: the database, the bytes, the clock and what is kept in memory."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from server.blobs.base import Blobs
+from server.blobs.segments import Segments
+from server.db.base import Store
+from server.services.cards import Registry, TaskCard
+from server.services.feeder import Line
+
+
+@dataclass(frozen=True)
+class LeaseValue:
+    """A lease as the use cases know it; the door gives it its text and its proof."""
+
+    task: int
+    production: int
+    manifest: str
+    host: int
+    first: int
+    last: int
+    issued: float
+    until: float
+    ask: str
+
+
+class Seal(Protocol):
+    """Turns leases into something that proves them, in the order of the batch they are made in."""
+
+    def __call__(self, leases: Sequence[LeaseValue]) -> Any:
+        """Take these leases into the signature that is open; what the door answers with."""
+        ...
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds that are settings: bytes, hosts of one token, asks of one host a minute, tasks."""
+
+    frame_bytes: int = 16_777_216
+    hosts_per_token: int = 1000
+    work_per_minute: int = 600
+    window: int = 20_000
+
+
+@dataclass(eq=False)
+class Signals:
+    """Who is to be woken when something happened."""
+
+    judge: asyncio.Event = field(default_factory=asyncio.Event)
+    merge: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+@dataclass(eq=False)
+class Deps:
+    """The hands of every use case."""
+
+    store: Store
+    blobs: Blobs
+    segments: Segments
+    clock: Callable[[], float]
+    seal: Seal
+    limits: Limits = field(default_factory=Limits)
+    registry: Registry = field(default_factory=Registry)
+    lines: dict[int, Line] = field(default_factory=dict)
+    dirty: dict[tuple[int, int], None] = field(default_factory=dict)
+    signals: Signals = field(default_factory=Signals)
+    background: set[asyncio.Task[Any]] = field(default_factory=set)
+    surplus: list[TaskCard] = field(default_factory=list)
+
+    def line(self, production: int) -> Line:
+        """The queue of a production."""
+        return self.lines.setdefault(production, Line())
+
+    def mark(self, production: int, unit: int) -> None:
+        """A unit wants to be judged."""
+        self.dirty[production, unit] = None
+        self.signals.judge.set()

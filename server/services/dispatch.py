@@ -1,0 +1,228 @@
+"""Which ranges this host gets: the hot path of the server."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from server.db import moves, tasks, units
+from server.db.base import Tx
+from server.db.tasks import Task
+from server.domain import match, sizing
+from server.domain.errors import TooMany
+from server.domain.intervals import Intervals
+from server.domain.task import TaskState
+from server.services.cards import HostCard, ProductionCard, TaskCard
+from server.services.deps import Deps, LeaseValue
+from server.services.feeder import Taken
+from server.services.refill import refill
+
+PROBES = 4  # manifests a host is asked to probe at once
+FLUSH_EVENTS = 100  # the least that is worth a lease, where nothing else says
+NOTHING = 10.0  # seconds after which to ask again when there is no production at all
+SOON = 1.0  # ... when what there is, is all leased just now
+_INSIDE = Intervals()
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a host asks for."""
+
+    ask: str
+    most_leases: int
+    seconds_left: float | None
+    memory_mb: int
+    disk_mb: int
+    classes: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Offer:
+    """What it gets: sealed leases, manifests to probe first, or when to ask again."""
+
+    sealed: Any = None
+    leases: tuple[LeaseValue, ...] = ()
+    probes: tuple[str, ...] = ()
+    retry_after: float = 0.0
+
+
+@dataclass(eq=False)
+class _Round:
+    """One ask while it is answered."""
+
+    deps: Deps
+    card: HostCard
+    asked: Asked
+    now: float
+    leases: list[LeaseValue] = field(default_factory=list)
+    cards: list[TaskCard] = field(default_factory=list)
+    dry: list[ProductionCard] = field(default_factory=list)
+    probes: list[str] = field(default_factory=list)
+
+
+async def lease(deps: Deps, card: HostCard, asked: Asked) -> Offer:
+    """Lease ranges to a host. The same ask twice is answered with the same leases.
+
+    Raises TooMany if the host asks more often than it may.
+    """
+    now = deps.clock()
+    _count(deps, card, now)
+    if asked.ask == card.last_ask:
+        return await _again(deps, card, asked)
+    this = _Round(deps, card, asked, now)
+    offer = await deps.store.write(partial(_attempt, this))
+    if this.dry and not this.leases and await _fill(deps, this.dry):
+        this.dry.clear()
+        this.probes.clear()
+        offer = await deps.store.write(partial(_attempt, this))
+    for production in this.dry:
+        _start_fill(deps, production)
+    for task in this.cards:
+        deps.registry.add_task(task)
+    card.last_ask = asked.ask
+    return offer
+
+
+def _count(deps: Deps, card: HostCard, now: float) -> None:
+    if now - card.asks_since >= 60:
+        card.asks_since, card.asks = now, 0
+    card.asks += 1
+    if card.asks > deps.limits.work_per_minute:
+        raise TooMany(max(1.0, 60 - (now - card.asks_since)))
+
+
+async def _attempt(this: _Round, tx: Tx) -> Offer:
+    """Take ranges and write the leases; may run again from the start."""
+    this.leases.clear()
+    this.cards.clear()
+    for production in _fitting(this):
+        klass = _class_of(this, production)
+        if klass is None:
+            this.probes.append(production.digest)
+            continue
+        line = this.deps.line(production.id)
+        cut = partial(_cut, production)
+        while len(this.leases) < this.asked.most_leases:
+            most = _how_many(this, production)
+            taken = line.take(this.card.account, klass, most, cut)
+            if taken is None:
+                break
+            tx.on_abort(partial(line.put_back, taken))
+            _write(this, tx, production, taken, klass)
+        if len(line) * 2 < this.deps.limits.window and not line.ended:
+            this.dry.append(production)
+    if this.leases:
+        sealed = this.deps.seal(this.leases)
+        return Offer(sealed=sealed, leases=tuple(this.leases))
+    if this.probes:
+        return Offer(probes=tuple(this.probes[:PROBES]))
+    return Offer(retry_after=SOON if this.deps.registry.productions else NOTHING)
+
+
+def _fitting(this: _Round) -> list[ProductionCard]:
+    """The productions whose requirements the host meets, found once while nothing changes."""
+    registry, card = this.deps.registry, this.card
+    if card.fits[0] != registry.version:
+        fits = [p for p in registry.active() if not match.unmet(p.requirements, card.facts)]
+        card.fits = registry.version, tuple(fits)
+    return [
+        p
+        for p in card.fits[1]
+        if p.requirements.memory_mb <= this.asked.memory_mb
+        and p.requirements.disk_mb <= this.asked.disk_mb
+    ]
+
+
+def _class_of(this: _Round, production: ProductionCard) -> str | None:
+    if not production.definition.reference:
+        return ""
+    return this.card.classes.get(production.digest)
+
+
+def _how_many(this: _Round, production: ProductionCard) -> int:
+    line = this.deps.line(production.id)
+    waiting = line.events + (
+        (production.events - production.next_unit * production.unit)
+        * production.definition.policy.quorum
+        if production.next_unit * production.unit < production.events
+        else 0
+    )
+    slots = max(1, len(this.deps.registry.tasks) + 1)
+    return sizing.lease_events(
+        this.card.speeds.get(production.id),
+        this.asked.seconds_left,
+        max(1, waiting // (2 * slots)),
+        production.definition.policy.longest_s,
+        max(FLUSH_EVENTS, production.definition.block),
+    )
+
+
+def _cut(production: ProductionCard, first: int, last: int, events: int) -> int:
+    if last - first <= events:
+        return last
+    definition = production.definition
+    return sizing.cut(first, last, events, definition.block, definition.granule)
+
+
+def _write(this: _Round, tx: Tx, production: ProductionCard, taken: Taken, klass: str) -> None:
+    policy, card, now = production.definition.policy, this.card, this.now
+    until, deadline = now + policy.lease_s, now + policy.deadline_s
+    task_id = taken.waiting.id if taken.rest is None else this.deps.registry.next_task()
+    row = Task(
+        task_id, production.id, taken.waiting.unit, taken.first, taken.last, TaskState.LEASED,
+        card.id, card.account, this.asked.ask, now, until, deadline,
+    )  # fmt: skip
+    if taken.rest is None:
+        tasks.lease_whole(tx, row)
+    else:
+        tasks.lease_head(tx, row, taken.rest)
+    if taken.pinned and klass:
+        units.pin(tx, production.id, row.unit, klass)
+    moves.log(tx, production.id, "task", task_id, "ready", "leased", card.lease_cause, now)
+    this.cards.append(TaskCard(row, until, _INSIDE))
+    this.leases.append(
+        LeaseValue(
+            task_id, production.id, production.digest, card.id, row.first, row.last,
+            now, deadline, this.asked.ask,
+        )
+    )  # fmt: skip
+
+
+async def _again(deps: Deps, card: HostCard, asked: Asked) -> Offer:
+    """The answer to an ask that was answered before: what of it is still leased."""
+    leases = [
+        LeaseValue(
+            row.id, row.production, deps.registry.productions[row.production].digest, card.id,
+            row.first, row.last, row.leased_at or 0.0, row.deadline or 0.0, asked.ask,
+        )
+        for row in (task.row for task in card.tasks.values())
+        if row.ask == asked.ask and row.production in deps.registry.productions
+    ]  # fmt: skip
+    if not leases:
+        return Offer(retry_after=SOON)
+
+    async def seal(tx: Tx) -> Any:
+        return deps.seal(leases)
+
+    return Offer(sealed=await deps.store.write(seal), leases=tuple(leases))
+
+
+async def _fill(deps: Deps, dry: list[ProductionCard]) -> bool:
+    return any([await refill(deps, production) for production in dry])
+
+
+def _start_fill(deps: Deps, production: ProductionCard) -> None:
+    if not deps.line(production.id).filling:
+        task = asyncio.get_running_loop().create_task(refill(deps, production))
+        deps.background.add(task)
+        task.add_done_callback(deps.background.discard)
+
+
+def renew(deps: Deps, task: TaskCard, now: float) -> None:
+    """A sign of life: the lease slides forward, up to its absolute deadline."""
+    production = deps.registry.productions.get(task.row.production)
+    lease_s = production.definition.policy.lease_s if production else 60.0
+    task.until = min(now + lease_s, task.row.deadline or now + lease_s)

@@ -1,0 +1,230 @@
+"""Accounts, tokens and hosts: who is let in, with what, and who no longer."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+
+from server.db import accounts, hosts
+from server.db.accounts import Account, Token
+from server.db.base import Tx
+from server.db.hosts import Order
+from server.domain.errors import (
+    BadInput,
+    Exists,
+    NotFound,
+    TokenExpired,
+    TokenRevoked,
+    TokenUnknown,
+    TokenUsed,
+)
+from server.domain.match import Facts
+from server.services.cards import HostCard
+from server.services.deps import Deps
+from server.services.factsheet import from_text, to_text
+
+ROLES = ("volunteer", "institute", "operator", "manager", "admin")
+ORDERS = ("drain", "undrain", "stop", "suspend", "resume", "refresh-keys")
+ORDER_LIFE_S = 7 * 86_400.0
+
+
+@dataclass(frozen=True)
+class Caller:
+    """The account behind an API token."""
+
+    account: int
+    name: str
+    role: str
+
+
+@dataclass(frozen=True)
+class Joined:
+    """A new host and its secret, which is told once."""
+
+    host: int
+    token: str
+    account: str
+
+
+def digest_of(token: str) -> bytes:
+    """What is kept of a token."""
+    return hashlib.sha256(token.encode()).digest()
+
+
+async def create_account(deps: Deps, name: str, role: str) -> Account:
+    """A new account. Raises Exists, BadInput."""
+    if role not in ROLES:
+        raise BadInput([f"role {role!r}: must be one of {', '.join(ROLES)}"])
+    if not name or len(name) > 64 or not name.replace("-", "").replace("_", "").isalnum():
+        raise BadInput([f"name {name!r}: 1 to 64 letters, digits, - and _"])
+    now = deps.clock()
+    number = await deps.store.write(lambda tx: accounts.create(tx, name, role, now))
+    if number is None:
+        raise Exists("account", name)
+    return Account(number, name, role, now)
+
+
+async def list_accounts(deps: Deps) -> list[Account]:
+    """Every account."""
+    return await deps.store.read(accounts.everyone)
+
+
+async def create_token(
+    deps: Deps, account: str, kind: str, uses: int, expires_s: float | None, note: str, kid: str
+) -> tuple[int, str]:
+    """A token's id and its text, told once. ``kid`` is the release key that agents shall expect.
+
+    Raises NotFound, BadInput.
+    """
+    if kind not in ("enrol", "api"):
+        raise BadInput([f"kind {kind!r}: must be enrol or api"])
+    if not 1 <= uses <= deps.limits.hosts_per_token:
+        raise BadInput([f"uses {uses}: must be 1 to {deps.limits.hosts_per_token}"])
+    if expires_s is not None and expires_s <= 0:
+        raise BadInput([f"expires_s {expires_s:g}: must be above 0, or left out for ever"])
+    secret = secrets.token_urlsafe(32)
+    text = f"wf1.{secret}.{kid}" if kind == "enrol" else f"wfa_{secret}"
+    now = deps.clock()
+
+    async def write(tx: Tx) -> int:
+        found = await accounts.named(tx, account)
+        if found is None:
+            raise NotFound("account", account)
+        end = None if expires_s is None else now + expires_s
+        digest = digest_of(text)
+        return await accounts.add_token(tx, found.id, kind, digest, uses, now, end, note[:200])
+
+    return await deps.store.write(write), text
+
+
+async def list_tokens(deps: Deps, account: str) -> list[Token]:
+    """The tokens of an account, without their texts. Raises NotFound."""
+
+    async def read(tx: Tx) -> list[Token]:
+        found = await accounts.named(tx, account)
+        if found is None:
+            raise NotFound("account", account)
+        return await accounts.tokens_of(tx, found.id)
+
+    return await deps.store.read(read)
+
+
+async def revoke_token(deps: Deps, token: int) -> None:
+    """Revoke a token. Raises NotFound."""
+    now = deps.clock()
+    if not await deps.store.write(lambda tx: accounts.revoke_token(tx, token, now)):
+        raise NotFound("token", token)
+
+
+async def caller(deps: Deps, text: str) -> Caller:
+    """The account behind an API token. Raises TokenUnknown, TokenRevoked, TokenExpired."""
+    digest, now = digest_of(text), deps.clock()
+    found = await deps.store.read(lambda tx: accounts.token(tx, digest))
+    if found is None or found.kind != "api":
+        raise TokenUnknown
+    _check(found, now)
+    return Caller(found.account, found.account_name, found.role)
+
+
+def _check(token: Token, now: float) -> None:
+    if token.revoked_at is not None:
+        raise TokenRevoked
+    if token.expires_at is not None and token.expires_at <= now:
+        raise TokenExpired
+
+
+async def enrol(deps: Deps, request: str, token: str, name: str, facts: Facts) -> Joined:
+    """A machine joins. The same request twice is one host, with a new secret.
+
+    Raises TokenUnknown, TokenUsed, TokenExpired, TokenRevoked.
+    """
+    now, secret = deps.clock(), f"wfh_{secrets.token_urlsafe(32)}"
+    digest, sheet = digest_of(secret), to_text(facts)
+
+    async def write(tx: Tx) -> tuple[int, Token]:
+        found = await accounts.token(tx, digest_of(token))
+        if found is None or found.kind != "enrol":
+            raise TokenUnknown
+        _check(found, now)
+        known = await hosts.enrolled_by(tx, found.id, request)
+        if known is not None:
+            if known.state != "active":
+                raise TokenRevoked
+            await hosts.replace_hash(tx, known.id, digest)
+            return known.id, found
+        if not await accounts.use_up(tx, found.id):
+            raise TokenUsed
+        number = await hosts.add(tx, found.account, found.id, request, name, digest, sheet, now)
+        return number, found
+
+    number, owner = await deps.store.write(write)
+    deps.registry.drop_host(number)
+    card = HostCard(number, owner.account, owner.account_name, name, facts, now)
+    deps.registry.add_host(card, digest)
+    return Joined(number, secret, owner.account_name)
+
+
+def host_of(deps: Deps, token: str) -> HostCard:
+    """The host behind a token, from memory. Raises TokenUnknown, TokenRevoked."""
+    digest = hashlib.sha256(token.encode()).digest()
+    card = deps.registry.by_hash.get(digest)
+    if card is None:
+        raise TokenRevoked if digest in deps.registry.revoked else TokenUnknown
+    return card
+
+
+async def revoke_host(deps: Deps, host: int) -> list[int]:
+    """Believe a host no longer; its leased tasks, which are now to be ended. Raises NotFound."""
+    if not await deps.store.write(lambda tx: hosts.revoke(tx, host)):
+        raise NotFound("host", host)
+    card = deps.registry.drop_host(host)
+    if card is None:
+        return []
+    card.woken.set()
+    return list(card.tasks)
+
+
+async def order(deps: Deps, host: int, name: str, args: dict[str, str], by: str) -> Order:
+    """Leave a command for a host, and wake its long poll. Raises NotFound, BadInput."""
+    card = deps.registry.hosts.get(host)
+    if card is None:
+        raise NotFound("host", host)
+    if name not in (*ORDERS, "abort"):
+        raise BadInput([f"command {name!r}: must be one of {', '.join(ORDERS)}"])
+    now = deps.clock()
+    seq = await deps.store.write(
+        lambda tx: hosts.order(tx, host, name, args, by, now, now + ORDER_LIFE_S)
+    )
+    made = Order(seq, host, name, args)
+    card.orders = [*card.orders[-50:], made]
+    card.woken.set()
+    return made
+
+
+async def load_hosts(deps: Deps) -> None:
+    """Bring every host, its classes and its commands into memory."""
+    now = deps.clock()
+
+    async def read(tx: Tx) -> tuple[list[hosts.Host], list[hosts.HostClass], list[Order]]:
+        return (
+            await hosts.everyone(tx),
+            await hosts.all_classes(tx),
+            await hosts.live_orders(tx, now),
+        )
+
+    found, classes, orders = await deps.store.read(read)
+    for row in found:
+        if row.state != "active":
+            deps.registry.revoked.add(row.hash)
+            continue
+        card = HostCard(
+            row.id, row.account, row.account_name, row.name, from_text(row.facts), row.seen_at
+        )
+        deps.registry.add_host(card, row.hash)
+    for klass in classes:
+        if klass.host in deps.registry.hosts:
+            deps.registry.hosts[klass.host].classes[klass.manifest] = klass.digest
+    for waiting in orders:
+        if waiting.host in deps.registry.hosts:
+            deps.registry.hosts[waiting.host].orders.append(waiting)

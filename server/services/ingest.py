@@ -1,0 +1,180 @@
+"""Takes frames in: whose they are, whether they fit, and the index row that makes them durable."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from server.blobs.segments import Place
+from server.db import frames, tasks
+from server.db.base import Tx
+from server.db.tasks import Task
+from server.domain.errors import (
+    BadFrameRefused,
+    NotFound,
+    OutsideLease,
+    ProductionOver,
+    TooLarge,
+)
+from server.domain.intervals import Intervals
+from server.domain.task import TaskState
+from server.services.cards import HostCard, ProductionCard, TaskCard
+from server.services.deps import Deps
+from server.services.dispatch import renew
+
+HEAD_MOST = 20  # bytes of a frame before its table of lengths
+REPEATS = 2  # how many times its own size the frames of one lease may take
+
+
+@dataclass(frozen=True)
+class Taking:
+    """A frame that may come in: for which task of which production, and whether it is new."""
+
+    production: ProductionCard
+    task: Task
+    card: TaskCard | None
+    first: int
+    last: int
+    fresh: bool
+
+
+async def admit(
+    deps: Deps, host: HostCard, production: int, first: int, last: int, size: int
+) -> Taking:
+    """May this host send these events, in so many bytes?
+
+    Raises NotFound, ProductionOver, OutsideLease, TooLarge, BadFrameRefused.
+    """
+    card = deps.registry.productions.get(production)
+    if card is None:
+        raise await _over(deps, production)
+    if not 0 <= first < last <= card.events:
+        raise OutsideLease(first, last)
+    _check_grain(card, first, last)
+    definition = card.definition
+    records = -(-last // definition.granule) - first // definition.granule
+    most = min(deps.limits.frame_bytes, HEAD_MOST + records * (4 + definition.limits.event_bytes))
+    if size > most:
+        raise TooLarge(size, most)
+    for task in host.tasks.values():
+        row = task.row
+        if row.production == production and row.first <= first and last <= row.last:
+            fresh = not task.held.covers(first, last)
+            return Taking(card, row, task, first, last, fresh)
+    return await _late(deps, host, card, first, last)
+
+
+def _check_grain(card: ProductionCard, first: int, last: int) -> None:
+    granule = card.definition.granule
+    if first % granule or (last % granule and last != card.events):
+        raise BadFrameRefused(f"[{first}, {last}) does not lie on multiples of {granule} events")
+
+
+async def _over(deps: Deps, production: int) -> Exception:
+    states = await deps.store.read(
+        lambda tx: tx.one("SELECT state FROM productions WHERE id = $1", production)
+    )
+    if states is None:
+        return NotFound("production", production)
+    return ProductionOver(production, states[0])
+
+
+async def _late(deps: Deps, host: HostCard, card: ProductionCard, first: int, last: int) -> Taking:
+    """Frames of a lease that is over are valid where they still help."""
+    unit = first // card.unit
+
+    async def read(tx: Tx) -> tuple[Task | None, list[tuple[int, int]], bool]:
+        task = await tasks.covering(tx, card.id, unit, host.id, first, last)
+        if task is None:
+            return None, [], False
+        held = await frames.of_task(tx, card.id, unit, task.id)
+        row = await tx.one(
+            "SELECT state FROM units WHERE production = $1 AND number = $2", card.id, unit
+        )
+        return task, held, row is not None and row[0] in ("open", "held")
+
+    task, held, wanted = await deps.store.read(read)
+    if task is None:
+        raise OutsideLease(first, last)
+    fresh = wanted and not Intervals(held).covers(first, last)
+    return Taking(card, task, None, first, last, fresh)
+
+
+async def keep(deps: Deps, host: HostCard, taking: Taking, place: Place, digest: bytes) -> None:
+    """Index a frame whose bytes are written; back when bytes and row are durable."""
+    now = deps.clock()
+    await deps.segments.sync(place)
+
+    async def write(tx: Tx) -> None:
+        frames.add(
+            tx, taking.production.id, taking.task.unit, taking.task.id, host.id, host.account,
+            taking.first, taking.last, place.segment, place.offset, place.length, digest, now,
+        )  # fmt: skip
+        if taking.card is None:
+            tx.later(_MARK, (taking.production.id, taking.task.unit))
+
+    await deps.store.write(write)
+    _note(deps, host, taking, place.length, now)
+
+
+_MARK = "UPDATE units SET dirty = 1 WHERE production = $1 AND number = $2"
+
+
+def _note(deps: Deps, host: HostCard, taking: Taking, size: int, now: float) -> None:
+    host.seen_at = now
+    task, line = taking.card, deps.line(taking.production.id)
+    if task is None:
+        line.hold(taking.task.unit, host.account, taking.first, taking.last)
+        deps.mark(taking.production.id, taking.task.unit)
+        return
+    task.held = task.held.add(taking.first, taking.last)
+    task.bytes += size
+    renew(deps, task, now)
+    if task.row.id not in deps.registry.tasks:
+        deps.mark(taking.production.id, taking.task.unit)
+
+
+def check_records(taking: Taking, first: int, events: int, lengths: Iterable[int]) -> None:
+    """Does the head of a frame say what its address says, and is no record too large?
+
+    Raises BadFrameRefused.
+    """
+    if (first, first + events) != (taking.first, taking.last):
+        raise BadFrameRefused(
+            f"its address says [{taking.first}, {taking.last}),"
+            f" its head [{first}, {first + events})"
+        )
+    most = taking.production.definition.limits.event_bytes
+    largest = max(lengths, default=0)
+    if largest > most:
+        raise BadFrameRefused(f"a record has {largest} bytes, the manifest allows {most}")
+
+
+@dataclass(frozen=True)
+class TaskView:
+    """A task as its host is told of it."""
+
+    task: int
+    state: str
+    first: int
+    last: int
+    held: tuple[tuple[int, int], ...]
+    until: float
+
+
+def view(taking: Taking) -> TaskView:
+    """The task of a frame after it."""
+    card, row = taking.card, taking.task
+    if card is None:
+        return TaskView(
+            row.id, str(row.state), row.first, row.last, ((taking.first, taking.last),), 0.0
+        )
+    return view_card(card)
+
+
+def view_card(card: TaskCard) -> TaskView:
+    """A leased task."""
+    row = card.row
+    return TaskView(
+        row.id, str(TaskState.LEASED), row.first, row.last, tuple(card.held), card.until
+    )

@@ -1,0 +1,157 @@
+"""What hosts say of their tasks: progress, ends, classes; and what they are told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from server.db import frames, hosts, tasks, units
+from server.db.base import Tx
+from server.db.tasks import Task
+from server.domain.errors import NotFound, NotYours, Refusal
+from server.domain.intervals import Intervals
+from server.domain.task import MOVES, TaskState
+from server.services.cards import HostCard, TaskCard
+from server.services.deps import Deps
+from server.services.dispatch import renew
+from server.services.ingest import TaskView, view_card
+
+SMOOTH = 0.3  # weight of the newest measurement in a host's seconds per event
+
+
+class Undelivered(Refusal):
+    """Task {task} is not delivered: events {missing} are not in hand; send them and report again."""
+
+    code = "undelivered"
+
+
+@dataclass(frozen=True)
+class Report:
+    """The end of a task as its host saw it."""
+
+    outcome: str
+    reason: str
+    cpu_s: float
+    wall_s: float
+    log: str
+    failures: tuple[tuple[int, int, str], ...] = ()
+
+
+CAUSES = {"delivered": "deliver", "returned": "give-back", "failed": "fail"}
+
+
+async def task_state(deps: Deps, host: HostCard, task: int) -> TaskView:
+    """A task of this host, over or not. Raises NotFound, NotYours."""
+    card = deps.registry.tasks.get(task)
+    if card is not None:
+        if card.row.host != host.id:
+            raise NotYours("task", task)
+        return view_card(card)
+
+    async def read(tx: Tx) -> tuple[Task, list[tuple[int, int]]]:
+        row = await tasks.one(tx, task)
+        if row is None:
+            raise NotFound("task", task)
+        if row.host != host.id:
+            raise NotYours("task", task)
+        if await _settled(tx, row):
+            return row, [(row.first, row.last)]
+        return row, await frames.of_task(tx, row.production, row.unit, task)
+
+    row, held = await deps.store.read(read)
+    production = deps.registry.productions.get(row.production)
+    whole = held if production is not None else [(row.first, row.last)]
+    return TaskView(task, str(row.state), row.first, row.last, tuple(Intervals(whole)), 0.0)
+
+
+async def _settled(tx: Tx, row: Task) -> bool:
+    """Whether nothing more of this unit is wanted, so that a host may drop what it holds."""
+    unit = await units.one(tx, row.production, row.unit)
+    return unit is not None and str(unit.state) in ("settled", "aborted")
+
+
+async def report(deps: Deps, host: HostCard, task: int, said: Report) -> TaskView:
+    """End a task as its host says; a task that is over answers with its state.
+
+    Raises NotFound, NotYours, Undelivered (events are missing; nothing changed).
+    """
+    card = deps.registry.tasks.get(task)
+    if card is None:
+        return await task_state(deps, host, task)
+    if card.row.host != host.id:
+        raise NotYours("task", task)
+    if said.outcome == "delivered" and not card.covered:
+        missing = list(card.held.missing(card.row.first, card.row.last))
+        raise Undelivered(task=task, missing=missing)
+    cause = "deliver" if card.covered else CAUSES[said.outcome]
+    _measure(deps, host, card)
+    state = await end(deps, card, cause, said)
+    return TaskView(task, str(state), card.row.first, card.row.last, tuple(card.held), 0.0)
+
+
+def _measure(deps: Deps, host: HostCard, card: TaskCard) -> None:
+    done = card.held.events
+    took = deps.clock() - (card.row.leased_at or 0.0)
+    if done and took > 0:
+        old = host.speeds.get(card.row.production, took / done)
+        host.speeds[card.row.production] = (1 - SMOOTH) * old + SMOOTH * took / done
+
+
+async def end(deps: Deps, card: TaskCard, cause: str, said: Report | None = None) -> TaskState:
+    """End a leased task by this cause, and have its unit judged."""
+    row, now = card.row, deps.clock()
+    target = MOVES.after(TaskState.LEASED, cause)
+    reason = cause if said is None or not said.reason else f"{cause}: {said.reason}"
+
+    async def write(tx: Tx) -> None:
+        await tasks.end(tx, row, target, reason, now)
+        if said is not None:
+            await tasks.note_end(tx, row.id, said.cpu_s, said.log)
+        if cause == "fail":
+            await units.fail(tx, row.production, row.unit)
+        units.mark(tx, row.production, row.unit)
+
+    deps.registry.drop_task(row.id)
+    try:
+        await deps.store.write(write)
+    except BaseException:
+        deps.registry.add_task(card)
+        raise
+    if target is not TaskState.DELIVERED:
+        line = deps.line(row.production)
+        line.let_go(row.unit, row.account or 0, row.first, row.last, card.held)
+    deps.mark(row.production, row.unit)
+    return target
+
+
+def heartbeat(deps: Deps, host: HostCard, running: Iterable[tuple[int, int]]) -> list[TaskView]:
+    """A sign of life: (task, events done) of each that runs; their leases slide forward."""
+    now = deps.clock()
+    host.seen_at = now
+    views = []
+    for task, done in running:
+        card = host.tasks.get(task)
+        if card is None:
+            views.append(TaskView(task, "gone", 0, 0, (), 0.0))
+            continue
+        card.done = max(card.done, done)
+        renew(deps, card, now)
+        views.append(view_card(card))
+    return views
+
+
+async def classify(
+    deps: Deps, host: HostCard, manifest: str, digest: str, seconds_per_event: float
+) -> None:
+    """Keep the class of a host for a manifest. Raises NotFound for a manifest nobody runs."""
+    known = [p for p in deps.registry.productions.values() if p.digest == manifest]
+    if not known:
+        raise NotFound("manifest", manifest)
+    now = deps.clock()
+    await deps.store.write(
+        lambda tx: hosts.set_class(tx, host.id, manifest, digest, seconds_per_event, now)
+    )
+    host.classes[manifest] = digest
+    for production in known:
+        if seconds_per_event > 0:
+            host.speeds.setdefault(production.id, seconds_per_event)

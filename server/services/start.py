@@ -1,0 +1,49 @@
+"""Brings what is in the table back into memory when a server starts."""
+
+from __future__ import annotations
+
+from server.db import frames, tasks, units
+from server.db.base import Tx
+from server.db.tasks import Task
+from server.domain.intervals import Intervals
+from server.services.cards import TaskCard
+from server.services.deps import Deps
+from server.services.enrol import load_hosts
+from server.services.produce import load_productions
+
+Found = tuple[int, list[Task], list[tuple[int, int, int]], list[tuple[int, int]]]
+
+
+async def load(deps: Deps) -> None:
+    """Hosts, productions, leased tasks with what is in hand of them, units to be judged.
+
+    Every lease gets its full time anew: while the server was away nobody could renew one.
+    """
+    await load_hosts(deps)
+    await load_productions(deps)
+    highest, leased, held, dirty = await deps.store.read(_read)
+    deps.registry.task_id = highest
+    coverage: dict[int, list[tuple[int, int]]] = {}
+    for task, first, last in held:
+        coverage.setdefault(task, []).append((first, last))
+    now = deps.clock()
+    for row in leased:
+        production = deps.registry.productions.get(row.production)
+        lease_s = production.definition.policy.lease_s if production else 0.0
+        card = TaskCard(row, now + lease_s, Intervals(coverage.get(row.id, ())))
+        deps.registry.add_task(card)
+        host = deps.registry.hosts.get(row.host or 0)
+        if host is not None:
+            host.last_ask = row.ask
+    for production, unit in dirty:
+        deps.mark(production, unit)
+    deps.signals.merge.set()
+
+
+async def _read(tx: Tx) -> Found:
+    return (
+        await tasks.highest(tx),
+        await tasks.leased(tx),
+        await frames.held_by_leased(tx),
+        await units.dirty(tx),
+    )
