@@ -1,0 +1,85 @@
+"""Pages from templates: everything escaped, nothing undefined, nothing fetched from elsewhere."""
+
+from __future__ import annotations
+
+import hashlib
+import mimetypes
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+import jinja2
+
+from web import filters
+
+_HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Asset:
+    """A static file in memory; ``tag`` changes with its bytes."""
+
+    name: str
+    media: str
+    body: bytes
+    tag: str
+
+
+def _assets() -> dict[str, Asset]:
+    found = {}
+    for path in sorted((_HERE / "static").iterdir()):
+        media, _ = mimetypes.guess_type(path.name)
+        body = path.read_bytes()
+        tag = hashlib.sha256(body).hexdigest()[:16]
+        found[path.name] = Asset(path.name, media or "application/octet-stream", body, tag)
+    return found
+
+
+ASSETS = MappingProxyType(_assets())
+"""Every static file by its name."""
+
+
+def asset(name: str) -> str:
+    """The address of a static file, changing with its bytes so that it may be kept for ever."""
+    return f"/static/{name}?v={ASSETS[name].tag}"
+
+
+def _environment() -> jinja2.Environment:
+    made = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_HERE / "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    for each in (
+        filters.count,
+        filters.plural,
+        filters.duration,
+        filters.size,
+        filters.moment,
+        filters.stamp,
+        filters.rate,
+        filters.production_state,
+        filters.host_state,
+        filters.strip_paths,
+        filters.strip_height,
+    ):
+        made.filters[each.__name__] = each
+    made.globals.update(
+        asset=asset,
+        percent=filters.percent,
+        share=filters.share,
+        host_is_here=filters.host_is_here,
+    )
+    return made
+
+
+_templates = _environment()
+
+
+def page(name: str, **facts: object) -> str:
+    """The template ``<name>.html`` with these facts."""
+    text = _templates.get_template(f"{name}.html").render(facts)
+    return "\n".join(line.strip() for line in text.splitlines() if line.strip())
