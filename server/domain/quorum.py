@@ -72,7 +72,7 @@ class Verdict:
     exhausted: tuple[Interval, ...]
 
 
-def judge(  # noqa: PLR0917 (one judgement, made of all of these)
+def judge(
     first: int,
     last: int,
     granule: int,

@@ -1,0 +1,118 @@
+"""How the values of a production file must fit together, and the defaults that follow from it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from math import lcm
+from typing import Any
+
+EVENTS_MOST = 2**62
+RECORDS_MOST = 1_000_000  # of a unit: their digests are judged in memory, 32 bytes each
+INPUTS_MOST = 2_500_000  # as JSON; base64 makes it a third more, and a statement has at most 4 MiB
+UNIT = 5000
+REFERENCE = 20
+
+Found = dict[str, dict[str, Any]]
+
+
+def complete(found: Found) -> None:
+    """Fill in the defaults that follow from other values, as far as these are known."""
+    production, payload = found["production"], found["payload"]
+    granule, block, events = payload.get("granule"), payload.get("block"), production.get("events")
+    if production.get("unit", 0) is None and granule and block:
+        production["unit"] = min(EVENTS_MOST, _upto(UNIT, lcm(granule, block)))
+    if payload.get("reference", 0) is None and granule and events:
+        payload["reference"] = min(events, _upto(REFERENCE, granule))
+    if found["requirements"].get("cores", 0) is None:
+        found["requirements"]["cores"] = payload.get("cores")
+
+
+def conflicts(found: Found) -> Iterator[tuple[str, str, str]]:
+    """Section, key and fault of every value that does not fit to others that are known."""
+    for names, rule in _RULES:
+        places = [name.split(".") for name in names]
+        values = [found[section].get(key) for section, key in places]
+        fault = None if None in values else rule(*values)
+        if fault is not None:
+            section, key = places[0]
+            yield section, key, f"{names[0]} is {values[0]}; {fault}"
+    yield from _inputs(found["inputs"])
+
+
+def _unit_step(unit: int, events: int, granule: int, block: int) -> str | None:
+    if unit >= events or unit % granule == unit % block == 0:
+        return None
+    return (
+        f"a unit is whole granules ({granule} events) and whole blocks ({block}) unless it holds "
+        f"all events; write for example unit = {_upto(unit, lcm(granule, block))}"
+    )
+
+
+def _unit_records(unit: int, events: int, granule: int) -> str | None:
+    if min(unit, events) <= RECORDS_MOST * granule:
+        return None
+    return (
+        f"a unit has at most {RECORDS_MOST} records (granules); "
+        f"write at most unit = {RECORDS_MOST * granule}"
+    )
+
+
+def _reference(reference: int, events: int, granule: int) -> str | None:
+    if reference == events or (reference < events and reference % granule == 0):
+        return None
+    return (
+        f"the reference is whole granules ({granule}) of the {events} events; "
+        f"write for example reference = {min(events, _upto(reference, granule))}"
+    )
+
+
+def _most_copies(most_copies: int, quorum: int) -> str | None:
+    if most_copies >= quorum:
+        return None
+    return f"a quorum of {quorum} takes as many copies; write at least most_copies = {quorum}"
+
+
+def _deadline(deadline_s: float, lease_s: float) -> str | None:
+    if deadline_s >= lease_s:
+        return None
+    return f"it is not before the lease's {lease_s:g} s; write at least deadline_s = {lease_s:g}"
+
+
+def _cores(required: int, cores: int) -> str | None:
+    if required >= cores:
+        return None
+    return f"the payload runs on {cores} cores; write at least cores = {cores}, or leave it out"
+
+
+_RULES: tuple[tuple[tuple[str, ...], Callable[..., str | None]], ...] = (
+    (
+        ("production.unit", "production.events", "payload.granule", "payload.block"),
+        _unit_step,
+    ),
+    (("production.unit", "production.events", "payload.granule"), _unit_records),
+    (("payload.reference", "production.events", "payload.granule"), _reference),
+    (("policy.most_copies", "policy.quorum"), _most_copies),
+    (("policy.deadline_s", "policy.lease_s"), _deadline),
+    (("requirements.cores", "payload.cores"), _cores),
+)
+
+
+def _inputs(inputs: dict[str, str]) -> Iterator[tuple[str, str, str]]:
+    """Inputs become files and variables, where names that differ in case alone would meet."""
+    seen: dict[str, str] = {}
+    for name in inputs:
+        other = seen.setdefault(name.upper(), name)
+        if other != name:
+            fault = f"names differ in more than case, and {other} is there already; rename one"
+            yield "inputs", name, f"inputs.{name} is taken; {fault}"
+    size = len(json.dumps(inputs))
+    if size > INPUTS_MOST:
+        rule = f"they have at most {INPUTS_MOST}, being signed with the manifest"
+        name = max(inputs, key=lambda key: len(inputs[key]))
+        fault = f"the inputs have {size} bytes; {rule}; put large files into the payload bundle"
+        yield "inputs", name, fault
+
+
+def _upto(number: int, step: int) -> int:
+    return -(-number // step) * step

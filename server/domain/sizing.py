@@ -1,0 +1,50 @@
+"""How many events a lease takes, and where it is cut."""
+
+from __future__ import annotations
+
+from math import lcm
+
+# The host's own word on how long it has is a guess, and fetch and set-up come out of it too.
+MARGIN = 0.8
+
+
+def lease_events(
+    seconds_per_event: float | None,
+    seconds_left: float | None,
+    share_events: int,
+    longest_s: float,
+    flush_events: int,
+) -> int:
+    """How many events to lease to one slot of a host.
+
+    As many as it computes in ``longest_s``, in the time it says it has left (None: it did not
+    say), and no more than ``share_events``, its guided share: free events over twice the sum of
+    active speeds, times its own. Never less than ``flush_events``, the events between two
+    flushes, which is also the small first lease of a host whose speed is not known (None or 0).
+    """
+    least = max(1, flush_events)
+    if not seconds_per_event:
+        return least
+    seconds = longest_s if seconds_left is None else min(longest_s, MARGIN * seconds_left)
+    return max(least, int(min(seconds / seconds_per_event, share_events)))
+
+
+def cut(first: int, last: int, events: int, block: int, granule: int) -> int:
+    """Where a lease of about ``events`` events of ``[first, last)`` ends; above ``first``.
+
+    On a border of a block if one lies within reach, down or up to twice the events asked for, since
+    whoever starts inside a block computes its beginning again; else on a border of a granule.
+    """
+    asked = max(1, events)
+    if first + asked >= last:
+        return last
+    end = _border(first, asked, lcm(block, granule))
+    if end - first > 2 * asked:
+        end = _border(first, asked, granule)
+    return min(last, end)
+
+
+def _border(first: int, events: int, step: int) -> int:
+    """The last multiple of ``step`` within these events, or the next one after them."""
+    down = (first + events) // step * step
+    return down if down > first else down + step
