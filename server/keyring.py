@@ -91,10 +91,12 @@ class Keyring:
     """What a server signs with and believes.
 
     ``statements`` are what agents pin, oldest first: each but the first is signed by a release key
-    before it. ``trusted`` maps the id of each release key valid today to its public half.
+    before it. ``root`` is the id of that first key: the one that enrolment tokens vouch for.
+    ``trusted`` maps the id of each release key valid today to its public half.
     """
 
     statements: tuple[str, ...]
+    root: str
     trusted: Mapping[str, str]
     work_key: WorkKey
 
@@ -172,11 +174,12 @@ def read_statement(path: Path) -> Statement:
         raise KeyTrouble(f"{path}: not the statement of a key: {error}") from error
     statement = Statement(text, value, str(head.get("kid")), path)
     if statement.is_own:
-        _proved(statement, {value.kid: value.public})
+        verify(statement, {value.kid: value.public})
     return statement
 
 
-def _proved(statement: Statement, keys: Mapping[str, str]) -> None:
+def verify(statement: Statement, keys: Mapping[str, str]) -> None:
+    """`KeyTrouble` unless one of these keys (id -> public half) has signed it."""
     try:
         jws.verify(statements.KEY, statement.text, keys)
     except jws.Unsigned as error:
@@ -207,7 +210,7 @@ def chain(found: Iterable[Statement]) -> tuple[Statement, ...]:
     while ready := [s for s in waiting if s.signer in release]:
         statement = ready[0]
         waiting.remove(statement)
-        _proved(statement, release)
+        verify(statement, release)
         ordered.append(statement)
         if statement.value.use == "release":
             release.setdefault(statement.value.kid, statement.value.public)
@@ -233,7 +236,8 @@ def load(folder: Path, now: float, extra: Sequence[Path] = ()) -> Keyring:
     trusted = {
         s.value.kid: s.value.public for s in listed if s.value.use == "release" and s.is_valid(now)
     }
-    return Keyring(tuple(s.text for s in listed), trusted, _signing(folder, found, ordered, now))
+    work_key = _signing(folder, found, ordered, now)
+    return Keyring(tuple(s.text for s in listed), ordered[0].value.kid, trusted, work_key)
 
 
 def _is_not_over(statement: Statement, now: float) -> bool:

@@ -1,0 +1,1 @@
+"""The commands of `windfall`: each reads its options, does one thing, and says how it went."""

@@ -1,0 +1,92 @@
+"""Accounts and their tokens: made, listed, revoked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from server.cli.client import Client
+from server.cli.groups import House
+from server.cli.options import PATH, with_server
+from server.cli.output import note, tell, tell_rows
+from server.cli.payload import rows_of
+
+ROLES = ("volunteer", "institute", "operator", "manager", "admin")
+DAY_S = 86_400.0
+TOKEN_COLUMNS = ("id", "kind", "uses_left", "created_at", "expires_at", "revoked_at", "note")
+
+
+@click.group(cls=House)
+def account() -> None:
+    """Accounts, and the tokens that open the server to machines and programs."""
+
+
+@account.command("create")
+@click.argument("name")
+@click.option("--role", type=click.Choice(ROLES), default="volunteer", show_default=True)
+@with_server
+def create_command(name: str, role: str, server: Client) -> None:
+    """Create the account NAME."""
+    answer = server.post("accounts", body={"name": name, "role": role})
+    tell(answer, f"account {name}, {role}", f"Next: windfall account token {name}")
+
+
+@account.command("list")
+@with_server
+def list_command(server: Client) -> None:
+    """List the accounts."""
+    rows = rows_of(server.get("accounts"), "accounts")
+    tell_rows(rows, ("id", "name", "role", "hosts", "credit", "created_at"), "No accounts yet.")
+
+
+@account.command("token")
+@click.argument("name")
+@click.option("--kind", type=click.Choice(("enrol", "api")), default="enrol", show_default=True)
+@click.option("--uses", type=click.IntRange(min=1), default=1, show_default=True)
+@click.option("--days", type=click.FloatRange(min=0, min_open=True), default=1.0, show_default=True)
+@click.option("--note", "remark", default="", help="What it is for.")
+@click.option("-o", "--output", "out", type=PATH, help="Write it there (for its owner only).")
+@with_server
+def token_command(
+    name: str,
+    kind: str,
+    uses: int,
+    days: float,
+    remark: str,
+    out: Path | None,
+    server: Client,
+) -> None:
+    """Make a token for the account NAME; it is shown this once."""
+    body = {"kind": kind, "uses": uses, "expires_s": days * DAY_S, "note": remark}
+    answer = server.post("accounts", name, "tokens", body=body)
+    if out is None:
+        tell(answer, str(answer["token"]))
+        note("Keep it safe: the server has only its digest, and cannot show it again.")
+        return
+    write_token(out, str(answer["token"]))
+    tell({"id": answer.get("id"), "file": str(out)}, f"{out}: token {answer.get('id')}")
+
+
+def write_token(path: Path, token: str) -> None:
+    """A token into a file that its owner alone may read."""
+    path.touch(mode=0o600)
+    path.chmod(0o600)
+    path.write_text(token + "\n", encoding="ascii")
+
+
+@account.command("tokens")
+@click.argument("name")
+@with_server
+def tokens_command(name: str, server: Client) -> None:
+    """List the tokens of the account NAME (never the tokens themselves)."""
+    rows = rows_of(server.get("accounts", name, "tokens"), "tokens")
+    tell_rows(rows, TOKEN_COLUMNS, f"{name} has no tokens.")
+
+
+@account.command("revoke")
+@click.argument("token_id", metavar="TOKEN_ID")
+@with_server
+def revoke_command(token_id: str, server: Client) -> None:
+    """Revoke the token with this id; hosts that it paired stay (see `windfall host revoke`)."""
+    tell(server.post("tokens", token_id, "revoke"), f"token {token_id} is revoked")

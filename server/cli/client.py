@@ -1,0 +1,174 @@
+"""The admin API as the commands use it: JSON in and out, bundles up, outputs down."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import urllib3
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    NewConnectionError,
+    ReadTimeoutError,
+    SSLError,
+)
+
+from server.cli.exits import NotReached, Refused, WrongUse, refusal
+from server.settings import is_loopback
+from vmagent.wire import codec
+from vmagent.wire.messages import PROTOCOL, Problem
+
+BASE = "/api/v1"
+PIECE = 1 << 18
+PROBLEM_MOST = 1 << 20
+
+
+class Client:
+    """A server and a token to speak to it with; the token goes into no address and no message."""
+
+    def __init__(self, url: str, token: str, timeout_s: float = 60.0) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise WrongUse(f"{url}: the address of a server begins with https:// (or http://)")
+        if parts.scheme == "http" and token and not is_loopback(parts.hostname):
+            raise WrongUse(
+                f"{url}: a token is sent over plain HTTP to this machine alone; use https://"
+            )
+        self.url = url.rstrip("/")
+        self._token = token
+        self._pool = urllib3.PoolManager(
+            timeout=urllib3.Timeout(connect=10.0, read=timeout_s), retries=False
+        )
+
+    def get(self, *path: str | int, public: bool = False, base: str = BASE) -> Any:
+        """What is at this path, decoded."""
+        with self._answer("GET", _join(base, path), public=public) as response:
+            return _decoded(response)
+
+    def text(self, *path: str | int) -> str:
+        """The text at this path."""
+        with self._answer("GET", _join(BASE, path)) as response:
+            return response.data.decode("utf-8", "replace")
+
+    def post(self, *path: str | int, body: Mapping[str, Any] | None = None) -> Any:
+        """The answer to this message, decoded."""
+        raw = codec.encode(body or {})
+        headers = {"Content-Type": "application/json"}
+        with self._answer("POST", _join(BASE, path), headers, raw) as response:
+            return _decoded(response)
+
+    def put_file(
+        self,
+        *path: str | int,
+        file: Path,
+        headers: Mapping[str, str],
+        advance: Callable[[int], None],
+    ) -> Any:
+        """The answer to the bytes of this file; ``advance`` is told of each piece on its way."""
+        length = {"Content-Length": str(file.stat().st_size)}
+        kind = {"Content-Type": "application/octet-stream"}
+        with (
+            file.open("rb") as source,
+            self._answer(
+                "PUT", _join(BASE, path), {**headers, **length, **kind}, _pieces(source, advance)
+            ) as response,
+        ):
+            return _decoded(response)
+
+    @contextmanager
+    def stream(
+        self, *path: str | int, headers: Mapping[str, str]
+    ) -> Iterator[urllib3.BaseHTTPResponse]:
+        """An answer of bytes, to be read piece by piece; a 416 comes through."""
+        with self._answer("GET", _join(BASE, path), headers, passing=(416,)) as response:
+            yield response
+
+    @contextmanager
+    def _answer(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str] | None = None,
+        body: Any = None,
+        *,
+        public: bool = False,
+        passing: tuple[int, ...] = (),
+    ) -> Iterator[urllib3.BaseHTTPResponse]:
+        sent = {"Accept-Encoding": "identity", "User-Agent": "windfall", **(headers or {})}
+        if self._token and not public:
+            sent["Authorization"] = f"Bearer {self._token}"
+        try:
+            response = self._pool.request(
+                method,
+                self.url + path,
+                headers=sent,
+                body=body,
+                preload_content=False,
+                redirect=False,
+            )
+            try:
+                if response.status >= 300 and response.status not in passing:
+                    raise _refused(response, self.url)
+                yield response
+            finally:
+                response.release_conn()
+        except HTTPError as error:
+            raise NotReached(f"{self.url}: {_why(error)}") from error
+
+
+def _join(base: str, path: tuple[str | int, ...]) -> str:
+    return base + "".join(f"/{quote(str(part), safe='')}" for part in path)
+
+
+def _pieces(source: Any, advance: Callable[[int], None]) -> Iterator[bytes]:
+    while piece := source.read(PIECE):
+        yield piece
+        advance(len(piece))
+
+
+def _decoded(response: urllib3.BaseHTTPResponse) -> Any:
+    raw = response.data
+    if not raw:
+        return None
+    try:
+        return json.loads(raw)
+    except ValueError as error:
+        raise Refused("the answer is not JSON; is there a Windfall server at this address?") from (
+            error
+        )
+
+
+def _refused(response: urllib3.BaseHTTPResponse, url: str) -> Exception:
+    raw = response.read(PROBLEM_MOST)
+    try:
+        problem = codec.decode(raw, Problem)
+    except codec.BadMessage:
+        if response.status in (502, 503, 504):
+            return NotReached(f"{url}: a gateway answers {response.status}; is the server running?")
+        return Refused(
+            f"{url}: answered {response.status} without saying why; is this a Windfall server "
+            f"(protocol {PROTOCOL})?",
+            status=response.status,
+        )
+    return refusal(problem, response.headers.get("Retry-After"))
+
+
+def _why(error: HTTPError) -> str:
+    """What an error of the connection means to a person."""
+    match error:
+        case SSLError():
+            return (
+                f"its certificate is not believed ({error}); name the authority's PEM file in "
+                "$SSL_CERT_FILE"
+            )
+        case NewConnectionError():
+            return "nothing answers there; is the server running, and is the address right?"
+        case ConnectTimeoutError() | ReadTimeoutError():
+            return "it did not answer in time; try again"
+        case _:
+            return f"the connection broke ({type(error).__name__}); try again"

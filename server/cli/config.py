@@ -1,0 +1,108 @@
+"""The settings: checked, shown, and written down for a start."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import click
+
+from server.cli.exits import BadFile
+from server.cli.groups import House
+from server.cli.options import PATH, with_settings
+from server.cli.output import emit, is_json, tell
+from server.settings import Rule, Settings, rules, sections, shown
+
+HEAD = "# Settings of a Windfall server. Lines that begin with # are the defaults.\n"
+
+
+@click.group(cls=House)
+def config() -> None:
+    """Settings: from the file, the environment and options (docs/settings.md)."""
+
+
+@config.command("check")
+@with_settings
+def check_command(settings: Settings) -> None:
+    """Read the settings as the server would, and tell all that is at fault."""
+    count = len(settings.sources)
+    tell({"ok": True, "set": dict(settings.sources)}, f"the settings are good ({count} set)")
+
+
+@config.command("show")
+@with_settings
+def show_command(settings: Settings) -> None:
+    """Show every setting as it holds, and where it comes from; passwords are hidden."""
+    if is_json():
+        emit({name: _section(settings, name) for name in sections()})
+        return
+    seen = ""
+    for key, rule, _ in rules():
+        section, _, name = key.partition(".")
+        if section != seen:
+            click.echo(f"[{section}]" if not seen else f"\n[{section}]")
+            seen = section
+        value = toml(hidden(getattr(getattr(settings, section), name)))
+        unit = f"{rule.unit}, " if rule.unit else ""
+        click.echo(f"{name} = {value}  # {unit}{settings.sources.get(key, 'default')}")
+
+
+def _section(settings: Settings, name: str) -> dict[str, Any]:
+    values = dataclasses.asdict(getattr(settings, name))
+    return {key: hidden(value) for key, value in values.items()}
+
+
+@config.command("init")
+@click.argument("file", type=PATH, default="windfall.toml")
+def init_command(file: Path) -> None:
+    """Write FILE with every setting explained and left at its default."""
+    try:
+        with file.open("x", encoding="utf-8") as out:
+            out.write(template())
+    except FileExistsError:
+        raise BadFile(f"{file}: is there already; name another file") from None
+    tell({"file": str(file)}, f"{file}: written", f"Next: windfall config check --config {file}")
+
+
+def template() -> str:
+    """A settings file with every setting explained and left at its default."""
+    lines = [HEAD]
+    seen = ""
+    for key, rule, default in rules():
+        section, _, name = key.partition(".")
+        if section != seen:
+            lines.append(f"\n[{section}]\n")
+            seen = section
+        for line in textwrap.wrap(explained(rule), 96):
+            lines.append(f"# {line}\n")
+        lines.append(f"#{name} = {toml(default)}\n")
+    return "".join(lines)
+
+
+def explained(rule: Rule) -> str:
+    """What a setting means and may be, in a sentence or two."""
+    bounds = []
+    if rule.choices:
+        bounds.append("one of " + ", ".join(rule.choices))
+    if rule.least is not None and rule.most is not None:
+        bounds.append(f"{rule.least:.15g} to {rule.most:.15g}")
+    unit = [rule.unit] if rule.unit else []
+    return f"{rule.meaning} ({'; '.join(bounds + unit)})" if bounds + unit else rule.meaning
+
+
+def hidden(value: Any) -> Any:
+    """A value without the password that may be in it."""
+    if isinstance(value, (list, tuple)):
+        return [shown(one) for one in value]
+    return shown(value) if isinstance(value, str) else value
+
+
+def toml(value: Any) -> str:
+    """A value as TOML writes it."""
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(toml(one) for one in value)}]"
+    # JSON's texts, numbers and truth values are TOML's, as long as no letter is escaped twice.
+    return json.dumps(value, ensure_ascii=False)

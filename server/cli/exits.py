@@ -1,0 +1,120 @@
+"""Exit codes in one table, and the faults that end a command with one of them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import IO, Any
+
+import click
+
+from server.cli.output import emit, is_json
+from vmagent.wire.messages import Problem
+
+EXITS = (
+    (0, "done"),
+    (1, "a check failed: what was looked at is not as it should be"),
+    (2, "wrong use of the command"),
+    (3, "a file or a setting that was read is at fault"),
+    (4, "the server refused"),
+    (5, "the server cannot be reached"),
+    (6, "there is no such thing"),
+    (7, "not signed as it must be, or trouble with a key"),
+    (130, "interrupted, or answered with no"),
+)
+
+
+class Fault(click.ClickException):
+    """A command ends here, and its user is told why."""
+
+    exit_code = 1
+    code = "failed"
+
+    def __init__(self, message: str, faults: Sequence[str] = (), **facts: Any) -> None:
+        super().__init__(message)
+        self.faults = list(faults)
+        self.facts = facts
+
+    def show(self, file: IO[str] | None = None) -> None:
+        """Say it on standard error; with ``--json`` as the one document on standard output."""
+        if is_json():
+            fault = {"code": self.code, "exit": self.exit_code, "detail": self.message}
+            emit({"error": {**fault, "faults": self.faults, **self.facts}})
+        click.echo(f"Error: {self.message}", file=file or sys.stderr)
+        for line in self.faults:
+            click.echo(f"  - {line}", file=file or sys.stderr)
+
+
+class CheckFailed(Fault):
+    """What was looked at is not as it should be."""
+
+    code = "check-failed"
+
+
+class WrongUse(Fault):
+    """The command was not meant to be used so."""
+
+    exit_code = 2
+    code = "wrong-use"
+
+
+class BadFile(Fault):
+    """A file or a setting that was read is at fault."""
+
+    exit_code = 3
+    code = "bad-file"
+
+
+class Refused(Fault):
+    """The server refused."""
+
+    exit_code = 4
+    code = "refused"
+
+
+class NotReached(Fault):
+    """The server cannot be reached."""
+
+    exit_code = 5
+    code = "not-reached"
+
+
+class Missing(Fault):
+    """There is no such thing."""
+
+    exit_code = 6
+    code = "missing"
+
+
+class NotSigned(Fault):
+    """Not signed as it must be, or trouble with a key."""
+
+    exit_code = 7
+    code = "not-signed"
+
+
+class Interrupted(Fault):
+    """Interrupted, or answered with no."""
+
+    exit_code = 130
+    code = "interrupted"
+
+
+def refusal(problem: Problem, retry_after: str | None = None) -> Fault:
+    """The fault for a problem that the server answered with."""
+    detail = problem.detail or problem.title
+    if retry_after and "again in" not in detail:
+        detail += f" (try again in {retry_after} s)"
+    if problem.status == 404:
+        kind: type[Fault] = Missing
+    elif problem.code == "unsigned":
+        kind = NotSigned
+    else:
+        kind = Refused
+    return kind(detail, problem.faults, status=problem.status, problem=problem.code)
+
+
+def epilog() -> str:
+    """The table, for the end of a help text."""
+    rows = "\n".join(f"  {code:>3}  {meaning}" for code, meaning in EXITS)
+    return f"\b\nExit codes:\n{rows}"

@@ -1,0 +1,47 @@
+"""Hosts: listed, commanded, and believed no longer."""
+
+from __future__ import annotations
+
+import click
+
+from server.cli.client import Client
+from server.cli.groups import House
+from server.cli.options import with_server
+from server.cli.output import is_json, tell, tell_rows
+from server.cli.payload import rows_of
+
+COMMANDS = ("drain", "stop", "suspend", "resume")
+COLUMNS = ("id", "name", "account", "state", "cores", "arch", "tasks", "seen_at")
+
+
+@click.group(cls=House)
+def host() -> None:
+    """Machines that compute."""
+
+
+@host.command("list")
+@with_server
+def list_command(server: Client) -> None:
+    """List the hosts."""
+    tell_rows(rows_of(server.get("hosts"), "hosts"), COLUMNS, "No hosts yet.")
+
+
+@host.command("revoke")
+@click.argument("id")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@with_server
+def revoke_command(id: str, yes: bool, server: Client) -> None:
+    """Believe the host ID no longer: its leases end, and it has to be paired anew."""
+    if not (yes or is_json()):
+        click.confirm(f"Believe host {id} no longer?", abort=True)
+    tell(server.post("hosts", id, "revoke"), f"host {id} is believed no longer")
+
+
+@host.command("command")
+@click.argument("id")
+@click.argument("command", type=click.Choice(COMMANDS))
+@with_server
+def command_command(id: str, command: str, server: Client) -> None:
+    """Tell the host ID to drain (finish, take no more), stop, suspend or resume."""
+    answer = server.post("hosts", id, "commands", body={"name": command})
+    tell(answer, f"host {id} is told to {command}")

@@ -1,0 +1,120 @@
+"""What a command says: one JSON document for programs, tables and lines for people."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from vmagent.wire import codec
+
+JSON_FLAG = "server.cli.json"
+TIMES = ("_at", "until", "not_before", "not_after")
+
+
+def is_json() -> bool:
+    """Whether the command now running was asked for JSON."""
+    context = click.get_current_context(silent=True)
+    return bool(context and context.meta.get(JSON_FLAG))
+
+
+def emit(value: Any) -> None:
+    """One JSON document on standard output."""
+    click.echo(json.dumps(codec.plain(value), indent=2, ensure_ascii=False))
+
+
+def tell(value: Any, *lines: str) -> None:
+    """The result of a command: ``value`` for programs, ``lines`` for people."""
+    if is_json():
+        emit(value)
+    for line in () if is_json() else lines:
+        click.echo(line)
+
+
+def note(line: str) -> None:
+    """Something by the way, on standard error."""
+    click.echo(line, err=True)
+
+
+def tell_rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], empty: str) -> None:
+    """A list: as it is for programs, as a table of these columns for people."""
+    if is_json():
+        emit(list(rows))
+    elif not rows:
+        click.echo(empty)
+    else:
+        _print(_table(rows, [name for name in columns if any(name in row for row in rows)]))
+
+
+def tell_facts(value: Mapping[str, Any]) -> None:
+    """One thing: as it is for programs, a line for each of its facts for people."""
+    if is_json():
+        emit(value)
+        return
+    width = max((len(name) for name in value), default=0)
+    for name, fact in value.items():
+        for number, line in enumerate(shown(name, fact).splitlines() or [""]):
+            head = name.replace("_", " ") if number == 0 else ""
+            click.echo(f"{head:<{width}}  {line}".rstrip())
+
+
+def shown(name: str, fact: Any) -> str:
+    """A fact as people read it: times in UTC, counts with thin groups, lists in a row."""
+    match fact:
+        case None | "" | [] | {}:
+            return "-"
+        case bool():
+            return "yes" if fact else "no"
+        case int() | float() if name.endswith(TIMES):
+            return datetime.fromtimestamp(fact, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+        case int() if name.endswith("bytes") or name == "size":
+            return size(fact)
+        case int() if name not in {"id", "port"}:
+            return f"{fact:,}".replace(",", " ")
+        case float():
+            return f"{fact:.6g}"
+        case list() if not any(isinstance(one, (dict, list)) for one in fact):
+            return ", ".join(shown(name, one) for one in fact)
+        case list():
+            return "\n".join(shown(name, one) for one in fact)
+        case dict():
+            return ", ".join(f"{key}: {shown(str(key), one)}" for key, one in fact.items())
+        case _:
+            return str(fact)
+
+
+def size(count: float) -> str:
+    """A number of bytes as people read it."""
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if count < 1000 or unit == "TB":
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    raise AssertionError("the loop ends with TB")
+
+
+def _table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> Any:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for name in columns:
+        figures = all(isinstance(row.get(name), (int, float)) for row in rows)
+        is_time = name.endswith(TIMES)
+        right = figures and not is_time and name != "id"
+        table.add_column(name.replace("_", " "), justify="right" if right else "left")
+    for row in rows:
+        table.add_row(*(Text(shown(name, row.get(name))) for name in columns))
+    return table
+
+
+def _print(thing: Any) -> None:
+    from rich.console import Console
+
+    # A pipe has no width: cutting cells there would lose what the reader came for.
+    width = None if sys.stdout.isatty() else 240
+    Console(width=width, highlight=False).print(thing)

@@ -1,0 +1,142 @@
+"""Productions on the server: looked at, steered, re-read, and their output fetched."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from server.cli.client import Client
+from server.cli.create import create_command, sign_command
+from server.cli.exits import CheckFailed
+from server.cli.groups import House
+from server.cli.options import PATH, with_server
+from server.cli.output import emit, is_json, size, tell, tell_facts, tell_rows
+from server.cli.payload import rows_of
+from server.cli.transfer import fetch
+
+COLUMNS = ("id", "name", "state", "events", "events_settled", "units_settled", "created_at")
+OVER = ("done", "aborted")
+LONG = ("definition", "manifest")
+
+
+@click.group(cls=House)
+def production() -> None:
+    """Productions: what is to be computed, and how far it is."""
+
+
+production.add_command(sign_command)
+production.add_command(create_command)
+
+
+@production.command("list")
+@with_server
+def list_command(server: Client) -> None:
+    """List the productions."""
+    rows = rows_of(server.get("productions"), "productions")
+    tell_rows(rows, COLUMNS, "No productions yet.")
+
+
+@production.command("show")
+@click.argument("id")
+@click.option("--watch", is_flag=True, help="Follow it until it is over.")
+@click.option("--every", type=click.FloatRange(min=0.2), default=2.0, help="Seconds between looks.")
+@with_server
+def show_command(id: str, watch: bool, every: float, server: Client) -> None:
+    """Show the production ID (number or name)."""
+    found = server.get("productions", id)
+    if watch:
+        found = _watched(server, id, found, every)
+    if is_json():
+        emit(found)
+    else:
+        tell_facts({name: fact for name, fact in found.items() if name not in LONG})
+
+
+def _watched(server: Client, id: str, found: dict[str, Any], every: float) -> dict[str, Any]:
+    """Follow a production; as it was when it ended."""
+    if is_json() or not sys.stderr.isatty():
+        while found.get("state") not in OVER:
+            time.sleep(every)
+            found = server.get("productions", id)
+        return found
+    from rich import progress as bars
+    from rich.console import Console
+
+    with bars.Progress(
+        bars.TextColumn("{task.description}"),
+        bars.BarColumn(),
+        bars.MofNCompleteColumn(),
+        bars.TimeElapsedColumn(),
+        bars.TimeRemainingColumn(),
+        console=Console(stderr=True),
+    ) as bar:
+        task = bar.add_task("", total=found.get("events"))
+        while True:
+            title = f"{found.get('name', id)}: {found.get('state')}"
+            bar.update(task, completed=found.get("events_settled", 0), description=title)
+            if found.get("state") in OVER:
+                return found
+            time.sleep(every)
+            found = server.get("productions", id)
+
+
+def _steer(server: Client, id: str, deed: str) -> None:
+    answer = server.post("productions", id, deed)
+    state = answer.get("state", "") if isinstance(answer, dict) else ""
+    tell(answer, f"production {id}: {state or deed}")
+
+
+@production.command("pause")
+@click.argument("id")
+@with_server
+def pause_command(id: str, server: Client) -> None:
+    """Give out no more work of the production ID; what is out may come in."""
+    _steer(server, id, "pause")
+
+
+@production.command("resume")
+@click.argument("id")
+@with_server
+def resume_command(id: str, server: Client) -> None:
+    """Give out work of the production ID again."""
+    _steer(server, id, "resume")
+
+
+@production.command("abort")
+@click.argument("id")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@with_server
+def abort_command(id: str, yes: bool, server: Client) -> None:
+    """End the production ID for good; what is not finished is dropped."""
+    if not (yes or is_json()):
+        click.confirm(f"End production {id} for good?", abort=True)
+    _steer(server, id, "abort")
+
+
+@production.command("verify")
+@click.argument("id")
+@with_server
+def verify_command(id: str, server: Client) -> None:
+    """Have the server read the output of the production ID again and compare it."""
+    answer = server.post("productions", id, "verify")
+    faults = [str(fault) for fault in answer.get("faults", [])]
+    if faults or answer.get("ok") is False:
+        raise CheckFailed(f"the output of production {id} is not as it should be", faults)
+    tell_facts(answer)
+
+
+@production.command("output")
+@click.argument("id")
+@click.option("-o", "--output", "out", type=PATH, required=True, help="The file to write.")
+@with_server
+def output_command(id: str, out: Path, server: Client) -> None:
+    """Fetch the merged output (zstd) of the production ID; a broken fetch is gone on with."""
+    count, digest = fetch(server, ("productions", id, "output"), out)
+    tell(
+        {"file": str(out), "size": count, "digest": digest},
+        f"{out}: {size(count)}, sha-256 {digest}",
+    )
