@@ -1,0 +1,267 @@
+"""The database in PostgreSQL: one connection that writes in groups, a pool that reads."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from server.db.base import Row, Tx
+from server.db.dialect import POSTGRES
+from server.db.errors import LibraryMissing, StoreClosed, StoreInUse, StoreLost, StoreUnreachable
+from server.db.failures import of_postgres
+from server.db.group import Counts, GroupCommit
+from server.db.lock import take_advisory
+from server.db.transaction import SnapshotTx
+
+if TYPE_CHECKING:
+    import asyncpg
+
+T = TypeVar("T")
+
+READERS = 4
+CONNECT_S = 10.0
+# How long the fate of a commit is asked for when the connection broke in its midst.
+FATE_TRIES = 10
+_FATE_PAUSE_S = 1.0
+# A server that vanished with its machine must not hold the lock for the two hours of TCP's default.
+_SETTINGS = {
+    "application_name": "windfall",
+    "jit": "off",
+    "tcp_keepalives_idle": "10",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+}
+
+
+async def connect(url: str) -> asyncpg.Connection:
+    """A connection whose values are those of `Tx`: int, float, str, bytes and None."""
+    asyncpg = _library()
+    connection = await asyncpg.connect(
+        url, timeout=CONNECT_S, server_settings=_SETTINGS, statement_cache_size=512
+    )
+    await prepare(connection)
+    return connection
+
+
+async def prepare(connection: asyncpg.Connection) -> None:
+    """Let sums be whole numbers and truth 0 or 1, as in SQLite."""
+    await connection.set_type_codec(
+        "numeric", schema="pg_catalog", encoder=str, decoder=_number, format="text"
+    )
+    await connection.set_type_codec(
+        "bool",
+        schema="pg_catalog",
+        encoder=lambda value: bytes((1 if value else 0,)),
+        decoder=lambda raw: raw[0],
+        format="binary",
+    )
+
+
+class PostgresWriter:
+    """The one connection that writes; it holds the lock of this database's only server."""
+
+    dialect = POSTGRES
+
+    def __init__(self, url: str, where: str, connection: asyncpg.Connection) -> None:
+        """Over a connection that has the lock."""
+        self._url = url
+        self._where = where
+        self._connection = connection
+
+    async def begin(self) -> None:
+        """Start a transaction, on a new connection if the last one is lost."""
+        for last in (False, True):
+            try:
+                if self._connection.is_closed():
+                    self._connection = await open_writer(self._url, self._where)
+                await self._connection.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
+            except StoreInUse:
+                raise
+            except Exception as error:
+                # That a connection is lost shows at its first use: then a new one may do.
+                if last or not self._connection.is_closed():
+                    raise self._meaning(error) from error
+            else:
+                return
+
+    async def rows(self, sql: str, args: Sequence[Any]) -> list[Row]:
+        """What a statement returns."""
+        try:
+            return [tuple(record) for record in await self._connection.fetch(sql, *args)]
+        except Exception as error:
+            raise self._meaning(error) from error
+
+    async def change(self, sql: str, args: Sequence[Any]) -> int:
+        """How many rows a statement changed."""
+        try:
+            status = await self._connection.execute(sql, *args)
+        except Exception as error:
+            raise self._meaning(error) from error
+        last = status.rpartition(" ")[2]
+        return int(last) if last.isdigit() else 0
+
+    async def change_many(self, sql: str, rows: Sequence[Row]) -> None:
+        """Run a statement for each of these rows."""
+        try:
+            await self._connection.executemany(sql, rows)
+        except Exception as error:
+            raise self._meaning(error) from error
+
+    async def commit(self) -> None:
+        """Commit; if the connection breaks in the midst, ask a new one whether it had happened."""
+        try:
+            number = await self._connection.fetchval(
+                "SELECT pg_current_xact_id_if_assigned()::text"
+            )
+        except Exception as error:
+            raise self._meaning(error) from error
+        try:
+            await self._connection.execute("COMMIT")
+        except Exception as error:
+            known = self._meaning(error)
+            if not isinstance(known, StoreLost) or not await self._happened(number):
+                raise known from error
+
+    async def rollback(self) -> None:
+        """Undo; a connection that cannot is dropped, which undoes as well."""
+        if self._connection.is_closed():
+            return
+        try:
+            await self._connection.execute("ROLLBACK")
+        except Exception:
+            self._connection.terminate()
+
+    async def rest(self) -> None:
+        """Nothing is to be done between two transactions."""
+
+    async def close(self) -> None:
+        """End the connection, and with it the lock."""
+        if not self._connection.is_closed():
+            await self._connection.close()
+
+    async def _happened(self, number: str | None) -> bool:
+        if number is None:  # nothing was written
+            return False
+        for _ in range(FATE_TRIES):
+            try:
+                self._connection = await open_writer(self._url, self._where)
+                fate = await self._connection.fetchval(
+                    "SELECT pg_xact_status($1::text::xid8)", number
+                )
+            except Exception:
+                await asyncio.sleep(_FATE_PAUSE_S)
+            else:
+                return bool(fate == "committed")
+        return False
+
+    def _meaning(self, error: Exception) -> Exception:
+        return of_postgres(error, closed=self._connection.is_closed())
+
+
+class PostgresStore:
+    """`server.db.base.Store` in PostgreSQL."""
+
+    dialect = POSTGRES
+
+    def __init__(self, where: str, writer: PostgresWriter, pool: asyncpg.Pool) -> None:
+        """Over what `open_postgres` has opened."""
+        self.where = where
+        self.writer = writer
+        self._pool = pool
+        self._closed = False
+        self._group = GroupCommit(writer)
+
+    @property
+    def counts(self) -> Counts:
+        """What the group commit has done so far."""
+        return self._group.counts
+
+    def write(self, op: Callable[[Tx], Awaitable[T]]) -> Coroutine[Any, Any, T]:
+        """Run an operation in a transaction shared with others; see `Store.write`."""
+        return self._group.write(op)
+
+    async def read(self, op: Callable[[Tx], Awaitable[T]]) -> T:
+        """Run an operation, which only reads, on the last commit; see `Store.read`."""
+        if self._closed:
+            raise StoreClosed
+        library = _library()
+        try:
+            async with (
+                self._pool.acquire() as connection,
+                connection.transaction(isolation="repeatable_read", readonly=True),
+            ):
+                return await op(SnapshotTx(_fetcher(connection)))
+        except (library.PostgresError, library.InterfaceError, OSError) as error:
+            raise of_postgres(error, closed=False) from error
+
+    async def close(self) -> None:
+        """Answer what was taken, and let go of the database; a second call does nothing."""
+        if self._closed:
+            return
+        self._closed = True
+        await self._group.close()
+        await self._pool.close()
+        await self.writer.close()
+
+
+async def open_postgres(url: str) -> PostgresStore:
+    """Open a database, in a running loop.
+
+    `StoreInUse` if another server has it, `StoreUnreachable` if it does not answer,
+    `LibraryMissing` without asyncpg.
+    """
+    where = url.rpartition("@")[2]  # not the password
+    library = _library()
+    try:
+        connection = await open_writer(url, where)
+    except (library.PostgresError, library.InterfaceError, OSError, TimeoutError) as error:
+        raise StoreUnreachable(where, str(error) or type(error).__name__) from error
+    try:
+        pool = await library.create_pool(
+            url,
+            min_size=1,
+            max_size=READERS,
+            timeout=CONNECT_S,
+            init=prepare,
+            server_settings=_SETTINGS,
+        )
+    except BaseException:
+        await connection.close()
+        raise
+    return PostgresStore(where, PostgresWriter(url, where, connection), pool)
+
+
+async def open_writer(url: str, where: str) -> asyncpg.Connection:
+    """A connection that holds the lock, so that it may write."""
+    connection = await connect(url)
+    try:
+        await take_advisory(connection, where)
+        # An acknowledgement means durable here, whatever is the cluster's default.
+        if await connection.fetchval("SHOW synchronous_commit") == "off":
+            await connection.execute("SET synchronous_commit = on")
+    except BaseException:
+        await connection.close()
+        raise
+    return connection
+
+
+def _library() -> Any:
+    try:
+        import asyncpg
+    except ImportError as error:
+        raise LibraryMissing from error
+    return asyncpg
+
+
+def _number(text: str) -> int | float:
+    return int(text) if text.lstrip("-").isdigit() else float(text)
+
+
+def _fetcher(
+    connection: Any,
+) -> Callable[[str, Sequence[Any]], Awaitable[list[Row]]]:
+    async def fetch(sql: str, args: Sequence[Any]) -> list[Row]:
+        return [tuple(record) for record in await connection.fetch(sql, *args)]
+
+    return fetch
