@@ -11,14 +11,14 @@ _SIZES = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
 _SPANS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 _AGES = ((86_400, "day"), (3_600, "hour"), (60, "minute"))
 
-STRIP_COLUMNS = 50
+STRIP_COLUMNS = 40
 STRIP_CELL = 10
 
 PRODUCTION_WORDS = {
     "active": "running",
-    "paused": "paused by a manager",
-    "held": "stopped, an operator must look",
-    "merging": "all events settled, the output is being written",
+    "paused": "paused",
+    "held": "needs an operator",
+    "merging": "writing the output",
     "done": "done",
     "aborted": "given up",
 }
@@ -108,20 +108,28 @@ def production_state(production: object) -> str:
 
 
 def host_state(host: object, now: float) -> str:
-    """What a host was last seen doing, in words."""
+    """What a host does, and when it was last heard of, in words."""
     state: str = getattr(host, "state", "")
     last_seen: float = getattr(host, "last_seen", 0.0)
-    if state != "active":
-        return state
     if not last_seen:
         return "never checked in"
-    return f"checked in {ago(last_seen, now)}"
+    return f"{state}, checked in {ago(last_seen, now)}"
 
 
-def host_is_here(host: object, now: float) -> bool:
-    """Whether a host was heard of within the last five minutes."""
-    seen: float = getattr(host, "last_seen", 0.0)
-    return getattr(host, "state", "") == "active" and now - seen < 300
+def host_lamp(host: object) -> str:
+    """The lamp of a host: on if it is here, off if it is believed no more, hollow if it is away."""
+    state: str = getattr(host, "state", "")
+    return "off" if state == "revoked" else "" if state == "away" else "on"
+
+
+def in_order(hosts: Sequence[object]) -> list[object]:
+    """Hosts that work, then those that wait, then the rest; by name, so that rows stay put."""
+    ranks = {"working": 0, "waiting for work": 1, "away": 2}
+
+    def rank(host: object) -> tuple[int, str]:
+        return ranks.get(getattr(host, "state", ""), 3), getattr(host, "name", "")
+
+    return sorted(hosts, key=rank)
 
 
 def strip_paths(strip: Sequence[str]) -> Mapping[str, str]:

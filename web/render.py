@@ -63,6 +63,8 @@ def _environment() -> jinja2.Environment:
         filters.rate,
         filters.production_state,
         filters.host_state,
+        filters.host_lamp,
+        filters.in_order,
         filters.strip_paths,
         filters.strip_height,
     ):
@@ -71,7 +73,6 @@ def _environment() -> jinja2.Environment:
         asset=asset,
         percent=filters.percent,
         share=filters.share,
-        host_is_here=filters.host_is_here,
     )
     return made
 

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Protocol
 
 from aiohttp import web
+
+from server.services.look import MoveView, PoolView, ProductionView
 
 
 class Look(Protocol):
     """The views that pages show, each read in one snapshot (see `server.services.look`)."""
 
-    async def pool(self) -> Any:
-        """The whole pool: a PoolView."""
+    async def pool(self) -> PoolView:
+        """The whole pool."""
         ...
 
-    async def production(self, name: str) -> Any:
-        """One production by its name: a ProductionView; refused if there is none."""
+    async def production(self, name: str) -> ProductionView:
+        """One production by its name; NotFound if there is none."""
         ...
 
-    async def moves(self, production_id: int, limit: int) -> list[Any]:
-        """Its latest moves, newest first: MoveView."""
+    async def moves(self, production: int, limit: int) -> list[MoveView]:
+        """Its latest moves, newest first."""
         ...
 
 

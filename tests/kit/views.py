@@ -1,0 +1,119 @@
+"""Made-up views of a pool, and a look that shows them, for tests of pages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from server.domain.errors import NotFound
+from server.services.look import HostView, MoveView, OutputView, PoolView, ProductionView
+
+NOW = 1_800_000_000.0
+HOSTILE = "<script>alert('x')</script>\"'&<img src=x onerror=alert(1)>"
+
+
+def production(name: str, **facts: object) -> ProductionView:
+    """A running production, with these facts instead of the ordinary ones."""
+    ordinary = ProductionView(
+        id=7,
+        name=name,
+        state="active",
+        reason="",
+        events=1_000_000,
+        settled=621_900,
+        in_hand=84_000,
+        leased=61_000,
+        units=200,
+        units_settled=119,
+        created_at=NOW - 93_000,
+        finished_at=None,
+        events_per_s=214.0,
+        eta_s=1_380.0,
+        quorum=2,
+        priority=0,
+        payload="pythia8 1.4",
+        description="Minimum bias at 13 TeV for the tune of 2026",
+        rejected=0,
+        output=None,
+        strip=["settled"] * 119 + ["running"] * 41 + ["open"] * 38 + ["held"] * 2,
+        rejected_hosts=[],
+    )
+    return replace(ordinary, **facts)  # type: ignore[arg-type]  # the facts are the test's own
+
+
+def host(number: int, name: str, **facts: object) -> HostView:
+    """A working host, with these facts instead of the ordinary ones."""
+    ordinary = HostView(
+        id=number,
+        name=name,
+        account="anna",
+        state="working",
+        last_seen=NOW - 20,
+        cores=16,
+        arch="x86_64",
+        agent="1.0.0",
+        running=4,
+        delivered_events=48_212,
+        rejected_events=0,
+        seconds_per_event=0.021,
+    )
+    return replace(ordinary, **facts)  # type: ignore[arg-type]  # the facts are the test's own
+
+
+def pool() -> PoolView:
+    """A pool with a production in each state and hosts of every kind."""
+    output = OutputView(48_300_112, "3f" * 32, "/api/v1/productions/3/output")
+    productions = [
+        production("minbias-13tev-tune26"),
+        production("mumu-91gev", id=6, state="merging", settled=50_000, events=50_000, in_hand=0,
+                   leased=0, eta_s=None, events_per_s=0.0),
+        production("na61-pbpb-reco", id=5, state="held", settled=120, events=90_000, in_hand=410,
+                   leased=0, eta_s=None, reason="events [120, 121) failed on 8 hosts: segfault"),
+        production("dijets-8tev", id=4, state="paused", eta_s=None, settled=0, in_hand=0,
+                   leased=0, events_per_s=0.0),
+        production("zprime-scan-3tev", id=3, state="done", settled=250_000, events=250_000,
+                   in_hand=0, leased=0, eta_s=None, finished_at=NOW - 7_200, output=output),
+        production("waiting-room", id=2, leased=0, in_hand=0, settled=0, eta_s=None,
+                   events_per_s=0.0),
+    ]  # fmt: skip
+    hosts = [
+        host(1, "lab-pc-14"),
+        host(2, "trigger-farm-033", account="cms-daq", cores=64, running=61),
+        host(3, "old-laptop", state="away", last_seen=NOW - 11_000, cores=2, running=0),
+        host(4, "overclocked", account="bert", rejected_events=1_204, last_seen=NOW - 130),
+        host(5, "pi-cluster-2", arch="aarch64", state="waiting for work", running=0, cores=4),
+    ]
+    return PoolView(4, len(hosts), 21_442_019, 214.0, productions, hosts, NOW)
+
+
+def moves() -> list[MoveView]:
+    """A short history."""
+    return [
+        MoveView(NOW - 5, "task", "8812", "leased", "delivered", "host lab-pc-14 reported"),
+        MoveView(NOW - 61, "task", "8790", "delivered", "failed", "copy rejected: overclocked"),
+        MoveView(NOW - 93_000, "production", "7", "", "active", "started by carla"),
+    ]
+
+
+@dataclass
+class MadeUpLook:
+    """Shows what it is given; ``asked`` counts how often the pool was read."""
+
+    view: PoolView = field(default_factory=pool)
+    history: list[MoveView] = field(default_factory=moves)
+    asked: int = 0
+
+    async def pool(self) -> PoolView:
+        """The pool it was given."""
+        self.asked += 1
+        return self.view
+
+    async def production(self, name: str) -> ProductionView:
+        """One of the productions it was given. Raises NotFound."""
+        for each in self.view.productions:
+            if each.name == name:
+                return each
+        raise NotFound("production", name)
+
+    async def moves(self, production: int, limit: int) -> list[MoveView]:
+        """The history it was given."""
+        return self.history[:limit]
