@@ -11,7 +11,8 @@ class Payload:
 
     ``mode`` is how it gives its events: through the pipe, as files in a directory, or as a command
     that ends with one file. Ranges and records are whole ``granule``s of events; ``block`` is where
-    a range may start at no extra cost; the first ``reference`` events give a host's class.
+    a range may start at no extra cost; the first ``reference`` events give a host's class (0: the
+    payload gives the same bytes on every host).
     """
 
     name: str

@@ -36,7 +36,7 @@ class Reader:
         self._faults: list[tuple[int, str]] = []
 
     def section(self, name: str, fields: Section, others: Mapping[str, Section]) -> dict[str, Any]:
-        """The values under ``[name]``, with defaults; ``others`` are where a mistaken key may belong."""
+        """The values under ``[name]``, with defaults; ``others`` tell where strange keys go."""
         table = self._table(name)
         for key in table:
             if key not in fields:

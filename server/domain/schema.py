@@ -45,7 +45,7 @@ SECTIONS: dict[str, Section] = {
         "mode": choice(("pipe", "directory", "command"), default="pipe"),
         "granule": whole(1, RECORDS_MOST, default=1),
         "block": whole(1, EVENTS_MOST, default=1),
-        "reference": whole(1, RECORDS_MOST, default=None, example=REFERENCE),
+        "reference": whole(0, RECORDS_MOST, default=None, example=REFERENCE),
         "split": choice(("", "lines", "lengths"), default=""),
         "cores": whole(1, 4096, default=1),
     },
