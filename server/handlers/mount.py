@@ -21,19 +21,39 @@ from server.handlers.errors import (
 )
 from server.handlers.routes import Body, Route
 from server.handlers.schema import decoder
-from server.handlers.shape import answer, broken, refused
+from server.handlers.shape import answer, broken, foreign, refused
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+RUNNER = {"keepalive_timeout": 75.0, "lingering_time": 5.0, "max_headers": 64}
+"""For ``web.AppRunner(app, **RUNNER)``. A connection that has not said a whole request head after
+``keepalive_timeout`` is closed, slow or idle; what is sent after a refusal is read for
+``lingering_time`` at most."""
+
+DECLARED: web.AppKey[dict[Handler, Route]] = web.AppKey("declared")
+"""The declaration behind each handler that is served."""
 
 
 def mount(app: web.Application, routes: Sequence[Route], gate: Gate) -> None:
     """Add every route, and one answer for all addresses and methods that are none of them."""
+    declared = app[DECLARED] = {}
     for route in routes:
         run = serve(route, gate)
+        declared[run] = route
         app.router.add_route(route.method, route.path, run)
         if route.head:
             app.router.add_route(hdrs.METH_HEAD, route.path, run)
     app.router.add_route(hdrs.METH_ANY, "/{_:.*}", nothing_here)
+
+
+def undeclared(app: web.Application) -> list[str]:
+    """What an application serves without a declaration that says who may call it: to be empty."""
+    known = app[DECLARED]
+    return [
+        f"{route.method} {route.resource.canonical if route.resource else ''}"
+        for route in app.router.routes()
+        if route.handler not in known and route.handler is not nothing_here
+    ]
 
 
 def serve(route: Route, gate: Gate) -> Handler:
@@ -59,8 +79,8 @@ def serve(route: Route, gate: Gate) -> Handler:
             response = refused(refusal)
         except (ConnectionError, HttpProcessingError):
             response = refused(BodyBroken())
-        except HTTPException:
-            raise
+        except HTTPException as error:
+            response = foreign(error)
         except Exception:
             response = broken(request)
         if request.writer.output_size:

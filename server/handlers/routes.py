@@ -19,8 +19,8 @@ class Body(StrEnum):
     """How a route takes its body.
 
     none: not at all. json: decoded as ``request``. whole: read into bytes, never above ``most``,
-    with a length said before. stream: the handler reads ``request.content`` itself, but its
-    length is said before and not above ``most``.
+    with a length said before. stream: the handler reads ``request.content`` itself, after
+    `mount.said_length`, and holds ``most`` and ``slowest`` itself.
     """
 
     NONE = "none"

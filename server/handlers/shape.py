@@ -114,6 +114,18 @@ def broken(request: web.Request) -> web.Response:
     return problem(500, "internal", detail, instance=f"urn:windfall:request:{name}")
 
 
+def foreign(error: web.HTTPException) -> web.Response:
+    """What aiohttp raises by itself, such as an unsatisfiable Range, in the words used here."""
+    if error.status < 400:
+        raise error
+    codes = {status: code for code, status in reversed(STATUSES.items())}
+    response = problem(error.status, codes.get(error.status, "refused"), error.reason)
+    for name in ("Content-Range", "Allow"):
+        if name in error.headers:
+            response.headers[name] = error.headers[name]
+    return response
+
+
 def problem(
     status: int, code: str, detail: str, instance: str = "", faults: list[str] | None = None
 ) -> web.Response:
