@@ -58,7 +58,7 @@ class Channel:
 
     def input(self, name: str) -> str:
         """The path of an input of the manifest; KeyError if it has none of this name."""
-        return self._env[f"EVP_INPUT_{name}"]
+        return self._env[f"EVP_INPUT_{name.upper()}"]
 
     def ranges(self) -> Iterator[Range]:
         """Every range the agent hands over, until there are no more."""

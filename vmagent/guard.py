@@ -1,0 +1,264 @@
+"""Stands between agent and payload: starts it within its limits and leaves nothing of it behind.
+
+Run as a program of its own, standard library alone, so that it outlives nobody: when the agent is
+killed its control pipe ends and the guard kills every descendant of the payload, daemons too.
+Control lines on stdin: first the order as JSON, then ``CPU seconds`` (may use this much from now
+on), ``PAUSE``, ``RESUME``. Answer on stdout: one line of JSON when all is over.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import os
+import resource
+import select
+import signal
+import sys
+import time
+from typing import Any, NoReturn, Optional
+
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 1, 36, 38
+TICK_S = 0.2
+MIB = 1 << 20
+# Address space is a wall far behind the limit: libraries map much more than they touch. What
+# counts is resident memory of the whole family, looked at every tick.
+WALL_FACTOR, WALL_EXTRA_MB = 2, 512
+_CLOCK = os.sysconf("SC_CLK_TCK")
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+def prctl(option: int, value: int) -> None:
+    """Linux prctl(2); a kernel that does not know the option is borne with."""
+    ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
+
+
+def children(pid: int) -> list[int]:
+    """The processes this one has started (or inherited) and not yet reaped."""
+    found: list[int] = []
+    try:
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{thread}/children") as listing:
+                found.extend(int(word) for word in listing.read().split())
+    except OSError:
+        return []
+    return found
+
+
+def family(pid: int) -> list[int]:
+    """Every descendant of a process."""
+    found, left = [], children(pid)
+    while left:
+        one = left.pop()
+        found.append(one)
+        left.extend(children(one))
+    return found
+
+
+def usage(pid: int) -> tuple[float, int]:
+    """CPU seconds (of reaped children too) and resident bytes of one process."""
+    try:
+        with open(f"/proc/{pid}/stat") as stat:
+            words = stat.read().rpartition(")")[2].split()
+        return sum(map(int, words[11:15])) / _CLOCK, int(words[21]) * _PAGE
+    except (OSError, ValueError, IndexError):
+        return 0.0, 0
+
+
+def disk_bytes(folder: str) -> int:
+    """Bytes on disk below a folder, links not followed."""
+    total = 0
+    for place, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(OSError):
+                total += os.lstat(os.path.join(place, name)).st_blocks * 512
+    return total
+
+
+def start(order: dict[str, Any]) -> int:
+    """Start the payload: own session, limits, nothing open but what it is meant to have."""
+    guard = os.getpid()
+    pid = os.fork()
+    if pid:
+        return pid
+    try:
+        _become(order, guard)
+    except BaseException as error:
+        os.write(2, f"cannot start {order['argv'][0]}: {error}\n".encode())
+    os._exit(127)
+
+
+def _become(order: dict[str, Any], guard: int) -> NoReturn:
+    os.setsid()
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    for target in (1, 2):
+        os.dup2(order["log_fd"], target)
+    prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != guard:
+        os._exit(127)
+    prctl(PR_SET_NO_NEW_PRIVS, 1)
+    signal.set_wakeup_fd(-1)
+    for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(number, signal.SIG_DFL)
+    kept = set(order["fds"])
+    for name in os.listdir("/proc/self/fd"):
+        if int(name) > 2 and int(name) not in kept:
+            with contextlib.suppress(OSError):
+                os.close(int(name))
+    wall = (WALL_FACTOR * order["memory_mb"] + WALL_EXTRA_MB) * MIB
+    cpu = int(order["cpu_s"]) + 1
+    for which, most in (
+        (resource.RLIMIT_AS, wall),
+        (resource.RLIMIT_CPU, cpu),
+        (resource.RLIMIT_FSIZE, order["disk_mb"] * MIB),
+        (resource.RLIMIT_NOFILE, 1024),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        hard = resource.getrlimit(which)[1]
+        top = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(which, (top, hard if which == resource.RLIMIT_CPU else top))
+    os.chdir(order["cwd"])
+    os.execvpe(order["argv"][0], order["argv"], order["env"])  # noqa: S606 - no shell is wanted
+
+
+class Guard:
+    """The watch over one payload."""
+
+    def __init__(self, order: dict[str, Any]) -> None:
+        self.order = order
+        self.verdict = ""
+        self.status: Optional[int] = None
+        self.cpu = 0.0
+        self.reaped_cpu = 0.0
+        self.top_rss = 0
+        self.cpu_most = float(order["cpu_s"])
+        self._disk_at = 0.0
+        self._heard = b""
+        self.pid = start(order)
+
+    def watch(self, wake: int) -> None:
+        """Until the payload has ended, gone beyond a limit, or nobody wants it any more."""
+        for handle in (*self.order["fds"], self.order["log_fd"]):
+            os.close(handle)
+        while self.status is None and not self.verdict:
+            ready = select.select([0, wake], [], [], TICK_S)[0]
+            if wake in ready:
+                os.read(wake, 4096)
+            if 0 in ready and not self._obey():
+                self.verdict = "ended"
+            self._measure()
+            self._reap(os.WNOHANG)
+        self._sweep()
+
+    def _obey(self) -> bool:
+        got = os.read(0, 4096)
+        *lines, self._heard = (self._heard + got).split(b"\n")
+        for line in lines:
+            word, _, value = line.decode().partition(" ")
+            if word == "CPU":
+                self._allow(float(value))
+            elif word in ("PAUSE", "RESUME"):
+                number = signal.SIGSTOP if word == "PAUSE" else signal.SIGCONT
+                for pid in family(os.getpid()):
+                    _kill(pid, number)
+        return bool(got)
+
+    def _allow(self, seconds: float) -> None:
+        self._measure()
+        self.cpu_most = self.cpu + seconds
+        with contextlib.suppress(OSError, ValueError):
+            hard = resource.prlimit(self.pid, resource.RLIMIT_CPU)[1]
+            own = int(usage(self.pid)[0] + seconds) + 2
+            resource.prlimit(self.pid, resource.RLIMIT_CPU, (own, hard))
+
+    def _measure(self) -> None:
+        cpu, rss = self.reaped_cpu, 0
+        for pid in family(os.getpid()):
+            one_cpu, one_rss = usage(pid)
+            cpu, rss = cpu + one_cpu, rss + one_rss
+        self.cpu, self.top_rss = max(self.cpu, cpu), max(self.top_rss, rss)
+        if rss > self.order["memory_mb"] * MIB:
+            self.verdict = "memory"
+        elif self.cpu > self.cpu_most:
+            self.verdict = "cpu"
+        elif time.monotonic() >= self._disk_at:
+            begun = time.monotonic()
+            if disk_bytes(self.order["home"]) > self.order["disk_mb"] * MIB:
+                self.verdict = "disk"
+            now = time.monotonic()
+            self._disk_at = now + max(0.5, 20 * (now - begun))
+
+    def _reap(self, flags: int) -> bool:
+        while True:
+            try:
+                pid, status, used = os.wait4(-1, flags)
+            except ChildProcessError:
+                return False
+            if pid == 0:
+                return True
+            self.reaped_cpu += used.ru_utime + used.ru_stime
+            self.top_rss = max(self.top_rss, used.ru_maxrss * 1024)
+            if pid == self.pid:
+                self.status = status
+
+    def _sweep(self) -> None:
+        seen: set[int] = set()
+        for _ in range(20):  # stop them all first, or a fork in between gets away
+            now = set(family(os.getpid()))
+            if now <= seen:
+                break
+            seen |= now
+            for pid in now:
+                _kill(pid, signal.SIGSTOP)
+        while self._reap(os.WNOHANG):
+            for pid in family(os.getpid()):
+                _kill(pid, signal.SIGKILL)
+            time.sleep(0.005)
+
+    def result(self) -> dict[str, Any]:
+        """How it ended, for the agent."""
+        status = self.status or 0
+        return {
+            "exit": os.WEXITSTATUS(status) if os.WIFEXITED(status) else None,
+            "signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else None,
+            "verdict": self.verdict,
+            "cpu_s": round(max(self.cpu, self.reaped_cpu), 3),
+            "rss_mb": round(self.top_rss / MIB, 1),
+        }
+
+
+def _kill(pid: int, number: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.kill(pid, number)
+
+
+def _first_line() -> bytes:
+    line = b""
+    while not line.endswith(b"\n"):
+        one = os.read(0, 1)
+        if not one:
+            sys.exit(0)
+        line += one
+    return line
+
+
+def main() -> None:
+    """Read the order, watch, answer."""
+    prctl(PR_SET_CHILD_SUBREAPER, 1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    order = json.loads(_first_line())
+    wake, poke = os.pipe()
+    os.set_blocking(poke, False)
+    os.set_blocking(wake, False)
+    signal.set_wakeup_fd(poke, warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    guard = Guard(order)
+    guard.watch(wake)
+    with contextlib.suppress(BrokenPipeError):
+        os.write(1, json.dumps(guard.result()).encode() + b"\n")
+
+
+if __name__ == "__main__":
+    main()

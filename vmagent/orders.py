@@ -1,0 +1,162 @@
+"""What the brain wants done: instructions that the loop carries out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Union
+
+from vmagent.wire import messages
+
+
+@dataclass(frozen=True)
+class Ask:
+    """Ask the server for work for this many free slots."""
+
+    slots: int
+
+
+@dataclass(frozen=True)
+class Inquire:
+    """Ask the server what it knows of a task found on disk."""
+
+    task: int
+
+
+@dataclass(frozen=True)
+class Prepare:
+    """Get manifest and payload of a task, and check them."""
+
+    task: int
+
+
+@dataclass(frozen=True)
+class Start:
+    """Run a task in this slot."""
+
+    task: int
+    slot: int
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Make the reference events of a manifest in this slot."""
+
+    manifest: str
+    slot: int
+
+
+@dataclass(frozen=True)
+class Trim:
+    """The range of a running task ends earlier."""
+
+    task: int
+    last: int
+
+
+@dataclass(frozen=True)
+class Finish:
+    """Let a running task finish its current event, then end it; after ``seconds`` anyway."""
+
+    task: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Kill:
+    """End a running task now."""
+
+    task: int
+
+
+@dataclass(frozen=True)
+class KillProbe:
+    """End a probe."""
+
+    manifest: str
+
+
+@dataclass(frozen=True)
+class Pause:
+    """Stop a running task where it stands."""
+
+    task: int
+
+
+@dataclass(frozen=True)
+class Resume:
+    """Let a paused task go on."""
+
+    task: int
+
+
+@dataclass(frozen=True)
+class Report:
+    """Tell the server how a task ended."""
+
+    task: int
+    report: messages.ReportRequest
+
+
+@dataclass(frozen=True)
+class Forget:
+    """Let a task go, its spool too."""
+
+    task: int
+
+
+@dataclass(frozen=True)
+class Heartbeat:
+    """Give a sign of life with the progress of these tasks."""
+
+    tasks: tuple[messages.Progress, ...]
+
+
+@dataclass(frozen=True)
+class RefreshKeys:
+    """Fetch the key list."""
+
+
+@dataclass(frozen=True)
+class Remember:
+    """Keep the number of the last command obeyed, or a restart would obey it again."""
+
+    seq: int
+
+
+@dataclass(frozen=True)
+class Say:
+    """Log one line."""
+
+    action: str
+    task: int = 0
+    why: str = ""
+    grave: bool = False
+
+
+@dataclass(frozen=True)
+class Exit:
+    """End the agent with this code; what is spooled stays."""
+
+    code: int
+
+
+Order = Union[
+    Ask,
+    Inquire,
+    Prepare,
+    Start,
+    Probe,
+    Trim,
+    Finish,
+    Kill,
+    KillProbe,
+    Pause,
+    Resume,
+    Report,
+    Forget,
+    Heartbeat,
+    RefreshKeys,
+    Remember,
+    Say,
+    Exit,
+]
