@@ -69,7 +69,7 @@ async def of_unit(tx: Tx, production: int, unit: int) -> list[FrameRow]:
         production,
         unit,
     )
-    return [FrameRow(*row[:9], bytes(row[9])) for row in rows]
+    return [FrameRow(*row) for row in rows]
 
 
 async def between(tx: Tx, production: int, low: int, high: int) -> list[tuple[int, int, int, int]]:
@@ -152,14 +152,14 @@ def reject(
     )
 
 
-async def rejected_of_unit(tx: Tx, production: int, unit: int) -> list[tuple[int, int, int]]:
-    """What of a unit was rejected before: task, first, last."""
+async def rejected_of_unit(tx: Tx, production: int, unit: int) -> list[tuple[int, int, int, int]]:
+    """What of a unit was rejected before: first, last, task, host."""
     rows = await tx.all(
-        "SELECT task, first, last FROM rejections WHERE production = $1 AND unit = $2",
+        "SELECT first, last, task, host FROM rejections WHERE production = $1 AND unit = $2",
         production,
         unit,
     )
-    return [(row[0], row[1], row[2]) for row in rows]
+    return [(row[0], row[1], row[2], row[3]) for row in rows]
 
 
 async def rejected_by_host(tx: Tx, production: int) -> list[tuple[int, int]]:

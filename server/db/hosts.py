@@ -51,7 +51,7 @@ class Order:
 
 
 def _host(row: Row) -> Host:
-    return Host(*row[:4], bytes(row[4]), *row[5:])
+    return Host(*row)
 
 
 async def add(

@@ -43,7 +43,8 @@ class Ready:
 
 
 def _task(row: Row) -> Task:
-    return Task(*row[:5], TaskState(row[5]), *row[6:])
+    task, production, unit, first, last, state, *rest = row
+    return Task(task, production, unit, first, last, TaskState(state), *rest)
 
 
 async def highest(tx: Tx) -> int:
@@ -73,14 +74,12 @@ async def ready_after(tx: Tx, production: int, after: int, limit: int) -> list[R
     return [Ready(*row) for row in rows]
 
 
-def lease_whole(
-    tx: Tx, task: int, host: int, account: int, ask: str, at: float, until: float, deadline: float
-) -> None:
+def lease_whole(tx: Tx, task: Task) -> None:
     """A waiting range belongs to a host now."""
     tx.later(
         "UPDATE tasks SET state = 'leased', host = $1, account = $2, ask = $3, leased_at = $4,"
         " until = $5, deadline = $6 WHERE id = $7",
-        (host, account, ask, at, until, deadline, task),
+        (task.host, task.account, task.ask, task.leased_at, task.until, task.deadline, task.id),
     )
 
 

@@ -1,4 +1,4 @@
-"""What the server keeps in memory of hosts, leased tasks and productions: a cache of the database."""
+"""What the server keeps in memory of hosts, leased tasks and productions: a cache of the table."""
 
 from __future__ import annotations
 
@@ -40,6 +40,7 @@ class HostCard:
     name: str
     facts: Facts
     seen_at: float
+    agent: str = ""
     classes: dict[str, str] = field(default_factory=dict)
     speeds: dict[int, float] = field(default_factory=dict)
     tasks: dict[int, TaskCard] = field(default_factory=dict)

@@ -71,6 +71,7 @@ class Deps:
     signals: Signals = field(default_factory=Signals)
     background: set[asyncio.Task[Any]] = field(default_factory=set)
     surplus: list[TaskCard] = field(default_factory=list)
+    idle: set[int] = field(default_factory=set)
 
     def line(self, production: int) -> Line:
         """The queue of a production."""

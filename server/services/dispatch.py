@@ -137,7 +137,7 @@ def _fitting(this: _Round) -> list[ProductionCard]:
 
 
 def _class_of(this: _Round, production: ProductionCard) -> str | None:
-    if not production.definition.reference:
+    if not production.definition.payload.reference:
         return ""
     return this.card.classes.get(production.digest)
 
@@ -156,15 +156,15 @@ def _how_many(this: _Round, production: ProductionCard) -> int:
         this.asked.seconds_left,
         max(1, waiting // (2 * slots)),
         production.definition.policy.longest_s,
-        max(FLUSH_EVENTS, production.definition.block),
+        max(FLUSH_EVENTS, production.definition.payload.block),
     )
 
 
 def _cut(production: ProductionCard, first: int, last: int, events: int) -> int:
     if last - first <= events:
         return last
-    definition = production.definition
-    return sizing.cut(first, last, events, definition.block, definition.granule)
+    payload = production.definition.payload
+    return sizing.cut(first, last, events, payload.block, payload.granule)
 
 
 def _write(this: _Round, tx: Tx, production: ProductionCard, taken: Taken, klass: str) -> None:

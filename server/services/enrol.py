@@ -19,10 +19,9 @@ from server.domain.errors import (
     TokenUnknown,
     TokenUsed,
 )
-from server.domain.match import Facts
 from server.services.cards import HostCard
 from server.services.deps import Deps
-from server.services.factsheet import from_text, to_text
+from server.services.factsheet import Sheet, from_text, to_text
 
 ROLES = ("volunteer", "institute", "operator", "manager", "admin")
 ORDERS = ("drain", "undrain", "stop", "suspend", "resume", "refresh-keys")
@@ -114,7 +113,7 @@ async def revoke_token(deps: Deps, token: int) -> None:
     """Revoke a token. Raises NotFound."""
     now = deps.clock()
     if not await deps.store.write(lambda tx: accounts.revoke_token(tx, token, now)):
-        raise NotFound("token", token)
+        raise NotFound("issued-token", token)
 
 
 async def caller(deps: Deps, text: str) -> Caller:
@@ -134,13 +133,13 @@ def _check(token: Token, now: float) -> None:
         raise TokenExpired
 
 
-async def enrol(deps: Deps, request: str, token: str, name: str, facts: Facts) -> Joined:
+async def enrol(deps: Deps, request: str, token: str, name: str, sheet: Sheet) -> Joined:
     """A machine joins. The same request twice is one host, with a new secret.
 
     Raises TokenUnknown, TokenUsed, TokenExpired, TokenRevoked.
     """
     now, secret = deps.clock(), f"wfh_{secrets.token_urlsafe(32)}"
-    digest, sheet = digest_of(secret), to_text(facts)
+    digest, text = digest_of(secret), to_text(sheet)
 
     async def write(tx: Tx) -> tuple[int, Token]:
         found = await accounts.token(tx, digest_of(token))
@@ -155,12 +154,12 @@ async def enrol(deps: Deps, request: str, token: str, name: str, facts: Facts) -
             return known.id, found
         if not await accounts.use_up(tx, found.id):
             raise TokenUsed
-        number = await hosts.add(tx, found.account, found.id, request, name, digest, sheet, now)
+        number = await hosts.add(tx, found.account, found.id, request, name, digest, text, now)
         return number, found
 
     number, owner = await deps.store.write(write)
     deps.registry.drop_host(number)
-    card = HostCard(number, owner.account, owner.account_name, name, facts, now)
+    card = HostCard(number, owner.account, owner.account_name, name, sheet.facts, now, sheet.agent)
     deps.registry.add_host(card, digest)
     return Joined(number, secret, owner.account_name)
 
@@ -218,8 +217,9 @@ async def load_hosts(deps: Deps) -> None:
         if row.state != "active":
             deps.registry.revoked.add(row.hash)
             continue
+        sheet = from_text(row.facts)
         card = HostCard(
-            row.id, row.account, row.account_name, row.name, from_text(row.facts), row.seen_at
+            row.id, row.account, row.account_name, row.name, sheet.facts, row.seen_at, sheet.agent
         )
         deps.registry.add_host(card, row.hash)
     for klass in classes:

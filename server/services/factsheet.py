@@ -4,18 +4,30 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from dataclasses import dataclass
 
 from server.domain.match import Facts
 
 
-def to_text(facts: Facts) -> str:
-    """Facts as JSON."""
-    return json.dumps(dataclasses.asdict(facts), sort_keys=True)
+@dataclass(frozen=True)
+class Sheet:
+    """What requirements are held against, and what people are shown beside it."""
+
+    facts: Facts
+    agent: str = ""
+    system: str = ""
+    libc: str = ""
+    python: str = ""
 
 
-def from_text(text: str) -> Facts:
-    """Facts from the table."""
+def to_text(sheet: Sheet) -> str:
+    """A sheet as JSON."""
+    return json.dumps(dataclasses.asdict(sheet), sort_keys=True)
+
+
+def from_text(text: str) -> Sheet:
+    """A sheet from the table."""
     found = json.loads(text)
-    return Facts(
-        found["cores"], found["memory_mb"], found["disk_mb"], found["arch"], tuple(found["paths"])
-    )
+    facts = found.pop("facts")
+    facts["paths"] = tuple(facts["paths"])
+    return Sheet(Facts(**facts), **found)

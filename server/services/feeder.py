@@ -31,7 +31,7 @@ class Waiting:
 
 @dataclass(slots=True)
 class Taken:
-    """A range for a host. ``rest`` is the waiting task that it was cut from, None if it is whole."""
+    """A range for a host; ``rest`` is the waiting task that it was cut from, None if whole."""
 
     waiting: Waiting
     first: int

@@ -46,7 +46,7 @@ def lengths_in(raw: bytes) -> tuple[int, int, tuple[int, ...]] | None:
 
 
 def read_pieces(
-    segments: Segments, granule: int, rows: Iterable[FrameRow]
+    segments: Segments, rows: Iterable[FrameRow]
 ) -> Iterator[tuple[FrameRow, Piece | None]]:
     """Each frame with its records; None for one whose bytes are not what was acknowledged."""
     for row in rows:

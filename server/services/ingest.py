@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
-from server.blobs.segments import Place
-from server.db import frames, tasks
+from server.blobs.base import BlobFull
+from server.db import frames, tasks, units
 from server.db.base import Tx
 from server.db.tasks import Task
 from server.domain.errors import (
     BadFrameRefused,
+    DiskFull,
     NotFound,
     OutsideLease,
     ProductionOver,
@@ -21,9 +24,9 @@ from server.domain.task import TaskState
 from server.services.cards import HostCard, ProductionCard, TaskCard
 from server.services.deps import Deps
 from server.services.dispatch import renew
+from server.services.frameread import HEAD, lengths_in
 
-HEAD_MOST = 20  # bytes of a frame before its table of lengths
-REPEATS = 2  # how many times its own size the frames of one lease may take
+FULL_RETRY_S = 60.0  # somebody has to make room first
 
 
 @dataclass(frozen=True)
@@ -52,8 +55,11 @@ async def admit(
         raise OutsideLease(first, last)
     _check_grain(card, first, last)
     definition = card.definition
-    records = -(-last // definition.granule) - first // definition.granule
-    most = min(deps.limits.frame_bytes, HEAD_MOST + records * (4 + definition.limits.event_bytes))
+    records = record_count(first, last, definition.payload.granule)
+    most = min(
+        deps.limits.frame_bytes,
+        HEAD.size + records * (4 + definition.limits.event_bytes * definition.payload.granule),
+    )
     if size > most:
         raise TooLarge(size, most)
     for task in host.tasks.values():
@@ -65,9 +71,14 @@ async def admit(
 
 
 def _check_grain(card: ProductionCard, first: int, last: int) -> None:
-    granule = card.definition.granule
+    granule = card.definition.payload.granule
     if first % granule or (last % granule and last != card.events):
         raise BadFrameRefused(f"[{first}, {last}) does not lie on multiples of {granule} events")
+
+
+def record_count(first: int, last: int, granule: int) -> int:
+    """How many records these events make."""
+    return -(-last // granule) - first // granule
 
 
 async def _over(deps: Deps, production: int) -> Exception:
@@ -100,24 +111,87 @@ async def _late(deps: Deps, host: HostCard, card: ProductionCard, first: int, la
     return Taking(card, task, None, first, last, fresh)
 
 
-async def keep(deps: Deps, host: HostCard, taking: Taking, place: Place, digest: bytes) -> None:
+@contextmanager
+def room() -> Iterator[None]:
+    """Says in the words of the house that the disk is full."""
+    try:
+        yield
+    except BlobFull as error:
+        raise DiskFull(FULL_RETRY_S) from error
+
+
+class Arrival:
+    """A frame while it comes in: written to its place, digested, held against its address."""
+
+    __slots__ = ("_came", "_head", "_sha", "_size", "place", "taking")
+
+    def __init__(self, deps: Deps, taking: Taking, size: int) -> None:
+        self.taking, self._size = taking, size
+        with room():
+            self.place = deps.segments.reserve(size)
+        self._sha, self._came = hashlib.sha256(), 0
+        self._head: bytes | None = b""
+
+    def whole(self, body: bytes) -> bytes:
+        """The whole frame at once; its digest. Raises BadFrameRefused."""
+        self._check(body, len(body))
+        if len(body) != self._size:
+            raise BadFrameRefused(f"it ends after {len(body)} bytes of {self._size}")
+        with room():
+            self.place.write(body)
+        return hashlib.sha256(body).digest()
+
+    def piece(self, piece: bytes) -> None:
+        """The next piece. Raises BadFrameRefused as soon as its head is seen to be wrong."""
+        self._came += len(piece)
+        self._sha.update(piece)
+        with room():
+            self.place.write(piece)
+        if self._head is not None:
+            self._head += piece
+            if self._check(self._head, self._came):
+                self._head = None
+
+    def end(self) -> bytes:
+        """There are no more pieces; the digest of all. Raises BadFrameRefused."""
+        if self._head is not None or self._came != self._size:
+            raise BadFrameRefused(f"it ends after {self._came} bytes of {self._size}")
+        return self._sha.digest()
+
+    def _check(self, head: bytes, came: int) -> bool:
+        """Hold the head against the address once it is there; whether it was."""
+        try:
+            found = lengths_in(head)
+        except ValueError as error:
+            raise BadFrameRefused(str(error)) from error
+        if found is None:
+            if came >= self._size:
+                raise BadFrameRefused("it ends inside its table of lengths")
+            return False
+        first, events, lengths = found
+        _check_records(self.taking, first, events, lengths)
+        whole = HEAD.size + 4 * len(lengths) + sum(lengths)
+        if whole != self._size:
+            raise BadFrameRefused(f"its lengths add up to {whole} bytes, it has {self._size}")
+        return True
+
+
+async def keep(deps: Deps, host: HostCard, arrival: Arrival, digest: bytes) -> None:
     """Index a frame whose bytes are written; back when bytes and row are durable."""
-    now = deps.clock()
-    await deps.segments.sync(place)
+    now, taking, place = deps.clock(), arrival.taking, arrival.place
+    with room():
+        await deps.segments.sync(place)
 
     async def write(tx: Tx) -> None:
         frames.add(
             tx, taking.production.id, taking.task.unit, taking.task.id, host.id, host.account,
-            taking.first, taking.last, place.segment, place.offset, place.length, digest, now,
+            taking.first, taking.last, place.segment, place.offset, place.size, digest, now,
         )  # fmt: skip
         if taking.card is None:
-            tx.later(_MARK, (taking.production.id, taking.task.unit))
+            units.mark(tx, taking.production.id, taking.task.unit)
 
     await deps.store.write(write)
-    _note(deps, host, taking, place.length, now)
-
-
-_MARK = "UPDATE units SET dirty = 1 WHERE production = $1 AND number = $2"
+    _note(deps, host, taking, place.size, now)
 
 
 def _note(deps: Deps, host: HostCard, taking: Taking, size: int, now: float) -> None:
@@ -134,7 +208,7 @@ def _note(deps: Deps, host: HostCard, taking: Taking, size: int, now: float) -> 
         deps.mark(taking.production.id, taking.task.unit)
 
 
-def check_records(taking: Taking, first: int, events: int, lengths: Iterable[int]) -> None:
+def _check_records(taking: Taking, first: int, events: int, lengths: Sequence[int]) -> None:
     """Does the head of a frame say what its address says, and is no record too large?
 
     Raises BadFrameRefused.
@@ -144,7 +218,11 @@ def check_records(taking: Taking, first: int, events: int, lengths: Iterable[int
             f"its address says [{taking.first}, {taking.last}),"
             f" its head [{first}, {first + events})"
         )
-    most = taking.production.definition.limits.event_bytes
+    definition = taking.production.definition
+    wanted = record_count(taking.first, taking.last, definition.payload.granule)
+    if len(lengths) != wanted:
+        raise BadFrameRefused(f"its events make {wanted} records, it has {len(lengths)}")
+    most = definition.limits.event_bytes * definition.payload.granule
     largest = max(lengths, default=0)
     if largest > most:
         raise BadFrameRefused(f"a record has {largest} bytes, the manifest allows {most}")

@@ -29,7 +29,7 @@ def pack_unit(
     parts = sorted(chosen)
     tasks = {task for _, _, task in parts}
     found: dict[tuple[int, int], bytes] = {}
-    for row, piece in read_pieces(segments, granule, (r for r in rows if r.task in tasks)):
+    for row, piece in read_pieces(segments, (r for r in rows if r.task in tasks)):
         if piece is None:
             continue
         records = zip(record_starts(row, granule, len(piece.lengths)), piece.records(), strict=True)

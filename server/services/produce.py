@@ -13,7 +13,6 @@ from server.domain import definition as definitions
 from server.domain.definition import Definition, Plan
 from server.domain.errors import BadInput, Exists, NotFound
 from server.domain.production import MOVES, ProductionState
-from server.services import formats
 from server.services.cards import ProductionCard
 from server.services.deps import Deps
 from server.services.report import end
@@ -42,17 +41,16 @@ async def check(deps: Deps, text: str, signed: Signed) -> Definition:
     except definitions.Faults as faults:
         raise BadInput(list(faults.faults)) from None
     problems = [f"manifest: {word}" for word in found.disagreements(dict(signed.value))]
-    problems += formats.faults(found.format, found.granule)
     digest = str(signed.value.get("payload"))
     known = await deps.store.read(lambda tx: payloads.by_digest(tx, digest))
     if known is None:
         problems.append(
             f"payload {digest[:16]}: not on this server; add it first: windfall payload add"
         )
-    elif (known.name, known.version) != (found.payload_name, found.payload_version):
+    elif (known.name, known.version) != (found.payload.name, found.payload.version):
         problems.append(
             f"payload: the manifest names {known.name} {known.version}, the file"
-            f" {found.payload_name} {found.payload_version}; sign it again with the right bundle"
+            f" {found.payload.name} {found.payload.version}; sign it again with the right bundle"
         )
     if problems:
         raise BadInput(problems)

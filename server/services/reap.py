@@ -49,9 +49,15 @@ async def _end(deps: Deps, card: TaskCard, cause: str) -> None:
 
 
 async def free_segments(deps: Deps) -> list[int]:
-    """Delete the segments of which no frame is needed any more; which."""
+    """Delete the segments of which no frame is needed any more; which.
+
+    A segment has to be found idle twice: the row of a frame may have been committed after the look.
+    """
     used = await deps.store.read(frames.segments)
-    return await deps.segments.release_unused(set(used))
+    idle = set(deps.segments.numbers()) - set(used)
+    freed = [number for number in idle & deps.idle if deps.segments.release(number)]
+    deps.idle = idle - set(freed)
+    return freed
 
 
 async def save_seen(deps: Deps) -> None:

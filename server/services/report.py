@@ -20,7 +20,7 @@ SMOOTH = 0.3  # weight of the newest measurement in a host's seconds per event
 
 
 class Undelivered(Refusal):
-    """Task {task} is not delivered: events {missing} are not in hand; send them and report again."""
+    """Task {task} is not delivered: events {missing} are not in hand; send them, then report."""
 
     code = "undelivered"
 

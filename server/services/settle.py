@@ -19,7 +19,7 @@ from server.db.units import Unit
 from server.domain import workunit
 from server.domain.credit import credits
 from server.domain.intervals import Intervals
-from server.domain.quorum import Copy, Pending, Verdict, judge
+from server.domain.quorum import Copy, Pending, Rejected, Verdict, judge
 from server.domain.split import unit_range
 from server.domain.task import TaskState
 from server.domain.workunit import UnitState
@@ -40,7 +40,7 @@ class Picture:
     tasks: list[Task]
     frames: list[FrameRow]
     settled: list[tuple[int, int, int]]
-    rejected: list[tuple[int, int, int]]
+    rejected: list[Rejected]
 
 
 @dataclass(eq=False)
@@ -71,12 +71,13 @@ async def settle_unit(deps: Deps, memory: Memory, card: ProductionCard, number: 
     verdict = judge(
         first,
         last,
-        card.definition.granule,
+        card.definition.payload.granule,
         card.definition.policy.quorum,
         Intervals((a, b) for a, b, _ in picture.settled),
         _copies(picture, digests),
         _pending(picture),
         card.definition.policy.most_copies,
+        picture.rejected,
     )
     if bad:
         log.error("frames unreadable", extra={"action": "judge", "unit": number, "frames": bad})
@@ -101,7 +102,7 @@ async def _look(tx: Tx, production: int, number: int) -> Picture | None:
         await tasks.of_unit(tx, production, number),
         await frames.of_unit(tx, production, number),
         await frames.settled(tx, production, number),
-        await frames.rejected_of_unit(tx, production, number),
+        [Rejected(*row) for row in await frames.rejected_of_unit(tx, production, number)],
     )
 
 
@@ -115,7 +116,7 @@ async def _digest(
 
     def read() -> list[int]:
         bad = []
-        for row, piece in read_pieces(deps.segments, card.definition.granule, new):
+        for row, piece in read_pieces(deps.segments, new):
             if piece is None:
                 bad.append(row.id)
             else:
@@ -170,13 +171,11 @@ async def _carry_out(
         await units.clean(tx, card.id, number)
         for part in verdict.settled:
             frames.settle(tx, card.id, number, part.first, part.last, part.task)
-            for task in part.tasks:
+            for task in part.agreeing:
                 _agree(tx, owners[task], part.first, part.last, now)
-        known = {(task, first) for task, first, _ in picture.rejected}
-        for part in verdict.rejected:
-            frames.reject(tx, card.id, number, part.task, part.host, part.first, part.last, now)
-            if (part.task, part.first) not in known:
-                hosts.tally(tx, part.host, 0, part.last - part.first)
+        for wrong in verdict.rejected:
+            frames.reject(tx, card.id, number, wrong.task, wrong.host, wrong.first, wrong.last, now)
+            hosts.tally(tx, wrong.host, 0, wrong.last - wrong.first)
         if reason:
             await units.move(
                 tx, card.id, number, UnitState.OPEN,
@@ -222,7 +221,7 @@ async def _close(
     number = picture.unit.number
     chosen = [*picture.settled, *((part.first, part.last, part.task) for part in verdict.settled)]
     packed = await asyncio.to_thread(
-        pack_unit, deps.segments, card.definition.granule, picture.frames, chosen
+        pack_unit, deps.segments, card.definition.payload.granule, picture.frames, chosen
     )
     stored = await deps.blobs.put(unit_key(card.id, number), packed.data)
     now = deps.clock()

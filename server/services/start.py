@@ -35,8 +35,8 @@ async def load(deps: Deps) -> None:
         host = deps.registry.hosts.get(row.host or 0)
         if host is not None:
             host.last_ask = row.ask
-    for production, unit in dirty:
-        deps.mark(production, unit)
+    for number, unit in dirty:
+        deps.mark(number, unit)
     deps.signals.merge.set()
 
 

@@ -1,0 +1,88 @@
+"""Every route of the server on one application."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from aiohttp import web
+
+from server.handlers import pages
+from server.handlers.access import Public
+from server.handlers.admin_api import AdminApi
+from server.handlers.agent_api import AgentApi
+from server.handlers.agent_file import AgentFile
+from server.handlers.mount import mount
+from server.handlers.openapi import documented
+from server.handlers.people_api import PeopleApi
+from server.handlers.routes import Route
+from server.handlers.upload_api import UploadApi
+from server.services import enrol
+from server.services.cards import HostCard
+from server.services.deps import Deps
+from server.services.look import Look
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the doors need beside the use cases. Sizes in bytes."""
+
+    version: str
+    kid: str
+    keys: Callable[[], tuple[str, ...]]
+    trusted: Callable[[], Mapping[str, str]]
+    agent_folder: Path
+    json_bytes: int
+    frame_bytes: int
+    payload_bytes: int
+
+
+@dataclass(frozen=True)
+class Gate:
+    """Tells who a token belongs to."""
+
+    deps: Deps
+
+    def host(self, token: str) -> HostCard:
+        """A host, from memory."""
+        return enrol.host_of(self.deps, token)
+
+    async def caller(self, token: str) -> enrol.Caller:
+        """An account."""
+        return await enrol.caller(self.deps, token)
+
+
+@dataclass(frozen=True)
+class Health:
+    """The server is up, and this is its version."""
+
+    status: str
+    version: str
+
+
+def routes_of(deps: Deps, facts: Facts, look: Look) -> list[Route]:
+    """Every route."""
+
+    async def health(request: web.Request) -> Health:
+        return Health("ok", facts.version)
+
+    routes = [
+        *AgentApi(deps, facts.keys, facts.json_bytes).routes(),
+        *UploadApi(deps, facts.frame_bytes).routes(),
+        *AdminApi(deps, look, facts.trusted, facts.json_bytes, facts.payload_bytes).routes(),
+        *PeopleApi(deps, look, facts.kid, facts.version, facts.json_bytes).routes(),
+        *AgentFile(facts.agent_folder).routes(),
+        *pages.routes(),
+        Route("GET", "/healthz", health, Public(), "Whether the server is up.", reply=Health),
+    ]
+    return documented(routes, facts.version)
+
+
+def build(deps: Deps, facts: Facts) -> web.Application:
+    """The application."""
+    app = web.Application(client_max_size=facts.payload_bytes)
+    look = Look(deps)
+    pages.attach(app, look)
+    mount(app, routes_of(deps, facts, look), Gate(deps))
+    return app

@@ -1,0 +1,176 @@
+"""What hosts say and hear: joining, asking, reporting, signs of life, commands."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from server.domain.match import Facts
+from server.handlers import params
+from server.handlers.access import Host, Public
+from server.handlers.routes import JOSE, Body, Query, Reply, Route
+from server.services import dispatch, enrol, payloads, report
+from server.services.cards import HostCard
+from server.services.deps import Deps
+from server.services.dispatch import Asked
+from server.services.factsheet import Sheet
+from server.services.ingest import TaskView
+from vmagent.wire import messages as m
+
+WAIT_MOST = 55.0  # seconds a long poll may last: below the idle limit of common proxies
+
+
+def state_of(view: TaskView) -> m.TaskState:
+    """A task in the words of the wire."""
+    held = [(first, last) for first, last in view.held]
+    return m.TaskState(view.task, view.state, view.first, view.last, held, view.until)
+
+
+def commands_of(card: HostCard, since: int = 0) -> list[m.Command]:
+    """The commands that wait for a host."""
+    if not card.orders:
+        return []
+    return [m.Command(o.seq, o.name, o.args) for o in card.orders if o.seq > since]
+
+
+def _sheet(facts: m.HostFacts) -> Sheet:
+    kept = Facts(facts.cores, facts.memory_mb, facts.disk_mb, facts.arch, tuple(facts.paths))
+    return Sheet(kept, facts.agent, facts.system, facts.libc, facts.python)
+
+
+@dataclass(frozen=True)
+class AgentApi:
+    """The handlers of hosts. ``keys`` are the key statements, oldest first."""
+
+    deps: Deps
+    keys: Callable[[], tuple[str, ...]]
+    json_most: int
+
+    async def enrol(self, request: web.Request, message: m.EnrolRequest) -> Reply:
+        """A machine joins with an enrolment token."""
+        joined = await enrol.enrol(
+            self.deps, message.request, message.token, message.name, _sheet(message.facts)
+        )
+        reply = m.Enrolled(
+            joined.host, joined.token, joined.account, list(self.keys()), self.deps.clock()
+        )
+        return Reply(reply, 201, {"Cache-Control": "no-store"})
+
+    async def key_list(self, request: web.Request) -> m.KeyList:
+        """What agents pin."""
+        return m.KeyList(list(self.keys()))
+
+    async def work(self, request: web.Request, card: HostCard, message: m.AskRequest) -> m.AskReply:
+        """Leases for a host."""
+        asked = Asked(
+            message.ask,
+            message.most_leases,
+            message.seconds_left,
+            message.memory_mb,
+            message.disk_mb,
+            message.classes,
+        )
+        card.seen_at = now = self.deps.clock()
+        offer = await dispatch.lease(self.deps, card, asked)
+        if offer.sealed is None:
+            return m.AskReply(
+                now, [], None, list(offer.probes), offer.retry_after, commands_of(card)
+            )
+        sealed = offer.sealed
+        return m.AskReply(now, sealed.leases(), sealed.proof(), [], 0.0, commands_of(card))
+
+    async def classes(self, request: web.Request, card: HostCard, message: m.ClassReport) -> None:
+        """The class of a host for a manifest."""
+        await report.classify(
+            self.deps, card, message.manifest, message.digest, message.seconds_per_event
+        )
+
+    async def manifest(self, request: web.Request, card: HostCard) -> web.Response:
+        """A signed manifest."""
+        text = await payloads.manifest(self.deps, request.match_info["digest"])
+        return web.Response(text=text, content_type=JOSE)
+
+    async def task(self, request: web.Request, card: HostCard) -> m.TaskState:
+        """A task of the host."""
+        number = params.path_number(request, "task")
+        return state_of(await report.task_state(self.deps, card, number))
+
+    async def end(
+        self, request: web.Request, card: HostCard, message: m.ReportRequest
+    ) -> m.ReportReply:
+        """The end of a task as its host saw it."""
+        said = report.Report(
+            message.outcome,
+            message.reason,
+            message.cpu_s,
+            message.wall_s,
+            message.log,
+            tuple((f.first, f.last, f.word) for f in message.failures),
+        )
+        number = params.path_number(request, "task")
+        view = await report.report(self.deps, card, number, said)
+        return m.ReportReply(state_of(view), commands_of(card))
+
+    async def heartbeat(
+        self, request: web.Request, card: HostCard, message: m.HeartbeatRequest
+    ) -> m.HeartbeatReply:
+        """A sign of life; nothing is written, so nothing is waited for."""
+        views = report.heartbeat(
+            self.deps, card, [(task.task, task.done) for task in message.tasks]
+        )
+        return m.HeartbeatReply(
+            self.deps.clock(), [state_of(view) for view in views], commands_of(card)
+        )
+
+    async def commands(self, request: web.Request, card: HostCard) -> m.CommandsReply:
+        """A long poll: back at once with commands after ``since``, else when one comes."""
+        since = params.query_number(request, "since", 0, 0, 2**62)
+        wait = params.query_number(request, "wait", 25.0, 0.0, WAIT_MOST)
+        found = commands_of(card, since)
+        if not found and wait:
+            card.woken.clear()
+            try:
+                async with asyncio.timeout(wait):
+                    await card.woken.wait()
+            except TimeoutError:
+                pass
+            found = commands_of(card, since)
+        return m.CommandsReply(found)
+
+    def routes(self) -> list[Route]:
+        """Every route of hosts."""
+        base, host, digest = "/api/v1", Host(), r"{digest:[0-9a-f]{64}}"
+        task = r"/api/v1/tasks/{task:" + params.ID + "}"
+        long_poll = (
+            Query("since", "integer", "Commands after this sequence number.", 0),
+            Query("wait", "number", "Seconds to wait for one.", 25),
+        )
+        most = self.json_most
+        return [
+            Route("POST", f"{base}/hosts", self.enrol, Public(), "A machine joins.",
+                  Body.JSON, m.EnrolRequest, m.Enrolled, 201,
+                  codes=("token-unknown", "token-used", "token-expired", "token-revoked")),
+            Route("GET", f"{base}/keys", self.key_list, Public(),
+                  "The key statements that agents pin, oldest first.", reply=m.KeyList),
+            Route("POST", f"{base}/work", self.work, host, "Ask for leases.",
+                  Body.JSON, m.AskRequest, m.AskReply, most=most,
+                  codes=("too-many", "disk-full")),
+            Route("POST", f"{base}/classes", self.classes, host,
+                  "The digest of the reference events on this host.",
+                  Body.JSON, m.ClassReport, status=204, most=most, codes=("manifest-unknown",)),
+            Route("GET", f"{base}/manifests/{digest}", self.manifest, host,
+                  "A signed manifest.", media=JOSE, codes=("manifest-unknown",)),
+            Route("GET", task, self.task, host, "A task and what is in hand of it.",
+                  reply=m.TaskState, codes=("task-unknown", "not-yours")),
+            Route("POST", f"{task}/report", self.end, host, "The end of a task.",
+                  Body.JSON, m.ReportRequest, m.ReportReply, most=most,
+                  codes=("task-unknown", "not-yours", "undelivered")),
+            Route("POST", f"{base}/heartbeat", self.heartbeat, host,
+                  "A sign of life that renews leases.",
+                  Body.JSON, m.HeartbeatRequest, m.HeartbeatReply, most=most),
+            Route("GET", f"{base}/commands", self.commands, host,
+                  "Commands, as a long poll.", reply=m.CommandsReply, query=long_poll),
+        ]  # fmt: skip

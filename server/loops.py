@@ -1,0 +1,55 @@
+"""The background duties for ever: each repeats its round, and survives what a round throws."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from server.services import duties, reap
+from server.services.deps import Deps
+from server.services.duties import Judge
+
+log = logging.getLogger("windfall.loops")
+AGAIN_S = 2.0  # after a round that failed
+REAP_S = 1.0
+SWEEP_S = 30.0
+IDLE_S = 30.0  # judge and merge look by themselves at least this often
+
+
+async def _for_ever(
+    name: str, once: Callable[[], Awaitable[object]], pause: Callable[[], Awaitable[object]]
+) -> None:
+    while True:
+        try:
+            await once()
+            await pause()
+        except asyncio.CancelledError:
+            raise
+        except Exception:
+            log.exception("round failed", extra={"action": name})
+            await asyncio.sleep(AGAIN_S)
+
+
+def start(deps: Deps, renew_keys: Callable[[], Awaitable[object]]) -> list[asyncio.Task[None]]:
+    """Start every duty; cancel the tasks to end them."""
+    judge = Judge(deps)
+    signals = deps.signals
+    rounds: list[tuple[str, Callable[[], Awaitable[object]], Callable[[], Awaitable[object]]]] = [
+        ("judge", judge.once, lambda: duties.wait(signals.judge, IDLE_S)),
+        ("merge", lambda: duties.merge_once(deps), lambda: duties.wait(signals.merge, IDLE_S)),
+        ("reap", lambda: duties.reap_once(deps), lambda: asyncio.sleep(REAP_S)),
+        ("keys", renew_keys, lambda: asyncio.sleep(SWEEP_S)),
+        ("sweep", lambda: reap.free_segments(deps), lambda: asyncio.sleep(SWEEP_S)),
+    ]
+    return [
+        asyncio.create_task(_for_ever(name, once, pause), name=f"windfall-{name}")
+        for name, once, pause in rounds
+    ]
+
+
+async def stop(tasks: list[asyncio.Task[None]]) -> None:
+    """End every duty."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,226 @@
+"""What people are shown of the pool: views made of what is in memory and a few counted rows."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass, field
+
+from server.db import frames, moves, views
+from server.db.base import Tx
+from server.db.moves import Move
+from server.db.productions import Production
+from server.domain import definition as definitions
+from server.domain.split import units_total
+from server.services import produce
+from server.services.cards import HostCard
+from server.services.deps import Deps
+
+NOW_S = 90.0  # a machine heard of within this time is "here now"
+STRIP = 400  # cells of a production's strip
+RATE_S = 60.0  # rates are taken over this time
+
+
+@dataclass(frozen=True)
+class OutputView:
+    """The merged output of a production."""
+
+    size: int
+    digest: str
+    url: str
+
+
+@dataclass(frozen=True)
+class ProductionView:
+    """A production as people see it; rates in events per second."""
+
+    id: int
+    name: str
+    state: str
+    reason: str
+    events: int
+    settled: int
+    in_hand: int
+    leased: int
+    units: int
+    units_settled: int
+    created_at: float
+    finished_at: float | None
+    events_per_s: float
+    eta_s: float | None
+    quorum: int
+    priority: int
+    payload: str
+    description: str
+    rejected: int
+    output: OutputView | None
+    strip: list[str]
+    rejected_hosts: list[tuple[str, int]]
+
+
+@dataclass(frozen=True)
+class HostView:
+    """A host as people see it."""
+
+    id: int
+    name: str
+    account: str
+    state: str
+    last_seen: float
+    cores: int
+    arch: str
+    agent: str
+    running: int
+    delivered_events: int
+    rejected_events: int
+    seconds_per_event: float | None
+
+
+@dataclass(frozen=True)
+class PoolView:
+    """The whole pool."""
+
+    machines_now: int
+    hosts_total: int
+    events_settled: int
+    events_per_s: float
+    productions: list[ProductionView]
+    hosts: list[HostView]
+    now: float
+
+
+@dataclass(frozen=True)
+class MoveView:
+    """One line of the move log."""
+
+    at: float
+    machine: str
+    subject: str
+    source: str
+    target: str
+    cause: str
+
+
+@dataclass(eq=False)
+class Look:
+    """Makes the views, and remembers counts of the last minute to tell rates."""
+
+    deps: Deps
+    marks: dict[int, deque[tuple[float, int]]] = field(default_factory=dict)
+    fresh: tuple[float, PoolView] | None = None
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def pool(self) -> PoolView:
+        """The pool, at most one second old."""
+        async with self.lock:
+            now = self.deps.clock()
+            if self.fresh is None or not 0 <= now - self.fresh[0] < 1.0:
+                self.fresh = now, await self._pool(now)
+            return self.fresh[1]
+
+    async def _pool(self, now: float) -> PoolView:
+        rows = await produce.everyone(self.deps)
+        shown = [await self._production(row, now) for row in rows[:50]]
+        hosts = await self._hosts(now)
+        return PoolView(
+            sum(1 for host in hosts if now - host.last_seen < NOW_S),
+            len(hosts),
+            sum(row.events_settled for row in rows),
+            sum(view.events_per_s for view in shown),
+            shown,
+            hosts,
+            now,
+        )
+
+    async def production(self, name: str) -> ProductionView:
+        """One production by name or id. Raises NotFound."""
+        return await self._production(await produce.find(self.deps, name), self.deps.clock())
+
+    async def moves(self, production: int, limit: int) -> list[MoveView]:
+        """The latest moves of a production, newest first."""
+        found = await self.deps.store.read(lambda tx: moves.latest(tx, production, limit))
+        return [_move_view(move) for move in found]
+
+    async def _production(self, row: Production, now: float) -> ProductionView:
+        found = definitions.parse(row.definition)
+
+        async def read(tx: Tx) -> tuple[int, list[tuple[int, int]], dict[int, str]]:
+            in_hand = await views.in_hand(tx, row.id)
+            rejected = await frames.rejected_by_host(tx, row.id)
+            return in_hand, rejected, await views.unit_states(tx, row.id)
+
+        in_hand, rejected, states = await self.deps.store.read(read)
+        leases = [t for t in self.deps.registry.tasks.values() if t.row.production == row.id]
+        leased = sum(t.row.last - t.row.first - t.held.events for t in leases)
+        rate = self._rate(row, now)
+        left = row.events - row.events_settled
+        output = None
+        if row.output_size is not None and row.output_digest is not None:
+            url = f"/api/v1/productions/{row.id}/output"
+            output = OutputView(row.output_size, row.output_digest, url)
+        total = units_total(row.events, row.unit)
+        running = {t.row.unit for t in leases}
+        return ProductionView(
+            row.id, row.name, str(row.state), row.reason, row.events, row.events_settled, in_hand,
+            leased, total, row.units_settled, row.created_at, row.finished_at, rate,
+            left / rate if rate > 0 and left else None, found.policy.quorum, row.priority,
+            f"{found.payload.name} {found.payload.version}", found.description,
+            sum(events for _, events in rejected), output, _strip(total, states, running),
+            [(self._name(host), events) for host, events in rejected],
+        )  # fmt: skip
+
+    def _name(self, host: int) -> str:
+        return self.deps.registry.names.get(host, f"host {host}")
+
+    def _rate(self, row: Production, now: float) -> float:
+        marks = self.marks.setdefault(row.id, deque())
+        marks.append((now, row.events_settled))
+        while len(marks) > 2 and now - marks[0][0] > RATE_S:
+            marks.popleft()
+        (then, before), (_, after) = marks[0], marks[-1]
+        over = row.finished_at is not None
+        return 0.0 if over or now - then < 0.5 else max(0.0, (after - before) / (now - then))
+
+    async def _hosts(self, now: float) -> list[HostView]:
+        tallies = await self.deps.store.read(views.tallies)
+        return [_host_view(card, tallies, now) for card in self.deps.registry.hosts.values()]
+
+
+def _host_view(card: HostCard, tallies: dict[int, tuple[int, int]], now: float) -> HostView:
+    agreed, rejected = tallies.get(card.id, (0, 0))
+    away = now - card.seen_at > NOW_S
+    state = "working" if card.tasks and not away else "away" if away else "waiting for work"
+    speed = min(card.speeds.values()) if card.speeds else None
+    return HostView(
+        card.id, card.name, card.account_name, state, card.seen_at, card.facts.cores,
+        card.facts.arch, card.agent, len(card.tasks), agreed, rejected, speed,
+    )  # fmt: skip
+
+
+def _move_view(move: Move) -> MoveView:
+    return MoveView(move.at, move.machine, str(move.subject), move.source, move.target, move.cause)
+
+
+def _strip(total: int, states: dict[int, str], running: set[int]) -> list[str]:
+    """One word per unit, or per run of units if there are many: the least finished of them."""
+    if not total:
+        return []
+    cells = min(total, STRIP)
+    strip = []
+    for cell in range(cells):
+        low, high = cell * total // cells, (cell + 1) * total // cells
+        if high - low > STRIP * 10:
+            strip.append(_word(states, running, [low, high - 1]))
+        else:
+            strip.append(_word(states, running, range(low, high)))
+    return strip
+
+
+def _word(states: dict[int, str], running: set[int], numbers: range | list[int]) -> str:
+    found = {states.get(number, "open") for number in numbers}
+    if "held" in found:
+        return "held"
+    if found == {"settled"}:
+        return "settled"
+    busy = any(number in running for number in numbers) or "settled" in found
+    return "running" if busy else "open"

@@ -1,0 +1,64 @@
+"""Re-reads a merged output: its digest, and every event exactly once and in order."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from server.blobs.seekable import BadSeekable, Reader
+from server.db.productions import Production
+from server.domain import definition as definitions
+from server.domain.errors import NotFound
+from server.services import formats, merge
+from server.services.deps import Deps
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What was found; ``events`` counts what can be counted in the production's format."""
+
+    ok: bool
+    events: int
+    expected: int
+    in_order: bool
+    digest: str
+    size: int
+    faults: list[str]
+
+
+async def verify(deps: Deps, row: Production) -> Verified:
+    """Read the output from its back-end again, whole. Raises NotFound if there is none yet."""
+    if row.output_size is None or row.output_digest is None:
+        raise NotFound("output", row.name)
+    with tempfile.TemporaryDirectory(prefix="windfall-verify-") as folder:
+        path = Path(folder) / "output"
+        sha, size = hashlib.sha256(), 0
+        with path.open("wb") as file:
+            async for piece in merge.stream(deps, row, 0, row.output_size):
+                sha.update(piece)
+                size += len(piece)
+                await asyncio.to_thread(file.write, piece)
+        return await asyncio.to_thread(_read, row, path, sha.hexdigest(), size)
+
+
+def _read(row: Production, path: Path, digest: str, size: int) -> Verified:
+    faults = []
+    if digest != row.output_digest:
+        faults.append(f"digest: {digest}, but {row.output_digest} was merged; restore the blob")
+    form = formats.find(definitions.parse(row.definition).format)
+    events, in_order = 0, True
+    try:
+        with Reader(path) as reader:
+            for number, _ in form.events(reader):
+                in_order = in_order and (number is None or number == events)
+                events += 1
+    except (formats.BadOutput, BadSeekable) as error:
+        faults.append(f"content: {error}")
+    if form.counted and events != row.events:
+        faults.append(f"events: {events} found, {row.events} wanted")
+    if not in_order:
+        faults.append("order: the events do not stand in order, each once")
+    return Verified(not faults, events, row.events, in_order, digest, size, faults)

@@ -1,0 +1,161 @@
+"""The one place that puts a server together from its settings, runs it and takes it down."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import os
+import signal
+import ssl
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvloop
+from aiohttp import web
+
+from server import app as application
+from server import logs, loops
+from server.blobs.choose import open_blobs
+from server.blobs.segments import Segments
+from server.db import frames
+from server.db.choose import open_store
+from server.keyholder import KeyHolder
+from server.services import enrol, start
+from server.services.deps import Deps, Limits
+from server.settings import Settings
+from vmagent import __version__
+
+log = logging.getLogger("windfall.server")
+BACKLOG = 4096
+SHUTDOWN_S = 5.0  # what a request under way is given when the server stops
+
+
+@dataclass(frozen=True)
+class Running:
+    """A server that answers: its parts and its address."""
+
+    deps: Deps
+    app: web.Application
+    url: str
+
+
+def serve(settings: Settings) -> None:
+    """Run a server until SIGTERM or SIGINT."""
+    logs.configure(settings.log.level, settings.log.format)
+    os.umask(0o077)
+    uvloop.run(_serve(settings))
+
+
+async def _serve(settings: Settings) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with running(settings) as server:
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(100_000, 50, 1000)
+        sys.stdout.write(f"Windfall {__version__} answers at {server.url}\n")
+        sys.stdout.flush()
+        await stop.wait()
+        log.info("stopping", extra={"action": "stop"})
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[Running]:
+    """A server with its background duties, for as long as the block lasts."""
+    async with AsyncExitStack() as stack:
+        settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        extra = tuple(Path(name) for name in settings.keys.release)
+        keys = KeyHolder(settings.keys_folder, extra)
+        deps = await _deps(stack, settings, keys)
+        await start.load(deps)
+        await _first_admin(deps, settings)
+        app = application.build(deps, _facts(settings, keys))
+        url = await _listen(stack, settings, app)
+        tasks = loops.start(deps, keys.renew)
+        stack.push_async_callback(loops.stop, tasks)
+        yield Running(deps, app, url)
+
+
+async def _deps(stack: AsyncExitStack, settings: Settings, keys: KeyHolder) -> Deps:
+    store = await open_store(settings.database_url)
+    stack.push_async_callback(store.close)
+    blobs = open_blobs(settings.blobs_url)
+    stack.push_async_callback(blobs.close)
+    used = await store.read(frames.segments)
+    segment_bytes = settings.blobs.segment_mb * 1024 * 1024
+    segments = Segments.open(settings.data / "segments", used, segment_bytes)
+    stack.push_async_callback(segments.close)
+    limits = settings.limits
+    return Deps(
+        store,
+        blobs,
+        segments,
+        time.time,
+        keys.sealer,
+        Limits(
+            limits.frame_bytes,
+            limits.hosts_per_token,
+            limits.work_per_minute,
+            settings.leases.window,
+        ),
+    )
+
+
+def _facts(settings: Settings, keys: KeyHolder) -> application.Facts:
+    limits = settings.limits
+    return application.Facts(
+        __version__,
+        keys.root,
+        keys.statements,
+        keys.trusted,
+        settings.data / "agent",
+        limits.json_bytes,
+        limits.frame_bytes,
+        limits.payload_bytes,
+    )
+
+
+async def _first_admin(deps: Deps, settings: Settings) -> None:
+    """A new pool gets one administrator, whose token only the owner of the data folder can read."""
+    if await enrol.list_accounts(deps):
+        return
+    await enrol.create_account(deps, "admin", "admin")
+    _, token = await enrol.create_token(deps, "admin", "api", 1, None, "first start", "")
+    path = settings.admin_token
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "w", encoding="ascii") as file:
+        file.write(token + "\n")
+    log.info("administrator made", extra={"action": "admin", "file": str(path)})
+
+
+async def _listen(stack: AsyncExitStack, settings: Settings, app: web.Application) -> str:
+    """Answer on the address of the settings; the URL, with the port that was free."""
+    context = None
+    if settings.server.tls_cert:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(settings.server.tls_cert, settings.server.tls_key)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_S)
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    site = web.TCPSite(
+        runner,
+        settings.server.host,
+        settings.server.port,
+        backlog=BACKLOG,
+        ssl_context=context,
+    )
+    try:
+        await site.start()
+    except OSError as error:
+        sys.exit(
+            f"cannot listen on {settings.server.host}:{settings.server.port}: {error.strerror};"
+            " another program has this port, choose another with --port"
+        )
+    port = runner.addresses[0][1]
+    return settings.server.url or settings.url.rsplit(":", 1)[0] + f":{port}"
