@@ -37,7 +37,7 @@ def create_command(name: str, role: str, server: Client) -> None:
 def list_command(server: Client) -> None:
     """List the accounts."""
     rows = rows_of(server.get("accounts"), "accounts")
-    tell_rows(rows, ("id", "name", "role", "hosts", "credit", "created_at"), "No accounts yet.")
+    tell_rows(rows, ("id", "name", "role", "created_at"), "No accounts yet.")
 
 
 @account.command("token")
@@ -89,4 +89,5 @@ def tokens_command(name: str, server: Client) -> None:
 @with_server
 def revoke_command(token_id: str, server: Client) -> None:
     """Revoke the token with this id; hosts that it paired stay (see `windfall host revoke`)."""
-    tell(server.post("tokens", token_id, "revoke"), f"token {token_id} is revoked")
+    server.post("tokens", token_id, "revoke")
+    tell({"token": token_id, "revoked": True}, f"token {token_id} is revoked")

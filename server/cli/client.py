@@ -41,9 +41,11 @@ class Client:
             )
         self.url = url.rstrip("/")
         self._token = token
-        self._pool = urllib3.PoolManager(
-            timeout=urllib3.Timeout(connect=10.0, read=timeout_s), retries=False
-        )
+        self._pool = urllib3.PoolManager(retries=False)
+        self._timeout_s = timeout_s
+
+    def _timeout(self, timeout_s: float | None) -> urllib3.Timeout:
+        return urllib3.Timeout(connect=10.0, read=timeout_s or self._timeout_s)
 
     def get(self, *path: str | int, public: bool = False, base: str = BASE) -> Any:
         """What is at this path, decoded."""
@@ -55,11 +57,16 @@ class Client:
         with self._answer("GET", _join(BASE, path)) as response:
             return response.data.decode("utf-8", "replace")
 
-    def post(self, *path: str | int, body: Mapping[str, Any] | None = None) -> Any:
-        """The answer to this message, decoded."""
+    def post(
+        self,
+        *path: str | int,
+        body: Mapping[str, Any] | None = None,
+        timeout_s: float | None = None,
+    ) -> Any:
+        """The answer to this message, decoded; waited for ``timeout_s`` seconds if it is slow."""
         raw = codec.encode(body or {})
         headers = {"Content-Type": "application/json"}
-        with self._answer("POST", _join(BASE, path), headers, raw) as response:
+        with self._answer("POST", _join(BASE, path), headers, raw, timeout_s=timeout_s) as response:
             return _decoded(response)
 
     def put_file(
@@ -98,6 +105,7 @@ class Client:
         *,
         public: bool = False,
         passing: tuple[int, ...] = (),
+        timeout_s: float | None = None,
     ) -> Iterator[urllib3.BaseHTTPResponse]:
         sent = {"Accept-Encoding": "identity", "User-Agent": "windfall", **(headers or {})}
         if self._token and not public:
@@ -110,6 +118,7 @@ class Client:
                 body=body,
                 preload_content=False,
                 redirect=False,
+                timeout=self._timeout(timeout_s),
             )
             try:
                 if response.status >= 300 and response.status not in passing:

@@ -2,11 +2,77 @@
 
 from __future__ import annotations
 
+import asyncio
+from pathlib import Path
+
 import click
 
+from server.cli.exits import CheckFailed, Missing
 from server.cli.groups import House
+from server.cli.options import PATH, with_settings
+from server.cli.output import size, tell
+from server.settings import Settings, shown
 
 
 @click.group(cls=House)
 def db() -> None:
     """The server's database."""
+
+
+@db.command("upgrade")
+@with_settings
+def upgrade_command(settings: Settings) -> None:
+    """Bring the database to the schema of this program; stop the server and make a backup first."""
+    from server.db.choose import upgrade_store
+
+    settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    applied = asyncio.run(upgrade_store(settings.database_url))
+    where = shown(settings.database_url)
+    tell({"database": where, "applied": applied}, *applied, f"{where} is up to date")
+
+
+@db.command("backup")
+@click.argument("file", type=PATH)
+@with_settings
+def backup_command(file: Path, settings: Settings) -> None:
+    """Copy the database to FILE; works while the server runs, and checks the copy.
+
+    Blobs and segment files are not in it: save those folders afterwards.
+    """
+    from server.db.backup import backup
+
+    backup(settings.database_url, file.absolute())
+    count = file.stat().st_size
+    tell({"file": str(file), "size": count}, f"{file}: {size(count)}")
+
+
+@db.command("check")
+@with_settings
+def check_command(settings: Settings) -> None:
+    """Look the database over for damage and for its schema; stop the server first."""
+    from server.db.choose import sqlite_path
+
+    path = sqlite_path(settings.database_url)
+    if path is not None and not path.is_file():
+        raise Missing(f"{path}: there is no database yet; the server makes it when it starts")
+    schema, faults = asyncio.run(_look_over(settings.database_url))
+    where = shown(settings.database_url)
+    if faults:
+        raise CheckFailed(f"{where} is damaged; restore a backup", faults)
+    tell({"database": where, "schema": schema, "ok": True}, f"{where}: schema {schema}, whole")
+
+
+async def _look_over(url: str) -> tuple[int, list[str]]:
+    from server.db.choose import connect
+    from server.db.damage import damage
+    from server.db.migrate import check, packaged, version
+
+    store = await connect(url)
+    try:
+        faults = await damage(store)
+        found = await version(store)
+        if not faults:
+            check(found, packaged())
+    finally:
+        await store.close()
+    return found.schema, faults

@@ -9,6 +9,7 @@ import click
 from server.cli.exits import BadFile, Interrupted, NotSigned
 from server.cli.output import JSON_FLAG
 from server.configure import BadSettings
+from server.db.errors import StoreUnusable
 from server.keyring import KeyTrouble
 
 
@@ -41,6 +42,8 @@ class Deed(click.Command):
             raise BadFile("the settings cannot be used", error.faults) from error
         except KeyTrouble as error:
             raise NotSigned(str(error)) from error
+        except StoreUnusable as error:
+            raise BadFile(str(error)) from error
         except (KeyboardInterrupt, click.Abort) as error:
             raise Interrupted("interrupted; nothing more was done") from error
         except BrokenPipeError:

@@ -11,7 +11,10 @@ from server.cli.output import is_json, tell, tell_rows
 from server.cli.payload import rows_of
 
 COMMANDS = ("drain", "stop", "suspend", "resume")
-COLUMNS = ("id", "name", "account", "state", "cores", "arch", "tasks", "seen_at")
+COLUMNS = (
+    *("id", "name", "account", "state", "cores", "arch", "running"),
+    *("delivered_events", "rejected_events", "last_seen"),
+)
 
 
 @click.group(cls=House)
@@ -34,7 +37,8 @@ def revoke_command(id: str, yes: bool, server: Client) -> None:
     """Believe the host ID no longer: its leases end, and it has to be paired anew."""
     if not (yes or is_json()):
         click.confirm(f"Believe host {id} no longer?", abort=True)
-    tell(server.post("hosts", id, "revoke"), f"host {id} is believed no longer")
+    server.post("hosts", id, "revoke")
+    tell({"host": id, "revoked": True}, f"host {id} is believed no longer")
 
 
 @host.command("command")

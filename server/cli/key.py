@@ -128,7 +128,7 @@ def add_command(files: tuple[Path, ...], settings: Settings) -> None:
     tell(
         {"folder": str(folder), "added": [s.value.kid for s in fresh]},
         *(f"{folder / s.path.name}: {s.value.use} key {s.value.kid}" for s in fresh),
-        "The server believes it from its next start on.",
+        "A running server takes it up by itself.",
     )
 
 

@@ -13,7 +13,7 @@ import click
 from vmagent.wire import codec
 
 JSON_FLAG = "server.cli.json"
-TIMES = ("_at", "until", "not_before", "not_after")
+TIMES = ("_at", "until", "not_before", "not_after", "last_seen", "time")
 
 
 def is_json() -> bool:

@@ -18,9 +18,10 @@ from server.cli.output import emit, is_json, size, tell, tell_facts, tell_rows
 from server.cli.payload import rows_of
 from server.cli.transfer import fetch
 
-COLUMNS = ("id", "name", "state", "events", "events_settled", "units_settled", "created_at")
+COLUMNS = ("id", "name", "state", "events", "settled", "units", "units_settled", "created_at")
 OVER = ("done", "aborted")
-LONG = ("definition", "manifest")
+LONG = ("strip",)
+VERIFY_MOST_S = 6 * 3600.0
 
 
 @click.group(cls=House)
@@ -77,7 +78,7 @@ def _watched(server: Client, id: str, found: dict[str, Any], every: float) -> di
         task = bar.add_task("", total=found.get("events"))
         while True:
             title = f"{found.get('name', id)}: {found.get('state')}"
-            bar.update(task, completed=found.get("events_settled", 0), description=title)
+            bar.update(task, completed=found.get("settled", 0), description=title)
             if found.get("state") in OVER:
                 return found
             time.sleep(every)
@@ -106,6 +107,14 @@ def resume_command(id: str, server: Client) -> None:
     _steer(server, id, "resume")
 
 
+@production.command("release")
+@click.argument("id")
+@with_server
+def release_command(id: str, server: Client) -> None:
+    """Let the production ID go on that the server has held; its reason says why."""
+    _steer(server, id, "release")
+
+
 @production.command("abort")
 @click.argument("id")
 @click.option("--yes", is_flag=True, help="Do not ask.")
@@ -122,7 +131,7 @@ def abort_command(id: str, yes: bool, server: Client) -> None:
 @with_server
 def verify_command(id: str, server: Client) -> None:
     """Have the server read the output of the production ID again and compare it."""
-    answer = server.post("productions", id, "verify")
+    answer = server.post("productions", id, "verify", timeout_s=VERIFY_MOST_S)
     faults = [str(fault) for fault in answer.get("faults", [])]
     if faults or answer.get("ok") is False:
         raise CheckFailed(f"the output of production {id} is not as it should be", faults)
