@@ -14,7 +14,7 @@ HEADER = "Content-Digest"
 ALGORITHM = "sha-256"
 FIELD_MOST = 1024  # a few algorithms at most; the parsing is linear, and need not be long
 
-_PARAMETER = r"(?:; *[a-z*][a-z0-9_.*-]*(?:=[^,;\"]*|=\"[^\"]*\")?)*"
+_PARAMETER = r"(?:; *[a-z*][a-z0-9_.*-]*(?:=\"[^\"]*\"|=[^,;\" ]*)?)*"
 _MEMBER = re.compile(rf"([a-z*][a-z0-9_.*-]*)=:([A-Za-z0-9+/=]*):{_PARAMETER}")
 _COMMA = re.compile(r"[ \t]*,[ \t]*")
 
