@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import mimetypes
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -13,6 +12,7 @@ import jinja2
 from web import filters
 
 _HERE = Path(__file__).parent
+_MEDIA = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
 
 @dataclass(frozen=True)
@@ -28,10 +28,9 @@ class Asset:
 def _assets() -> dict[str, Asset]:
     found = {}
     for path in sorted((_HERE / "static").iterdir()):
-        media, _ = mimetypes.guess_type(path.name)
         body = path.read_bytes()
         tag = hashlib.sha256(body).hexdigest()[:16]
-        found[path.name] = Asset(path.name, media or "application/octet-stream", body, tag)
+        found[path.name] = Asset(path.name, _MEDIA[path.suffix], body, tag)
     return found
 
 

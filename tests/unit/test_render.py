@@ -1,0 +1,159 @@
+"""Pages from made-up facts: complete, small, well-formed, and nothing in them is believed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+
+from server.domain.errors import NotFound
+from server.handlers import pages
+from server.services.look import MoveView, OutputView, PoolView
+from tests.kit import views
+from tests.kit.views import HOSTILE, MadeUpLook
+from web.render import ASSETS, asset, page
+
+VOID = {"meta", "link", "img", "br", "rect", "path"}
+STATES = ("active", "paused", "held", "merging", "done", "aborted")
+
+
+class Reader(HTMLParser):
+    """Reads a page, and keeps what it is made of."""
+
+    def __init__(self) -> None:
+        """Nothing has been read."""
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str, str]] = []
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """A tag opens."""
+        self.tags.append(tag)
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        """A tag closes, and it has to be the last one that opened."""
+        if tag not in VOID:
+            assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        """Text between tags."""
+        self.text += data
+
+
+def read(html: str) -> Reader:
+    """A page, taken apart; every tag that opens closes."""
+    reader = Reader()
+    reader.feed(html)
+    reader.close()
+    assert reader.open == []
+    return reader
+
+
+async def pool_page(look: MadeUpLook) -> str:
+    """The first page."""
+    return await pages.render(look, "", "")
+
+
+def all_hostile() -> MadeUpLook:
+    """A look in which every text is an attack."""
+    production = views.production(
+        HOSTILE, reason=HOSTILE, payload=HOSTILE, description=HOSTILE, rejected=1,
+        rejected_hosts=[(HOSTILE, 1)], output=OutputView(1, HOSTILE, HOSTILE),
+    )  # fmt: skip
+    host = views.host(1, HOSTILE, account=HOSTILE, arch=HOSTILE, state=HOSTILE)
+    move = MoveView(1.0, HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE)
+    view = replace(views.pool(), productions=[production], hosts=[host])
+    return MadeUpLook(view, [move])
+
+
+async def test_the_first_page_shows_every_production_and_host() -> None:
+    look = MadeUpLook()
+    reader = read(await pool_page(look))
+    for production in look.view.productions:
+        assert production.name in reader.text
+        assert ("a", "href", f"/productions/{production.name}") in reader.attributes
+    for host in look.view.hosts:
+        assert host.name in reader.text
+    assert "21\u202f442\u202f019" in reader.text
+    assert "checked in 2\u00a0minutes ago" in reader.text
+
+
+async def test_the_page_of_a_production_names_hosts_whose_copies_were_rejected() -> None:
+    look = MadeUpLook()
+    look.view.productions[0] = replace(
+        look.view.productions[0], rejected=5, rejected_hosts=[("overclocked", 5)]
+    )
+    reader = read(await pages.render(look, "minbias-13tev-tune26", ""))
+    assert "overclocked" in reader.text
+    assert "started by carla" in reader.text
+
+
+@pytest.mark.parametrize("topic", ["", HOSTILE])
+async def test_hostile_names_are_shown_and_never_obeyed(topic: str) -> None:
+    html = await pages.render(all_hostile(), topic, "")
+    reader = read(html)
+    assert HOSTILE in reader.text
+    assert reader.tags.count("script") == 1
+    assert not [tag for tag, name, _ in reader.attributes if name.startswith("on")]
+    images = [value for tag, name, value in reader.attributes if (tag, name) == ("img", "src")]
+    assert images == [asset("mark.svg")]
+
+
+@pytest.mark.parametrize("state", STATES)
+async def test_every_state_of_a_production_can_be_shown(state: str) -> None:
+    over = state in ("done", "aborted")
+    production = views.production(
+        "p", state=state, finished_at=views.NOW if over else None, eta_s=None, strip=[], units=0
+    )
+    look = MadeUpLook(replace(views.pool(), productions=[production]), [])
+    for topic in ("", "p"):
+        assert f"state-{state}" in await pages.render(look, topic, "")
+
+
+async def test_an_empty_pool_says_so() -> None:
+    text = read(await pool_page(MadeUpLook(PoolView(0, 0, 0, 0.0, [], [], 0.0)))).text
+    assert "No production yet" in text
+    assert "No machine is paired yet" in text
+
+
+async def test_pages_stay_below_100_kb_however_large_the_pool_is() -> None:
+    productions = [views.production(f"production-number-{n:040}") for n in range(400)]
+    hosts = [views.host(n, f"a-rather-long-host-name-{n:06}") for n in range(5000)]
+    history = views.moves() * 200
+    look = MadeUpLook(replace(views.pool(), productions=productions, hosts=hosts), history)
+    assert len((await pool_page(look)).encode()) < 100_000
+    topic = productions[0].name
+    assert len((await pages.render(look, topic, "")).encode()) < 100_000
+
+
+async def test_nothing_on_a_page_comes_from_elsewhere_or_stands_inline() -> None:
+    for topic in ("", "zprime-scan-3tev"):
+        reader = read(await pages.render(MadeUpLook(), topic, ""))
+        assert "style" not in reader.tags
+        for _, name, value in reader.attributes:
+            assert name != "style"
+            assert not (name in ("src", "href") and ("//" in value or ":" in value))
+
+
+def test_a_fact_that_is_missing_is_an_error_and_not_a_blank() -> None:
+    with pytest.raises(Exception, match="'detail' is undefined"):
+        page("fault", title="x", here="")
+
+
+async def test_an_unknown_production_is_refused_before_anything_is_drawn() -> None:
+    with pytest.raises(NotFound):
+        await pages.render(MadeUpLook(), "nobody")
+
+
+def test_static_files_are_small_and_carry_their_tag() -> None:
+    assert sum(len(each.body) for each in ASSETS.values()) < 40_000
+    assert asset("style.css") == f"/static/style.css?v={ASSETS['style.css'].tag}"
+    assert {each.media for each in ASSETS.values()} == {
+        "text/css", "text/javascript", "image/svg+xml",
+    }  # fmt: skip
