@@ -60,8 +60,8 @@ class Database:
 
     url: str = told(
         "",
-        "sqlite:///FILE or postgresql://USER@HOST/NAME; when empty, windfall.db in the data "
-        "folder.",
+        "sqlite:///FILE (four slashes begin an absolute path) or postgresql://USER@HOST/NAME; "
+        "when empty, windfall.db in the data folder.",
         pattern=r"(sqlite:///|postgres(ql)?://)\S+",
     )
 

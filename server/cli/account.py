@@ -24,7 +24,13 @@ def account() -> None:
 
 @account.command("create")
 @click.argument("name")
-@click.option("--role", type=click.Choice(ROLES), default="volunteer", show_default=True)
+@click.option(
+    "--role",
+    type=click.Choice(ROLES),
+    default="volunteer",
+    show_default=True,
+    help="What it may do; each role may do what those before it may.",
+)
 @with_server
 def create_command(name: str, role: str, server: Client) -> None:
     """Create the account NAME."""
@@ -42,9 +48,27 @@ def list_command(server: Client) -> None:
 
 @account.command("token")
 @click.argument("name")
-@click.option("--kind", type=click.Choice(("enrol", "api")), default="enrol", show_default=True)
-@click.option("--uses", type=click.IntRange(min=1), default=1, show_default=True)
-@click.option("--days", type=click.FloatRange(min=0, min_open=True), default=1.0, show_default=True)
+@click.option(
+    "--kind",
+    type=click.Choice(("enrol", "api")),
+    default="enrol",
+    show_default=True,
+    help="To pair machines (enrol), or to act for the account (api).",
+)
+@click.option(
+    "--uses",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="How many machines it may pair.",
+)
+@click.option(
+    "--days",
+    type=click.FloatRange(min=0, min_open=True),
+    default=1.0,
+    show_default=True,
+    help="How long it opens the door.",
+)
 @click.option("--note", "remark", default="", help="What it is for.")
 @click.option("-o", "--output", "out", type=PATH, help="Write it there (for its owner only).")
 @with_server

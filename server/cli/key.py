@@ -108,7 +108,7 @@ def endorse(
 @click.argument("files", type=PATH, nargs=-1, required=True, metavar="STATEMENT...")
 @with_settings
 def add_command(files: tuple[Path, ...], settings: Settings) -> None:
-    """Put key statements into the server's folder; the server reads them when it starts."""
+    """Put key statements into the server's folder; a running server takes them up."""
     folder = settings.keys_folder
     fresh = [keyring.read_statement(path) for path in files]
     names = {s.path.name for s in fresh}

@@ -36,8 +36,7 @@ def with_settings(function: Call) -> Call:
     def run(
         config: Path | None, sets: Sequence[str], data: str | None, *args: Any, **more: Any
     ) -> Any:
-        chosen = {**pairs(sets), **({"server.data": data} if data else {})}
-        return function(*args, settings=read(chosen, config=config), **more)
+        return function(*args, settings=_read(config, sets, data), **more)
 
     return run  # type: ignore[return-value]
 
@@ -60,22 +59,27 @@ def with_server(function: Call) -> Call:
         help="File with an API token; the local admin.token if not given.",
     )
     @CONFIG
+    @SET
     @DATA
     @functools.wraps(function)
     def run(
         url: str | None,
         token_file: Path | None,
         config: Path | None,
+        sets: Sequence[str],
         data: str | None,
         *args: Any,
         **more: Any,
     ) -> Any:
-        chosen = {"server.data": data} if data else {}
-        settings = None if url and token_file else read(chosen, config=config)
+        settings = None if url and token_file else _read(config, sets, data)
         client = Client(*_reach(url, token_file, settings))
         return function(*args, server=client, **more)
 
     return run  # type: ignore[return-value]
+
+
+def _read(config: Path | None, sets: Sequence[str], data: str | None) -> Settings:
+    return read({**pairs(sets), **({"server.data": data} if data else {})}, config=config)
 
 
 def _reach(url: str | None, token_file: Path | None, settings: Settings | None) -> tuple[str, str]:
@@ -120,7 +124,7 @@ def release_key_option(function: Call) -> Call:
     return click.option(
         "--key",
         type=PATH,
-        help=f"Private release key to sign with; {home_key()} if not given and there.",
+        help="Private release key to sign with; ~/.config/windfall/release.key if not given.",
     )(function)
 
 
