@@ -19,13 +19,14 @@ from server.db.units import Unit
 from server.domain import workunit
 from server.domain.credit import credits
 from server.domain.intervals import Intervals
-from server.domain.quorum import Copy, Pending, Rejected, Verdict, judge
+from server.domain.quorum import Copy, Pending, Rejected, Shortage, Verdict, judge
 from server.domain.split import unit_range
 from server.domain.task import TaskState
 from server.domain.workunit import UnitState
 from server.services.cards import ProductionCard
 from server.services.deps import Deps
 from server.services.frameread import read_pieces
+from server.services.joining import join, reach
 from server.services.pack import pack_unit
 
 log = logging.getLogger("windfall.settle")
@@ -68,20 +69,22 @@ async def settle_unit(deps: Deps, memory: Memory, card: ProductionCard, number: 
     first, last = unit_range(number, card.unit, card.events)
     digests = memory.of(card.id, number)
     bad = await _digest(deps, card, picture, digests)
+    copies = _copies(picture, digests)
     verdict = judge(
         first,
         last,
         card.definition.payload.granule,
         card.definition.policy.quorum,
         Intervals((a, b) for a, b, _ in picture.settled),
-        _copies(picture, digests),
+        copies,
         _pending(picture),
         card.definition.policy.most_copies,
         picture.rejected,
     )
     if bad:
         log.error("frames unreadable", extra={"action": "judge", "unit": number, "frames": bad})
-    ready = await _carry_out(deps, card, picture, verdict)
+    wanted = join(verdict.shortage, copies, _reach(deps, card))
+    ready = await _carry_out(deps, card, picture, verdict, wanted)
     whole = Intervals([(a, b) for a, b, _ in picture.settled])
     for part in verdict.settled:
         whole = whole.add(part.first, part.last)
@@ -91,6 +94,11 @@ async def settle_unit(deps: Deps, memory: Memory, card: ProductionCard, number: 
         return True
     deps.line(card.id).add(ready, back=True)
     return False
+
+
+def _reach(deps: Deps, card: ProductionCard) -> int:
+    speeds = [h.speeds[card.id] for h in deps.registry.hosts.values() if card.id in h.speeds]
+    return reach(card.definition.payload.block, speeds)
 
 
 async def _look(tx: Tx, production: int, number: int) -> Picture | None:
@@ -154,14 +162,18 @@ def _pending(picture: Picture) -> list[Pending]:
 
 
 async def _carry_out(
-    deps: Deps, card: ProductionCard, picture: Picture, verdict: Verdict
+    deps: Deps,
+    card: ProductionCard,
+    picture: Picture,
+    verdict: Verdict,
+    wanted: list[Shortage],
 ) -> list[Ready]:
     """Write what the verdict says; the ranges that wait for a host because of it."""
     number, now = picture.unit.number, deps.clock()
     owners = {task.id: task for task in picture.tasks}
     ready = [
         Ready(deps.registry.next_task(), number, part.first, part.last)
-        for part in verdict.shortage
+        for part in wanted
         for _ in range(part.copies)
     ]
     full = picture.unit.errors >= card.definition.policy.most_errors

@@ -1,0 +1,166 @@
+"""Live pages over real HTTP: one rendering for all, only changes, and nothing left behind."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import pytest
+from aiohttp import ClientResponse, ClientSession, web
+
+from server.handlers import pages, sse
+from server.handlers.sse import FEED, Feed, Pace
+from tests.kit import views
+from tests.kit.served import application, deaf, serving, until
+from tests.kit.views import MadeUpLook
+
+QUICK = Pace(every=0.02, silence=0.1, patience=0.5, most=3)
+
+
+@asynccontextmanager
+async def live(look: MadeUpLook, pace: Pace = QUICK) -> AsyncIterator[tuple[Feed, ClientSession]]:
+    """The pages of this look, served; their feed, and a session to listen with."""
+    app = application(pages.routes())
+    pages.attach(app, look, pace)
+    async with (
+        serving(app, shutdown_timeout=1.0) as (host, port),
+        ClientSession(f"http://{host}:{port}") as session,
+    ):
+        yield app[FEED], session
+
+
+async def block(response: ClientResponse) -> str:
+    """The next block of the stream: an event or a comment."""
+    lines = []
+    async with asyncio.timeout(5):
+        while (line := (await response.content.readline()).decode()) != "\n":
+            assert line, "the stream ended"
+            lines.append(line)
+    return "".join(lines)
+
+
+async def event(response: ClientResponse) -> str:
+    """The HTML of the next event; comments between are passed over."""
+    while (found := await block(response)).startswith(":"):
+        pass
+    first, *rest = found.splitlines()
+    assert first == "event: live"
+    return "\n".join(line.removeprefix("data: ") for line in rest)
+
+
+async def test_the_first_event_is_the_page_as_it_is_and_more_come_only_when_it_changes() -> None:
+    look = MadeUpLook()
+    async with live(look) as (_, session), session.get("/events") as stream:
+        assert stream.headers["Content-Type"] == "text/event-stream"
+        assert stream.headers["X-Accel-Buffering"] == "no"
+        assert await event(stream) == await pages.render(look, "")
+        assert await block(stream) == ":\n"
+        look.view = replace(look.view, machines_now=777)
+        assert "<dd>777</dd>" in await event(stream)
+
+
+async def test_a_page_is_rendered_once_for_all_who_follow_it() -> None:
+    look = MadeUpLook()
+    pace = replace(QUICK, every=3600.0)
+    async with (
+        live(look, pace) as (feed, session),
+        session.get("/events") as one,
+        session.get("/events") as two,
+    ):
+        assert await event(one) == await event(two)
+        assert (feed.listeners, look.asked) == (2, 1)
+
+
+async def test_who_goes_away_is_forgotten_and_nothing_is_rendered_for_nobody() -> None:
+    look = MadeUpLook()
+    async with live(look) as (feed, session):
+        async with session.get("/events") as stream:
+            await event(stream)
+            assert feed.listeners == 1
+        await until(lambda: feed.listeners == 0)
+        asked = look.asked
+        await asyncio.sleep(5 * QUICK.every)
+        assert look.asked == asked
+
+
+async def test_one_too_many_is_told_to_come_back_later() -> None:
+    look = MadeUpLook()
+    async with live(look, replace(QUICK, most=1)) as (_, session), session.get("/events") as stream:
+        await event(stream)
+        async with session.get("/events") as second:
+            assert second.status == 503
+            assert (await second.json(content_type=None))["code"] == "too-many-listeners"
+            assert "Retry-After" in second.headers
+
+
+async def test_an_unknown_production_has_no_stream() -> None:
+    async with live(MadeUpLook()) as (feed, session):
+        async with session.get("/productions/nobody/events") as response:
+            assert response.status == 404
+            assert (await response.json(content_type=None))["code"] == "production-unknown"
+        assert feed.listeners == 0
+
+
+async def test_a_production_is_followed_on_its_own() -> None:
+    look = MadeUpLook()
+    async with live(look) as (_, session), session.get("/productions/dijets-8tev/events") as stream:
+        assert "paused" in await event(stream)
+        at = next(n for n, p in enumerate(look.view.productions) if p.name == "dijets-8tev")
+        look.view.productions[at] = replace(look.view.productions[at], state="aborted")
+        assert "given up" in await event(stream)
+
+
+async def test_a_rendering_that_fails_once_does_not_end_the_stream(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    look = MadeUpLook()
+    good = look.view
+    async with live(look) as (_, session), session.get("/events") as stream:
+        await event(stream)
+        look.view = replace(good, productions=None)  # type: ignore[arg-type]  # what must not happen
+        await until(lambda: "page not rendered" in caplog.text)
+        look.view = replace(good, machines_now=778)
+        assert "<dd>778</dd>" in await event(stream)
+
+
+async def test_streams_end_when_the_server_shuts_down() -> None:
+    app = application(pages.routes())
+    pages.attach(app, MadeUpLook(), replace(QUICK, silence=3600.0))
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=30.0)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    host, port = runner.addresses[0][:2]
+    async with (
+        ClientSession(f"http://{host}:{port}") as session,
+        session.get("/events") as stream,
+    ):
+        await event(stream)
+        async with asyncio.timeout(5):
+            await runner.cleanup()
+            rest = await stream.content.read()
+        assert rest == b""
+
+
+async def test_a_reader_that_takes_nothing_is_let_go() -> None:
+    hosts = [views.host(n, f"a-rather-long-host-name-{n}") for n in range(60)]
+    look = MadeUpLook(replace(views.pool(), hosts=hosts))
+    app = application(pages.routes())
+    pages.attach(app, look, replace(QUICK, every=0.002, patience=0.1))
+    feed = app[FEED]
+
+    def gone() -> bool:
+        look.view = replace(look.view, machines_now=look.view.machines_now + 1)
+        return feed.listeners == 0
+
+    async with serving(app, shutdown_timeout=1.0) as place:
+        reader = await deaf(place, b"GET /events HTTP/1.1\r\nHost: x\r\n\r\n")
+        await until(lambda: feed.listeners == 1)
+        await until(gone, 20)
+        reader.close()
+
+
+def test_html_of_many_lines_stays_one_event() -> None:
+    assert sse._event("<p>\n</p>") == b"event: live\ndata: <p>\ndata: </p>\n\n"
