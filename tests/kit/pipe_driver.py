@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import IO, Self
 
 ROOT = Path(__file__).resolve().parents[2]
 PAYLOADS = ROOT / "tools" / "payloads"
@@ -76,9 +76,9 @@ class PipeDriver:
         granule: int = 1,
         block: int = 1,
         inputs: Mapping[str, Path] | None = None,
-        environment: Mapping[str, str] | None = None,
+        log: IO[bytes] | None = None,
     ) -> None:
-        """Start the command; paths in it are taken as they are."""
+        """Start the command in ``outdir``; its stdout and stderr go to ``log`` if there is one."""
         from_agent, self._write = os.pipe()
         self._read, to_agent = os.pipe()
         self._heard = b""
@@ -87,6 +87,7 @@ class PipeDriver:
             command,
             pass_fds=(from_agent, to_agent),
             cwd=outdir,
+            start_new_session=True,
             env={
                 **{k: os.environ[k] for k in ("PATH", "HOME", "LANG") if k in os.environ},
                 "PYTHONPATH": str(ROOT / "vmagent"),
@@ -98,8 +99,9 @@ class PipeDriver:
                 "EVP_GRANULE": str(granule),
                 "EVP_BLOCK": str(block),
                 **{f"EVP_INPUT_{name}": str(path) for name, path in (inputs or {}).items()},
-                **(environment or {}),
             },
+            stdout=log,
+            stderr=log,
         )
         os.close(from_agent)
         os.close(to_agent)
@@ -124,6 +126,20 @@ class PipeDriver:
         if self._write >= 0:
             os.close(self._write)
             self._write = -1
+
+    def processes(self) -> set[int]:
+        """The payload and everything it started, as far as it still runs."""
+        found = set()
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit():
+                try:
+                    stat = (entry / "stat").read_text()
+                except OSError:  # it ended meanwhile
+                    continue
+                state, _, _, session = stat.rpartition(")")[2].split()[:4]
+                if int(session) == self.process.pid and state not in "ZX":
+                    found.add(int(entry.name))
+        return found
 
     def say(self, line: str) -> None:
         """Send a line: RANGE, TRIM or END."""

@@ -6,7 +6,7 @@ a few processes (soft QCD with diffraction) carry something over from one event 
 of events are generated in children forked from the state right after initialization, each block
 always from its start. Needs the wheel ``pythia8mc==8.317.2`` and Linux; input CARD is a card of
 settings. Records are HepMC3 Asciiv3 (GeV, mm): both beams, one vertex and the final state, with 12
-significant digits (Pythia itself conserves momentum to 1e-9 GeV; all 17 cost a quarter more bytes).
+significant digits (an event's sums move by less than 1e-9 GeV; all 17 cost a quarter more bytes).
 """
 
 from __future__ import annotations
