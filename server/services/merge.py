@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator
 
-from server.blobs.seekable import Part, assemble, compress_unit
+from server.blobs.seekable import Part, assemble, compress_unit, part_of
 from server.db import productions, units
 from server.db.base import Tx
 from server.db.productions import Production
@@ -67,7 +67,7 @@ async def _parts(deps: Deps, row: Production) -> AsyncIterator[Part]:
         yield compress_unit(form.header)
     for unit in await deps.store.read(lambda tx: units.of(tx, row.id)):
         data = await deps.blobs.get(unit_key(row.id, unit.number))
-        yield data
+        yield part_of(data)
     if form.footer:
         yield compress_unit(form.footer)
 

@@ -36,7 +36,7 @@ def pack_unit(
         for (first, _), record in records:
             found.setdefault((row.task, first), record)
     content = b"".join(_in_order(parts, granule, found))
-    return Packed(compress_unit(content), len(content))
+    return Packed(compress_unit(content).data, len(content))
 
 
 def _in_order(

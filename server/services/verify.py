@@ -8,7 +8,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from server.blobs.seekable import BadSeekable, Reader
+from server.blobs.seekable import FrameBroken, NotSeekable, Reader
 from server.db.productions import Production
 from server.domain import definition as definitions
 from server.domain.errors import NotFound
@@ -44,6 +44,20 @@ async def verify(deps: Deps, row: Production) -> Verified:
         return await asyncio.to_thread(_read, row, path, sha.hexdigest(), size)
 
 
+class _Stream:
+    """A seekable file read from its beginning to its end."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._pieces, self._rest = reader.stream(), b""
+
+    def read(self, size: int, /) -> bytes:
+        """At most ``size`` bytes; none at the end."""
+        if not self._rest:
+            self._rest = next(self._pieces, b"")
+        found, self._rest = self._rest[:size], self._rest[size:]
+        return found
+
+
 def _read(row: Production, path: Path, digest: str, size: int) -> Verified:
     faults = []
     if digest != row.output_digest:
@@ -52,10 +66,10 @@ def _read(row: Production, path: Path, digest: str, size: int) -> Verified:
     events, in_order = 0, True
     try:
         with Reader(path) as reader:
-            for number, _ in form.events(reader):
+            for number, _ in form.events(_Stream(reader)):
                 in_order = in_order and (number is None or number == events)
                 events += 1
-    except (formats.BadOutput, BadSeekable) as error:
+    except (formats.BadOutput, FrameBroken, NotSeekable) as error:
         faults.append(f"content: {error}")
     if form.counted and events != row.events:
         faults.append(f"events: {events} found, {row.events} wanted")
