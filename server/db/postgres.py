@@ -65,7 +65,7 @@ class PostgresWriter:
 
     def __init__(self, url: str, where: str, connection: asyncpg.Connection) -> None:
         """Over a connection that has the lock."""
-        self._url = url
+        self.url = url
         self._where = where
         self._connection = connection
 
@@ -74,7 +74,7 @@ class PostgresWriter:
         for last in (False, True):
             try:
                 if self._connection.is_closed():
-                    self._connection = await open_writer(self._url, self._where)
+                    self._connection = await open_writer(self.url, self._where)
                 await self._connection.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
             except StoreInUse:
                 raise
@@ -145,7 +145,7 @@ class PostgresWriter:
             return False
         for _ in range(FATE_TRIES):
             try:
-                self._connection = await open_writer(self._url, self._where)
+                self._connection = await open_writer(self.url, self._where)
                 fate = await self._connection.fetchval(
                     "SELECT pg_xact_status($1::text::xid8)", number
                 )

@@ -1,0 +1,139 @@
+"""What only the store on PostgreSQL meets: a connection that is lost, at the worst of moments."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from server.db import lock, postgres
+from server.db.base import Tx
+from server.db.choose import connect
+from server.db.errors import LibraryMissing, StoreInUse, StoreLost
+from server.db.postgres import PostgresStore
+from tests.conformance.db.notes import INSERT, kept, note
+from tests.kit.pg_proxy import Cut, Proxy
+from tests.kit.postgres import Postgres
+
+pytestmark = pytest.mark.postgres
+
+TABLE = "CREATE TABLE notes (id BIGSERIAL PRIMARY KEY, number BIGINT, text TEXT UNIQUE)"
+
+
+@pytest.fixture
+def direct(postgres_server: Postgres) -> str:
+    """The address of an empty database."""
+    return postgres_server.new_database()
+
+
+@pytest.fixture
+async def proxy(postgres_server: Postgres, tmp_path: Path) -> AsyncIterator[Proxy]:
+    """Something between the store and the server."""
+    proxy = Proxy(postgres_server.folder, tmp_path)
+    async with proxy.running():
+        yield proxy
+
+
+@pytest.fixture
+async def store(
+    direct: str, proxy: Proxy, postgres_server: Postgres, tmp_path: Path
+) -> AsyncIterator[PostgresStore]:
+    """A store that reaches its database through the proxy."""
+    opened = await connect(direct.replace(str(postgres_server.folder), str(tmp_path)))
+    await opened.write(lambda tx: tx.run(TABLE))
+    yield cast(PostgresStore, opened)
+    await opened.close()
+
+
+async def end_sessions(store: PostgresStore) -> None:
+    """Let the server end every session of this database, as a restart would."""
+    connection = await postgres.connect(store.writer.url)
+    await connection.execute(
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    await connection.close()
+
+
+async def test_after_a_restart_of_the_server_writes_and_reads_go_on(store: PostgresStore) -> None:
+    await store.write(note("a"))
+    await end_sessions(store)
+    assert await store.write(note("b")) == "b"
+    assert await kept(store) == ["a", "b"]
+
+
+async def test_a_transaction_that_lost_its_connection_is_told_and_undone(
+    store: PostgresStore,
+) -> None:
+    told: list[str] = []
+
+    async def op(tx: Tx) -> None:
+        tx.on_abort(lambda: told.append("undone"))
+        await tx.run(INSERT, 0, "never")
+        await end_sessions(store)
+        await tx.run(INSERT, 0, "never either")
+
+    done = await asyncio.gather(
+        *(store.write(one) for one in (note("a"), op)),
+        return_exceptions=True,
+    )
+    assert [type(error) for error in done] == [StoreLost] * 2
+    assert told == ["undone"]
+    assert await store.write(note("b")) == "b"
+    assert await kept(store) == ["b"]
+
+
+async def test_a_commit_whose_answer_was_lost_is_known_to_have_happened(
+    store: PostgresStore, proxy: Proxy
+) -> None:
+    proxy.cut = Cut.AFTER_COMMIT
+    assert await store.write(note("a")) == "a"
+    assert proxy.cuts == 1
+    assert await store.write(note("b")) == "b"
+    assert await kept(store) == ["a", "b"]
+
+
+async def test_a_commit_that_never_arrived_is_known_not_to_have_happened(
+    store: PostgresStore, proxy: Proxy
+) -> None:
+    proxy.cut = Cut.BEFORE_COMMIT
+    with pytest.raises(StoreLost):
+        await store.write(note("a"))
+    assert proxy.cuts == 1
+    assert await store.write(note("b")) == "b"
+    assert await kept(store) == ["b"]
+
+
+async def test_the_writer_takes_the_lock_again_on_a_new_connection(
+    store: PostgresStore, direct: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lock, "ADVISORY_PATIENCE_S", 0.0)
+    await end_sessions(store)
+    await store.write(note("a"))
+    with pytest.raises(StoreInUse):
+        await connect(direct)
+
+
+async def test_commits_are_flushed_whatever_the_cluster_says(
+    direct: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection = await postgres.connect(direct)
+    await connection.execute("ALTER ROLE windfall SET synchronous_commit = off")
+    try:
+        store = await connect(direct)
+        row = await store.write(lambda tx: tx.one("SHOW synchronous_commit"))
+        assert row == ("on",)
+        await store.close()
+    finally:
+        await connection.execute("ALTER ROLE windfall RESET synchronous_commit")
+        await connection.close()
+
+
+async def test_without_asyncpg_the_cure_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "asyncpg", None)
+    with pytest.raises(LibraryMissing, match=r"pip install windfall\[postgres\]"):
+        await connect("postgresql://u@localhost/x")
