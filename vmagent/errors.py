@@ -66,12 +66,6 @@ class NotRunning(AgentError):
     code = 9
 
 
-class ProtocolUnknown(AgentError):
-    """The server speaks another version of the protocol; fetch the agent it serves."""
-
-    code = 10
-
-
 class PayloadFailed(AgentError):
     """The payload failed."""
 
@@ -129,6 +123,12 @@ class TokenRefused(RequestRefused):
 
 class AnswerUnreadable(LinkFault):
     """The server's answer is not what the protocol says."""
+
+
+class ProtocolUnknown(LinkFault):
+    """The server speaks another version of the protocol; fetch the agent it serves."""
+
+    code = 10
 
 
 EXIT_CODES: dict[int, str] = {

@@ -8,6 +8,7 @@ rewritten.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import struct
@@ -84,7 +85,8 @@ class Spool:
                 _write_at(self._file, record, at)
                 os.fdatasync(self._file)
             except OSError:
-                os.ftruncate(self._file, at)
+                with contextlib.suppress(OSError):
+                    os.ftruncate(self._file, at)
                 raise
             held = Held(first, last, at + HEAD.size, len(raw))
             self._held.append(held)
@@ -104,8 +106,9 @@ class Spool:
     def acknowledge(self, held: Held) -> None:
         """The server holds this frame: let it go."""
         with self._lock:
-            self._held.remove(held)
-            self._shrink()
+            if self._file >= 0:
+                self._held.remove(held)
+                self._shrink()
 
     def drop_held(self, server_holds: Intervals) -> int:
         """Let go of every frame that the server holds whole; how many."""
@@ -156,9 +159,11 @@ class Spool:
             return iter(list(self._held))
 
     def close(self) -> None:
-        """Let go of the file, not of what is in it."""
+        """Let go of the file, not of what is in it; reading and appending fail from now on."""
         with self._lock:
-            os.close(self._file)
+            if self._file >= 0:
+                os.close(self._file)
+            self._file = -1
 
 
 def _write_at(handle: int, raw: bytes, at: int) -> None:

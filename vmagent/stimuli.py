@@ -87,8 +87,9 @@ class Spooled:
 
 @dataclass(frozen=True)
 class FrameTaken:
-    """The server holds a frame more; the task as it sees it."""
+    """The server holds a frame of this task; a task as it sees it."""
 
+    task: int
     state: messages.TaskState
 
 

@@ -1,0 +1,296 @@
+"""The agent's decisions: events in, instructions out; no clock, no chance, nothing of the world.
+
+`Brain.handle` is told what happened and when, and answers with what is to be done. Chance comes in
+as ``jitter`` in [0, 1) on the events that make it wait.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from vmagent import hand, orders, stimuli
+from vmagent.backoff import pause
+from vmagent.hand import CLOSING, INQUIRING, PREPARING, READY, REPORTING, RUNNING
+from vmagent.plan import BEAT_MOST_S, Plan
+from vmagent.wire import messages
+
+REVOKED_CODE = 5
+IDLE_ASK_S = 10.0
+PROBE_TRIES = 5
+
+
+class Brain(Plan):
+    """What the agent makes of what happens to it."""
+
+    def handle(self, event: stimuli.Stimulus, now: float) -> list[orders.Order]:
+        """Take in what happened at this moment (of any steady clock); what to do about it."""
+        if self._exited:
+            return []
+        told: list[orders.Order] = list(_HEARS[type(event)](self, event, now))
+        if not self._exited:
+            told.extend(self._decide(now))
+        return told
+
+    def _started(self, event: stimuli.Started, now: float) -> Iterator[orders.Order]:
+        self.seq = event.seq
+        if self.rules.lifetime_s is not None:
+            self._ends_at = now + self.rules.lifetime_s
+        for taken in event.found:
+            self.tasks[taken.task] = hand.of(taken, INQUIRING)
+            yield orders.Inquire(taken.task)
+
+    def _ticked(self, _: stimuli.Ticked, now: float) -> Iterator[orders.Order]:
+        closing = self._ends_at is not None and now >= self._ends_at - self._goodbye_s
+        if closing and not self.leaving:
+            yield orders.Say("lifetime-ends")
+            yield from self._stop(now)
+        if self.leaving == "stop" and self._leave_at is not None and now >= self._leave_at:
+            yield from self._exit(0, "left with a spool")
+            return
+        for task in list(self.tasks.values()):
+            if task.not_before and now >= task.not_before:
+                self._set(replace(task, not_before=0.0))
+                if task.phase == INQUIRING:
+                    yield orders.Inquire(task.task)
+                elif task.phase == PREPARING:
+                    yield orders.Prepare(task.task)
+                elif task.phase == REPORTING and task.report is not None:
+                    yield orders.Report(task.task, task.report)
+
+    def _ask_answered(self, event: stimuli.AskAnswered, now: float) -> Iterator[orders.Order]:
+        self._asking, self._asks_failed = False, 0
+        for taken in event.taken:
+            self.tasks[taken.task] = hand.of(taken, PREPARING)
+            if self.leaving:
+                yield from self._close(self.tasks[taken.task], hand.returned("leaving"))
+            else:
+                yield orders.Prepare(taken.task)
+        for manifest in event.probes:
+            if manifest not in self.probing:
+                self._wanted_probes.setdefault(manifest, now)
+        if event.refused:
+            self._asks_failed = event.refused
+            self._ask_at = now + pause(5, event.jitter, event.retry_after)
+        elif not event.taken and not event.probes:
+            wait = event.retry_after or IDLE_ASK_S * (0.5 + event.jitter)
+            self._ask_at = now + wait
+
+    def _ask_failed(self, event: stimuli.AskFailed, now: float) -> Iterator[orders.Order]:
+        self._asking = False
+        self._asks_failed += 1
+        self._ask_at = now + pause(self._asks_failed, event.jitter, event.retry_after)
+        yield from ()
+
+    def _inquired(self, event: stimuli.Inquired, now: float) -> Iterator[orders.Order]:
+        task = self.tasks.get(event.state.task)
+        if task is None or task.phase != INQUIRING:
+            return
+        state = event.state.state
+        if state in hand.UNWANTED:
+            yield orders.Say("dropped", task.task, f"the server says {state}")
+            yield from self._forget(task)
+            return
+        task = replace(task, unsent=event.unsent, last=min(task.last, event.state.last))
+        if state not in hand.OURS:
+            yield from self._close(replace(task, lost=True), None)
+        elif not event.missing:
+            yield from self._close(task, messages.ReportRequest("delivered"))
+        elif self.leaving:
+            yield from self._close(task, hand.returned("leaving"))
+        else:
+            self._set(replace(task, phase=PREPARING, failures=0))
+            yield orders.Prepare(task.task)
+
+    def _prepared(self, event: stimuli.Prepared, now: float) -> Iterator[orders.Order]:
+        task = self.tasks.get(event.task)
+        if task is not None and task.phase == PREPARING:
+            self._set(replace(task, phase=READY, cores=event.cores))
+        yield from ()
+
+    def _unprepared(self, event: stimuli.Unprepared, now: float) -> Iterator[orders.Order]:
+        task = self.tasks.get(event.task)
+        if task is not None and task.phase == PREPARING:
+            self._runs_failed += 1
+            self._ask_at = max(self._ask_at, now + pause(self._runs_failed, 0.5))
+            yield orders.Say("refused", task.task, event.word, grave=True)
+            yield from self._close(task, hand.returned(f"refused-{event.word}"))
+
+    def _spooled(self, event: stimuli.Spooled, now: float) -> Iterator[orders.Order]:
+        task = self.tasks.get(event.task)
+        if task is not None:
+            self._set(replace(task, unsent=task.unsent + 1, done=task.done + event.events))
+        yield from ()
+
+    def _frame_taken(self, event: stimuli.FrameTaken, now: float) -> Iterator[orders.Order]:
+        task = self.tasks.get(event.task)
+        if task is not None:
+            self._set(replace(task, unsent=task.unsent - 1))
+        yield from self._told(event, now)
+
+    def _frame_refused(self, event: stimuli.FrameRefused, now: float) -> Iterator[orders.Order]:
+        task = self.tasks.get(event.task)
+        if task is not None:
+            yield orders.Say("dropped", task.task, event.word)
+            yield from self._forget(task)
+
+    def _told(self, event: Any, now: float) -> Iterator[orders.Order]:
+        state: messages.TaskState = event.state
+        task = self.tasks.get(state.task)
+        if task is None or task.lost or task.phase in (INQUIRING, REPORTING):
+            return
+        if state.state in hand.UNWANTED:
+            yield orders.Say("dropped", task.task, f"the server says {state.state}")
+            yield from self._forget(task)
+        elif state.state not in hand.OURS:
+            if task.phase == CLOSING and state.state == "delivered":
+                return  # it saw the last frame before our report: still to be told how it went
+            yield orders.Say("lost", task.task, f"the server says {state.state}")
+            self._set(replace(task, lost=True))
+            if task.phase == RUNNING:
+                yield orders.Kill(task.task)
+            else:
+                yield from self._close(replace(task, lost=True), None)
+        elif state.last < task.last:
+            self._set(replace(task, last=state.last))
+            yield orders.Trim(task.task, state.last)
+
+    def _beat_failed(self, event: stimuli.HeartbeatFailed, now: float) -> Iterator[orders.Order]:
+        self._beating = False
+        self._beats_failed += 1
+        wait = pause(self._beats_failed, event.jitter, event.retry_after)
+        self._beat_at = now + max(1.0, min(wait, BEAT_MOST_S))
+        yield from ()
+
+    def _beat_taken(self, event: stimuli.HeartbeatTaken, now: float) -> Iterator[orders.Order]:
+        self._beating, self._beats_failed = False, 0
+        yield from ()
+
+    def _run_ended(self, event: stimuli.RunEnded, now: float) -> Iterator[orders.Order]:
+        task = self.tasks.get(event.task)
+        if task is None or task.phase != RUNNING:
+            return
+        if event.word in ("done", "stopped"):
+            self._runs_failed = 0
+        else:
+            self._warm.pop(task.slot, None)
+            self._runs_failed += 1
+            self._ask_at = max(self._ask_at, now + pause(self._runs_failed, event.jitter))
+            yield orders.Say(event.word, task.task, event.why, grave=True)
+        yield from self._close(task, None if task.lost else hand.report_of(event))
+
+    def _probed(self, event: stimuli.Probed, now: float) -> Iterator[orders.Order]:
+        self.probing.pop(event.manifest, None)
+        self._probe_failures.pop(event.manifest, None)
+        self._ask_at = min(self._ask_at, now)
+        yield from ()
+
+    def _probe_failed(self, event: stimuli.ProbeFailed, now: float) -> Iterator[orders.Order]:
+        self.probing.pop(event.manifest, None)
+        tries = self._probe_failures.get(event.manifest, 0) + 1
+        self._probe_failures[event.manifest] = tries
+        wait = pause(tries + 3, event.jitter, event.retry_after)
+        if tries < PROBE_TRIES:
+            self._wanted_probes[event.manifest] = now + wait
+        self._ask_at = max(self._ask_at, now + wait)
+        yield orders.Say("probe-failed", why=event.manifest, grave=True)
+
+    def _reported(self, event: stimuli.Reported, now: float) -> Iterator[orders.Order]:
+        task = self.tasks.get(event.task)
+        if task is not None and task.phase == REPORTING:
+            yield from self._forget(task)
+
+    def _call_failed(self, event: stimuli.CallFailed, now: float) -> Iterator[orders.Order]:
+        task = self.tasks.get(event.task)
+        if task is not None:
+            failures = task.failures + 1
+            wait = max(0.001, pause(failures, event.jitter, event.retry_after))
+            self._set(replace(task, failures=failures, not_before=now + wait))
+        yield from ()
+
+    def _commanded(self, event: stimuli.Commanded, now: float) -> Iterator[orders.Order]:
+        for command in sorted(event.commands, key=lambda one: one.seq):
+            if command.seq <= self.seq:
+                continue
+            self.seq = command.seq
+            yield orders.Remember(command.seq)
+            yield orders.Say("commanded", why=command.name)
+            yield from self._obey(command, now)
+
+    def _obey(self, command: messages.Command, now: float) -> Iterator[orders.Order]:
+        if command.name == "drain":
+            self.leaving = self.leaving or "drain"
+        elif command.name == "stop" and self.leaving != "stop":
+            yield from self._stop(now)
+        elif command.name in ("suspend", "resume"):
+            self.suspended = command.name == "suspend"
+            kind = orders.Pause if self.suspended else orders.Resume
+            yield from (kind(t.task) for t in self.tasks.values() if t.phase == RUNNING)
+        elif command.name == "refresh-keys":
+            yield orders.RefreshKeys()
+        elif command.name == "abort":
+            number = command.args.get("task", "")
+            task = self.tasks.get(int(number)) if number.isdigit() else None
+            if task is not None:
+                yield from self._forget(task)
+
+    def _stop_asked(self, _: stimuli.StopAsked, now: float) -> Iterator[orders.Order]:
+        if self.leaving == "stop":
+            yield from self._exit(0, "at once")
+        else:
+            yield from self._stop(now)
+
+    def _stop(self, now: float) -> Iterator[orders.Order]:
+        self.leaving, self._leave_at = "stop", now + self._goodbye_s
+        yield orders.Say("stopping")
+        for manifest in self.probing:
+            yield orders.KillProbe(manifest)
+        for task in list(self.tasks.values()):
+            if task.phase == RUNNING:
+                if self.suspended:
+                    yield orders.Resume(task.task)
+                yield orders.Finish(task.task, self.rules.grace_s)
+            elif task.phase in (PREPARING, READY):
+                yield from self._close(task, hand.returned("stopped"))
+
+    def _drain(self, _: stimuli.DrainAsked, now: float) -> Iterator[orders.Order]:
+        self.leaving = self.leaving or "drain"
+        yield orders.Say("draining")
+
+    def _host_revoked(self, _: stimuli.HostRevoked, now: float) -> Iterator[orders.Order]:
+        self.revoked = True
+        yield from self._exit(REVOKED_CODE, "the server does not believe this host; spool is kept")
+
+    def _disk_changed(self, event: stimuli.DiskChanged, now: float) -> Iterator[orders.Order]:
+        if event.low != self.disk_low:
+            self.disk_low = event.low
+            action = "disk-full" if event.low else "disk-has-room"
+            yield orders.Say(action, why="no new work" if event.low else "", grave=event.low)
+
+
+_HEARS: dict[type[Any], Callable[[Brain, Any, float], Iterator[orders.Order]]] = {
+    stimuli.Started: Brain._started,
+    stimuli.Ticked: Brain._ticked,
+    stimuli.AskAnswered: Brain._ask_answered,
+    stimuli.AskFailed: Brain._ask_failed,
+    stimuli.Inquired: Brain._inquired,
+    stimuli.Prepared: Brain._prepared,
+    stimuli.Unprepared: Brain._unprepared,
+    stimuli.Spooled: Brain._spooled,
+    stimuli.FrameTaken: Brain._frame_taken,
+    stimuli.FrameRefused: Brain._frame_refused,
+    stimuli.TaskTold: Brain._told,
+    stimuli.HeartbeatFailed: Brain._beat_failed,
+    stimuli.HeartbeatTaken: Brain._beat_taken,
+    stimuli.RunEnded: Brain._run_ended,
+    stimuli.Probed: Brain._probed,
+    stimuli.ProbeFailed: Brain._probe_failed,
+    stimuli.Reported: Brain._reported,
+    stimuli.CallFailed: Brain._call_failed,
+    stimuli.Commanded: Brain._commanded,
+    stimuli.StopAsked: Brain._stop_asked,
+    stimuli.DrainAsked: Brain._drain,
+    stimuli.HostRevoked: Brain._host_revoked,
+    stimuli.DiskChanged: Brain._disk_changed,
+}

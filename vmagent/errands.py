@@ -1,0 +1,303 @@
+"""What the agent does over the network for its brain: each errand ends in one thing told."""
+
+from __future__ import annotations
+
+import logging
+import random
+import secrets
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Callable, Optional, TypeVar
+
+from vmagent import errors, monitor, stimuli, trust
+from vmagent.bundles import Bundles
+from vmagent.calls import Server
+from vmagent.home import Home
+from vmagent.intervals import Intervals
+from vmagent.journal import Journal
+from vmagent.probe import Class, Classes
+from vmagent.settings import Settings
+from vmagent.spool import Spool
+from vmagent.wire import codec, messages, statements
+
+log = logging.getLogger("vmagent.errands")
+
+LEASES_MOST = 256
+T = TypeVar("T")
+Tell = Callable[[stimuli.Stimulus], None]
+
+
+@dataclass
+class Held:
+    """A task in hand: its lease, its spool, what the server holds, and (prepared) what is run."""
+
+    lease: messages.Lease
+    spool: Spool
+    state: Optional[messages.TaskState] = None
+    manifest: Optional[statements.Manifest] = None
+    bundle: Optional[Path] = None
+
+
+class Errands:
+    """The agent's ways to the server; every method may run in a thread of its own."""
+
+    def __init__(
+        self, home: Home, host: int, server: Server, settings: Settings, tell: Tell
+    ) -> None:
+        self.home, self.host, self.server, self.tell = home, host, server, tell
+        self._settings = settings
+        self.pins = home.pins()
+        self.journal = Journal(home.path)
+        self.bundles = Bundles(home.path)
+        self.classes = Classes(home.path)
+        self.held: dict[int, Held] = {}
+        self.refusals = 0
+        self.last_refusal = ""
+        self._ask = ""
+        self._ends_at: Optional[float] = None
+        if settings.lifetime_s is not None:
+            self._ends_at = server.time.ticks() + settings.lifetime_s
+
+    def ask(self, slots: int) -> None:
+        """Ask for work; the same question again until it is answered."""
+        self._ask = self._ask or secrets.token_urlsafe(16)
+        try:
+            reply = self.server.ask(self._question(slots))
+        except errors.LinkFault as error:
+            self._failed(error, stimuli.AskFailed(jitter(), error.retry_after))
+            return
+        asked, self._ask = self._ask, ""
+        taken, refused = [], 0
+        for number, text in enumerate(reply.leases[:LEASES_MOST]):
+            try:
+                taken.append(self._take(text, reply.proof, number, asked))
+            except errors.Untrusted as refusal:
+                refused += 1
+                self._refuse_lease(text, refusal)
+            except OSError as error:  # it cannot be kept, so it is not taken; it will expire
+                log.warning("lease not kept", extra={"why": str(error)})
+                refused += 1
+        self._commands(reply.commands)
+        probes = tuple(probe for probe in reply.probes if self._needs_probe(probe))
+        self.tell(stimuli.AskAnswered(tuple(taken), probes, reply.retry_after, refused, jitter()))
+
+    def _question(self, slots: int) -> messages.AskRequest:
+        left = None if self._ends_at is None else self._ends_at - self.server.time.ticks()
+        settings = self._settings
+        return messages.AskRequest(
+            self._ask,
+            slots,
+            monitor.memory_mb(settings.memory_mb),
+            monitor.disk_mb(self.home.path, settings.reserve_mb),
+            None if left is None else max(0.0, left),
+            self.classes.digests(),
+            min(slots, LEASES_MOST),
+        )
+
+    def _needs_probe(self, manifest: str) -> bool:
+        return len(manifest) == 64 and set(manifest) <= set("0123456789abcdef")
+
+    def _take(
+        self, text: str, proof: Optional[messages.Proof], number: int, asked: str
+    ) -> stimuli.Taken:
+        place = trust.place_of(proof, number)
+        question = trust.Asked(self.host, asked, self.journal.seen)
+        lease = self._believe(lambda pins, now: pins.lease(text, place, question, now))
+        if place is None:
+            raise errors.Untrusted("unsigned", "a lease", "it came without a proof")
+        spool = self.journal.take(lease, text, place)
+        self.keep(lease, spool)
+        return taken_of(lease)
+
+    def _believe(self, check: Callable[[trust.Pins, float], T]) -> T:
+        """What a check finds; a key not known yet is looked for once in the server's list."""
+        try:
+            return check(self.pins, self.server.time.now())
+        except errors.Untrusted as refusal:
+            if refusal.word != "unsigned":
+                raise
+            before = len(self.pins.texts)
+            self.refresh_keys()
+            if len(self.pins.texts) == before:
+                raise
+        return check(self.pins, self.server.time.now())
+
+    def refresh_keys(self) -> None:
+        """Fetch the key list; what no pinned release key vouches for is refused."""
+        try:
+            pins = self.pins.extend(self.server.keys().keys)
+        except errors.Untrusted as refusal:
+            self._refused(refusal)
+            return
+        except errors.LinkFault as error:
+            log.warning("keys not fetched", extra={"why": str(error)})
+            return
+        if pins != self.pins:
+            self.home.keep_pins(pins)
+            self.pins = pins
+            log.info("keys pinned", extra={"keys": len(pins.keys)})
+
+    def _refused(self, refusal: errors.Untrusted, task: int = 0) -> None:
+        self.refusals += 1
+        self.last_refusal = f"{refusal.what} is {refusal.word}: {refusal.why}"
+        extra = {"task": task or None, "word": refusal.word, "what": refusal.what}
+        log.warning("refused", extra={**extra, "why": refusal.why})
+
+    def _refuse_lease(self, text: str, refusal: errors.Untrusted) -> None:
+        self._refused(refusal)
+        try:
+            lease = codec.decode(text, messages.Lease)
+        except codec.BadMessage:
+            return
+        known = lease.task in self.journal.seen or lease.host != self.host
+        if known or refusal.word not in ("unsigned", "altered", "expired"):
+            return  # it may name a task that is well under way, here or elsewhere
+        try:
+            self.server.report(
+                lease.task, messages.ReportRequest("returned", f"refused-{refusal.word}")
+            )
+        except errors.LinkFault as error:
+            log.warning("refusal not told", extra={"task": lease.task, "why": str(error)})
+
+    def keep(self, lease: messages.Lease, spool: Spool) -> None:
+        """Take a task from the disk into hand."""
+        self.held[lease.task] = Held(lease, spool)
+
+    def inquire(self, task: int) -> None:
+        """What the server knows of a task found on disk; what it holds leaves the spool."""
+        held = self.held[task]
+        try:
+            state = self.server.task(task)
+        except errors.RequestRefused as error:
+            if isinstance(error, errors.TokenRefused) or error.status not in (403, 404, 410):
+                self._failed(error, stimuli.CallFailed(task, jitter()))
+                return
+            state = messages.TaskState(task, "gone", held.lease.first, held.lease.last, [], 0.0)
+        except errors.LinkFault as error:
+            self._failed(error, stimuli.CallFailed(task, jitter(), error.retry_after))
+            return
+        done = Intervals(state.held)
+        dropped = held.spool.drop_held(done)
+        left = list(held.spool)
+        for one in left:
+            done.add(one.first, one.last)
+        last = min(state.last, held.lease.last)
+        missing = sum(b - a for a, b in done.missing(held.lease.first, last))
+        held.state = replace(state, last=last)
+        extra = {"task": task, "state": state.state, "held": dropped, "unsent": len(left)}
+        log.info("inquired", extra={**extra, "missing": missing})
+        self.tell(stimuli.Inquired(held.state, len(left), missing))
+
+    def prepare(self, task: int) -> None:
+        """Get and check manifest and payload of a task."""
+        held = self.held[task]
+        try:
+            held.manifest, held.bundle = self.fetch(held.lease.manifest)
+            trust.fits(held.lease, held.manifest)
+        except errors.Untrusted as refusal:
+            self._refused(refusal, task)
+            self.tell(stimuli.Unprepared(task, refusal.word))
+        except errors.RequestRefused as error:
+            if error.status in (403, 404, 410):
+                self.tell(stimuli.Unprepared(task, "missing"))
+            else:
+                self._failed(error, stimuli.CallFailed(task, jitter()))
+        except errors.LinkFault as error:
+            self._failed(error, stimuli.CallFailed(task, jitter(), error.retry_after))
+        except OSError as error:
+            log.warning("cannot unpack", extra={"task": task, "why": str(error)})
+            self.tell(stimuli.CallFailed(task, jitter()))
+        else:
+            self.tell(stimuli.Prepared(task, held.manifest.cores))
+
+    def fetch(self, digest: str) -> tuple[statements.Manifest, Path]:
+        """A manifest and the folder of its payload, from here or the server, both checked."""
+        kept = self.journal.manifest(digest)
+        text = kept if kept is not None else self.server.manifest(digest)
+        manifest = self._believe(lambda pins, now: pins.manifest(text, digest, now))
+        if kept is None:
+            self.journal.keep_manifest(digest, text)
+        payload = manifest.payload
+        if self.bundles.has(payload):
+            return manifest, self.bundles.find(payload)
+        signed = self.server.payload_statement(payload)
+        statement = self._believe(lambda pins, now: pins.payload(signed, payload, now))
+        return manifest, self.bundles.get(
+            payload, statement.size, lambda path, size: self.server.payload(payload, path, size)
+        )
+
+    def report(self, task: int, report: messages.ReportRequest) -> None:
+        """Tell how a task ended."""
+        try:
+            reply = self.server.report(task, report)
+        except errors.RequestRefused as error:
+            if isinstance(error, errors.TokenRefused):
+                self.tell(stimuli.HostRevoked())
+                return
+            log.warning("report refused", extra={"task": task, "why": str(error)})
+            self.tell(stimuli.Reported(task))
+        except errors.LinkFault as error:
+            self._failed(error, stimuli.CallFailed(task, jitter(), error.retry_after))
+        else:
+            self.tell(stimuli.Reported(task))
+            self._commands(reply.commands)
+
+    def heartbeat(self, tasks: tuple[messages.Progress, ...]) -> None:
+        """A sign of life."""
+        try:
+            reply = self.server.heartbeat(messages.HeartbeatRequest(list(tasks)))
+        except errors.LinkFault as error:
+            self._failed(error, stimuli.HeartbeatFailed(jitter(), error.retry_after))
+            return
+        self.tell(stimuli.HeartbeatTaken())
+        for state in reply.tasks:
+            self.tell(stimuli.TaskTold(state))
+        self._commands(reply.commands)
+
+    def tell_class(self, manifest: str, found: Class) -> None:
+        """Tell the class of this host for a manifest."""
+        try:
+            self.server.report_class(
+                messages.ClassReport(manifest, found.digest, found.seconds_per_event)
+            )
+        except errors.LinkFault as error:
+            self._failed(error, stimuli.ProbeFailed(manifest, jitter(), error.retry_after))
+        else:
+            self.tell(stimuli.Probed(manifest))
+
+    def probe_refused(self, manifest: str, error: Exception) -> None:
+        """A probe whose manifest or payload could not be had."""
+        if isinstance(error, errors.Untrusted):
+            self._refused(error)
+        else:
+            log.warning("probe", extra={"manifest": manifest[:12], "why": str(error)})
+        self.tell(stimuli.ProbeFailed(manifest, jitter(), getattr(error, "retry_after", 0.0)))
+
+    def forget(self, task: int) -> None:
+        """Let a task go, its spool too."""
+        held = self.held.pop(task, None)
+        if held is not None:
+            held.spool.close()
+            self.journal.forget(task)
+
+    def _commands(self, commands: list[messages.Command]) -> None:
+        if commands:
+            self.tell(stimuli.Commanded(tuple(commands)))
+
+    def _failed(self, error: errors.LinkFault, otherwise: stimuli.Stimulus) -> None:
+        log.warning("no answer", extra={"why": str(error), "wait_s": error.retry_after or None})
+        revoked = isinstance(error, errors.TokenRefused)
+        self.tell(stimuli.HostRevoked() if revoked else otherwise)
+
+
+def taken_of(lease: messages.Lease) -> stimuli.Taken:
+    """What the brain is told of a lease."""
+    lease_s = max(1.0, lease.until - lease.issued)
+    return stimuli.Taken(
+        lease.task, lease.production, lease.manifest, lease.first, lease.last, lease_s
+    )
+
+
+def jitter() -> float:
+    """Uniform in [0, 1)."""
+    return random.random()  # noqa: S311 - spreads retries, no secret

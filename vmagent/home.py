@@ -1,0 +1,119 @@
+"""The agent's state folder: locked by one agent, private, every file whole or absent."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Optional
+
+from vmagent import errors, files, trust
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who this machine is to its server."""
+
+    server: str
+    host: int
+    token: str
+    account: str
+    name: str
+
+
+class Home:
+    """The state folder."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock: Optional[int] = None
+
+    def prepare(self) -> None:
+        """Make the folder (0700) if it is missing; `StateUnusable` if others may enter it."""
+        try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            facts = self.path.stat()
+        except OSError as error:
+            raise errors.StateUnusable(f"{self.path}: {error}") from error
+        if facts.st_uid != os.geteuid() or facts.st_mode & 0o022:
+            raise errors.StateUnusable(
+                f"{self.path}: must be this user's and writable by nobody else; chmod 700 it"
+            )
+        os.chmod(self.path, 0o700)
+
+    def lock(self) -> None:
+        """Take the folder for this process until it ends; `Locked` if another has it."""
+        handle = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(handle)
+            raise errors.Locked(str(self.path)) from error
+        os.ftruncate(handle, 0)
+        os.write(handle, b"%d\n" % os.getpid())
+        self._lock = handle
+
+    def unlock(self) -> None:
+        """Let the folder go."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def running(self) -> Optional[int]:
+        """The process id of the agent that has the folder, if one has."""
+        try:
+            handle = os.open(self.path / "lock", os.O_RDWR | os.O_CLOEXEC)
+        except OSError:
+            return None
+        try:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            with contextlib.suppress(ValueError):
+                return int(os.read(handle, 32))
+        finally:
+            os.close(handle)
+        return None
+
+    def identity(self) -> Identity:
+        """Who this machine is; `NotJoined` if it is nobody yet."""
+        try:
+            found = json.loads((self.path / "identity.json").read_bytes())
+            return Identity(
+                str(found["server"]),
+                int(found["host"]),
+                str(found["token"]),
+                str(found["account"]),
+                str(found["name"]),
+            )
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise errors.NotJoined(str(self.path)) from error
+
+    def join(self, identity: Identity, pins: trust.Pins) -> None:
+        """Keep who this machine is; the pins first, an identity without them is no use."""
+        self.keep_pins(pins)
+        files.write(self.path / "identity.json", json.dumps(asdict(identity)).encode())
+
+    def pins(self) -> trust.Pins:
+        """The pinned keys; `NotJoined` without, `Untrusted` if they do not hold together."""
+        try:
+            return trust.load((self.path / "keys.json").read_bytes())
+        except OSError as error:
+            raise errors.NotJoined(str(self.path)) from error
+
+    def keep_pins(self, pins: trust.Pins) -> None:
+        """Keep the pinned keys."""
+        files.write(self.path / "keys.json", trust.save(pins))
+
+    def note(self, name: str) -> Any:
+        """A small value kept earlier; None without."""
+        try:
+            return json.loads((self.path / f"{name}.json").read_bytes())
+        except (OSError, ValueError):
+            return None
+
+    def keep_note(self, name: str, value: Any) -> None:
+        """Keep a small value."""
+        files.write(self.path / f"{name}.json", json.dumps(value).encode())

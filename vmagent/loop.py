@@ -1,0 +1,336 @@
+"""The agent at work: what happens goes to the brain, what the brain wants is carried out here."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import signal
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Optional
+
+from vmagent import __version__, clock, errors, orders, probe, stimuli
+from vmagent.backoff import pause
+from vmagent.brain import Brain
+from vmagent.calls import Server
+from vmagent.errands import Errands, jitter, taken_of
+from vmagent.gap import Job
+from vmagent.gather import Gather
+from vmagent.home import Home, Identity
+from vmagent.pace import Pace
+from vmagent.plan import Rules
+from vmagent.process import lay_out_helpers
+from vmagent.room import Room
+from vmagent.runner import Outcome
+from vmagent.sender import Sender
+from vmagent.settings import Settings
+from vmagent.slots import Assignment, Slot, TaskWork, held_of, run_ended
+
+log = logging.getLogger("vmagent.loop")
+
+TICK_S = 0.5
+STATUS_S = 2.0
+ENDING_S = 20.0
+# Calls at the same time: a slow download must not keep a heartbeat waiting.
+ERRANDS = 4
+
+
+@dataclass(frozen=True)
+class _Do:
+    """Something to be done in the loop's own thread."""
+
+    action: Callable[[], None]
+
+
+class Agent:
+    """One running agent."""
+
+    def __init__(self, home: Home, identity: Identity, settings: Settings, server: Server) -> None:
+        self._home, self._identity, self._settings, self._server = home, identity, settings, server
+        # Its put may be called from a signal handler while its get waits, unlike Queue's.
+        self._inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self.errands = Errands(home, identity.host, server, settings, self._inbox.put)
+        self.errands.bundles.tidy()
+        self.brain = Brain(
+            Rules(settings.slots, settings.grace, settings.exit_when_idle, settings.lifetime_s)
+        )
+        self._room = Room(home.path, settings.reserve_mb)
+        self._pace = Pace(settings.flush_bytes, settings.flush_s, settings.mean_life_s)
+        self._sender = Sender(server, self._pace, self._inbox.put)
+        helper = lay_out_helpers(home.path)
+        self._slots = [Slot(n, home.path, helper) for n in range(settings.slots)]
+        self._pool = ThreadPoolExecutor(ERRANDS, thread_name_prefix="errand")
+        self._over = threading.Event()
+        self._running: dict[int, int] = {}
+        self._doomed: set[int] = set()
+        self._code: Optional[int] = None
+        self._started = time.time()
+        self._status_at = 0.0
+
+    def run(self) -> int:
+        """Until the brain has had enough; the exit code."""
+        found = self.errands.journal.kept(self.errands.pins)
+        for kept in found:
+            self.errands.keep(kept.lease, kept.spool)
+        for thread in (self._sender, *self._slots):
+            thread.start()
+        poller = threading.Thread(target=self._poll, name="commands", daemon=True)
+        poller.start()
+        started = stimuli.Started(tuple(taken_of(k.lease) for k in found), self._seq())
+        log.info("started", extra={"host": self._identity.host, "found": len(found)})
+        self._hear(started)
+        while self._code is None:
+            self._turn()
+        self._end()
+        return self._code
+
+    def watch_signals(self) -> None:
+        """SIGTERM and SIGINT stop (twice: at once), SIGUSR1 drains."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self._inbox.put(stimuli.StopAsked()))
+        signal.signal(signal.SIGUSR1, lambda *_: self._inbox.put(stimuli.DrainAsked()))
+
+    def _seq(self) -> int:
+        found = self._home.note("seq")
+        return found if isinstance(found, int) else 0
+
+    def _turn(self) -> None:
+        try:
+            event = self._inbox.get(timeout=TICK_S)
+        except queue.Empty:
+            event = stimuli.Ticked()
+        if isinstance(event, _Do):
+            event.action()
+            return
+        if isinstance(event, stimuli.Inquired):
+            held = self.errands.held.get(event.state.task)
+            if held is not None:
+                self._sender.add(event.state.task, held.lease.production, held.spool)
+        self._hear(event)
+        if clock.monotonic() >= self._status_at:
+            self._status_at = clock.monotonic() + STATUS_S
+            self._hear(stimuli.Ticked())
+            self._hear(stimuli.DiskChanged(self._room.short()))
+            self._show()
+
+    def _hear(self, event: stimuli.Stimulus) -> None:
+        for order in self.brain.handle(event, clock.monotonic()):
+            _CARRIES[type(order)](self, order)
+
+    def _errand(self, otherwise: stimuli.Stimulus, errand: Callable[..., None], *args: Any) -> None:
+        def go() -> None:
+            try:
+                errand(*args)
+            except Exception:  # a fault of ours: say so, and let the brain try again
+                log.exception("errand fault", extra={"errand": errand.__name__})
+                self._inbox.put(otherwise)
+
+        self._pool.submit(go)
+
+    def _ask(self, order: orders.Ask) -> None:
+        self._errand(stimuli.AskFailed(jitter()), self.errands.ask, order.slots)
+
+    def _inquire(self, order: orders.Inquire) -> None:
+        failed = stimuli.CallFailed(order.task, jitter())
+        self._errand(failed, self.errands.inquire, order.task)
+
+    def _prepare(self, order: orders.Prepare) -> None:
+        failed = stimuli.CallFailed(order.task, jitter())
+        self._errand(failed, self.errands.prepare, order.task)
+
+    def _report(self, order: orders.Report) -> None:
+        failed = stimuli.CallFailed(order.task, jitter())
+        self._errand(failed, self.errands.report, order.task, order.report)
+
+    def _heartbeat(self, order: orders.Heartbeat) -> None:
+        self._errand(stimuli.HeartbeatFailed(jitter()), self.errands.heartbeat, order.tasks)
+
+    def _refresh(self, _: orders.RefreshKeys) -> None:
+        self._errand(stimuli.Ticked(), self.errands.refresh_keys)
+
+    def _start(self, order: orders.Start) -> None:
+        held = self.errands.held[order.task]
+        lease, manifest, bundle = held.lease, held.manifest, held.bundle
+        if manifest is None or bundle is None:
+            raise errors.PayloadFailed("unprepared")
+        last = self.brain.tasks[order.task].last
+        done = held_of(held.spool, held.state)
+        work = TaskWork(
+            lease.task,
+            Gather(lease.first, last, manifest.granule, done),
+            held.spool,
+            self._pace,
+            self._room,
+            self._inbox.put,
+            self._sender.wake,
+        )
+        self._sender.add(lease.task, lease.production, held.spool)
+        job = Job(lease.task, lease.manifest, manifest, bundle, work)
+        self._running[lease.task] = order.slot
+        log.info("running", extra={"task": lease.task, "first": lease.first, "last": last})
+
+        def ended(outcome: Outcome) -> None:
+            told = run_ended(lease.task, outcome, work)
+            self._inbox.put(_Do(lambda: self._ended(lease.task, told)))
+
+        self._slots[order.slot].give(Assignment(job, ended))
+
+    def _ended(self, task: int, told: stimuli.RunEnded) -> None:
+        del self._running[task]
+        extra = {"task": task, "word": told.word, "wall_s": round(told.wall_s, 1)}
+        log.info("ended", extra={**extra, "why": told.why})
+        if task in self._doomed:
+            self._doomed.discard(task)
+            self._forget(orders.Forget(task))
+        self._hear(told)
+
+    def _probe(self, order: orders.Probe) -> None:
+        failed = stimuli.ProbeFailed(order.manifest, jitter())
+        self._errand(failed, self._run_probe, order.manifest, order.slot)
+
+    def _run_probe(self, digest: str, slot: int) -> None:
+        known = self.errands.classes.get(digest)
+        if known is not None:
+            self.errands.tell_class(digest, known)
+            return
+        try:
+            manifest, bundle = self.errands.fetch(digest)
+        except (errors.Untrusted, errors.LinkFault, OSError) as error:
+            self.errands.probe_refused(digest, error)
+            return
+        job, reference = probe.job(digest, manifest, bundle)
+
+        def ended(outcome: Outcome) -> None:
+            failed = stimuli.ProbeFailed(digest, jitter())
+            self._errand(failed, self._probed, digest, outcome, reference)
+
+        self._slots[slot].give(Assignment(job, ended))
+
+    def _probed(self, digest: str, outcome: Outcome, reference: probe.Reference) -> None:
+        try:
+            found = probe.judge(outcome, reference)
+        except errors.PayloadFailed as error:
+            self.errands.probe_refused(digest, error)
+            return
+        self.errands.classes.put(digest, found)
+        log.info("probed", extra={"manifest": digest[:12], "class": found.digest[:12]})
+        self.errands.tell_class(digest, found)
+
+    def _order(self, task: int, word: str, value: float = 0.0) -> None:
+        slot = self._running.get(task)
+        if slot is not None:
+            self._slots[slot].order(task, word, value)
+
+    def _kill_probe(self, order: orders.KillProbe) -> None:
+        slot = self.brain.probing.get(order.manifest)
+        if slot is not None:
+            self._slots[slot].order(0, "kill")
+
+    def _forget(self, order: orders.Forget) -> None:
+        self._sender.drop(order.task)
+        if order.task in self._running:
+            self._doomed.add(order.task)  # its slot still writes to its spool
+        else:
+            self.errands.forget(order.task)
+
+    def _remember(self, order: orders.Remember) -> None:
+        self._home.keep_note("seq", order.seq)
+
+    def _say(self, order: orders.Say) -> None:
+        level = logging.WARNING if order.grave else logging.INFO
+        log.log(level, order.action, extra={"task": order.task or None, "why": order.why})
+
+    def _leave(self, order: orders.Exit) -> None:
+        self._code = order.code
+
+    def _poll(self) -> None:
+        failures = 0
+        while not self._over.is_set():
+            begun = time.monotonic()
+            try:
+                reply = self._server.commands(self.brain.seq, self._settings.poll_s)
+            except errors.TokenRefused:
+                self._inbox.put(stimuli.HostRevoked())
+                return
+            except errors.LinkFault as error:
+                failures += 1
+                self._over.wait(pause(failures, jitter(), error.retry_after))
+                continue
+            failures = 0
+            if reply.commands:
+                self._inbox.put(stimuli.Commanded(tuple(reply.commands)))
+            # A server that does not wait, or repeats itself, is not to be asked in a circle.
+            self._over.wait(max(0.0, 1.0 - (time.monotonic() - begun)))
+
+    def _show(self) -> None:
+        brain = self.brain
+        state = brain.leaving or ("suspended" if brain.suspended else "working")
+        shown = {
+            "agent": __version__,
+            "server": self._identity.server,
+            "host": self._identity.host,
+            "name": self._identity.name,
+            "state": state,
+            "since": round(self._started),
+            "slots": self._settings.slots,
+            "disk_full": brain.disk_low,
+            "room_mb": max(0, self._room.left()) >> 20,
+            "refused": self.errands.refusals,
+            "last_refusal": self.errands.last_refusal,
+            "probing": sorted(brain.probing),
+            "tasks": [
+                {
+                    "task": t.task,
+                    "phase": t.phase,
+                    "first": t.first,
+                    "last": t.last,
+                    "done": t.done,
+                    "unsent_frames": t.unsent,
+                }
+                for t in brain.tasks.values()
+            ],
+        }
+        try:
+            self._home.keep_note("status", shown)
+        except OSError as error:  # a full disk: work in hand goes on
+            log.warning("status not written", extra={"why": str(error)})
+
+    def _end(self) -> None:
+        self._over.set()
+        for task, slot in self._running.items():
+            self._slots[slot].order(task, "kill")
+        for thread in self._slots:
+            thread.order(0, "kill")
+            thread.stop()
+        until = time.monotonic() + ENDING_S
+        for thread in self._slots:
+            thread.join(max(0.1, until - time.monotonic()))
+        self._sender.stop()
+        self._sender.join(1.0)
+        self._pool.shutdown(wait=False)
+        self._show()
+
+
+_CARRIES: dict[type[Any], Callable[[Agent, Any], None]] = {
+    orders.Ask: Agent._ask,
+    orders.Inquire: Agent._inquire,
+    orders.Prepare: Agent._prepare,
+    orders.Start: Agent._start,
+    orders.Probe: Agent._probe,
+    orders.Trim: lambda agent, order: agent._order(order.task, "trim", order.last),
+    orders.Finish: lambda agent, order: agent._order(order.task, "finish", order.seconds),
+    orders.Kill: lambda agent, order: agent._order(order.task, "kill"),
+    orders.KillProbe: Agent._kill_probe,
+    orders.Pause: lambda agent, order: agent._order(order.task, "pause"),
+    orders.Resume: lambda agent, order: agent._order(order.task, "resume"),
+    orders.Report: Agent._report,
+    orders.Forget: Agent._forget,
+    orders.Heartbeat: Agent._heartbeat,
+    orders.RefreshKeys: Agent._refresh,
+    orders.Remember: Agent._remember,
+    orders.Say: Agent._say,
+    orders.Exit: Agent._leave,
+}
