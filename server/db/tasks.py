@@ -105,13 +105,21 @@ def lease_head(tx: Tx, task: Task, rest: int) -> None:
     tx.later("UPDATE tasks SET first = $1 WHERE id = $2", (task.last, rest))
 
 
-async def end(tx: Tx, task: Task, target: TaskState, cause: str, at: float) -> None:
-    """End a leased task; `Overtaken` if it is not leased any more."""
+async def end(
+    tx: Tx, task: Task, target: TaskState, cause: str, held: int, done: int, at: float
+) -> None:
+    """End a leased task; `Overtaken` if it is not leased any more.
+
+    ``held`` are the events in hand of it, ``done`` those that its host said it had computed.
+    """
     changed = await tx.run(
-        "UPDATE tasks SET state = $1, ended_at = $2, cause = $3 WHERE id = $4 AND state = 'leased'",
+        "UPDATE tasks SET state = $1, ended_at = $2, cause = $3, held = $4, done = $5"
+        " WHERE id = $6 AND state = 'leased'",
         str(target),
         at,
         cause,
+        held,
+        done,
         task.id,
     )
     if changed != 1:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from server.db.base import Tx
 
 
@@ -37,3 +39,48 @@ async def counts(tx: Tx) -> dict[str, int]:
     row = await tx.one("SELECT count(*) FROM frames")
     found["frames"] = 0 if row is None else int(row[0])
     return found
+
+
+@dataclass(frozen=True)
+class TaskRow:
+    """A task that has or had a host, with what came of it."""
+
+    id: int
+    unit: int
+    first: int
+    last: int
+    state: str
+    host: int
+    leased_at: float
+    ended_at: float | None
+    cause: str
+    held: int
+    log: str
+
+
+async def tasks_of(
+    tx: Tx, production: int, host: int | None, state: str | None, limit: int
+) -> list[TaskRow]:
+    """The latest tasks of a production that had a host, newest first; of one host or state."""
+    rows = await tx.all(
+        "SELECT id, unit, first, last, state, host, leased_at, ended_at, coalesce(cause, ''),"
+        " coalesce(held, 0), coalesce(log, '') FROM tasks WHERE production = $1"
+        " AND host IS NOT NULL AND host = coalesce($2, host) AND state = coalesce($3, state)"
+        " ORDER BY id DESC LIMIT $4",
+        production,
+        host,
+        state,
+        limit,
+    )
+    return [TaskRow(*row) for row in rows]
+
+
+async def cut_short(tx: Tx, production: int) -> tuple[int, int]:
+    """Of leases that ended early: events that had to be leased again, and computed in vain."""
+    row = await tx.one(
+        "SELECT coalesce(sum(last - first - held), 0),"
+        " coalesce(sum(CASE WHEN done > held THEN done - held ELSE 0 END), 0) FROM tasks"
+        " WHERE production = $1 AND state IN ('returned', 'expired', 'failed')",
+        production,
+    )
+    return (0, 0) if row is None else (int(row[0]), int(row[1]))

@@ -11,12 +11,13 @@ from typing import Any
 from aiohttp import web
 
 from server.domain.errors import BadInput, NotFound, Unsigned
+from server.handlers import params
 from server.handlers.access import Caller, Role
 from server.handlers.ranges import send
-from server.handlers.routes import BYTES, Body, Reply, Route
+from server.handlers.routes import BYTES, Body, Query, Reply, Route
 from server.services import merge, payloads, produce, verify
 from server.services.deps import Deps
-from server.services.look import Look, ProductionView
+from server.services.look import Look, ProductionView, TaskView
 from server.services.payloads import Bundle
 from server.services.produce import Signed
 from vmagent.wire import codec, jws, statements
@@ -69,6 +70,13 @@ class PayloadList:
     """Every bundle."""
 
     payloads: list[PayloadView] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class TaskList:
+    """Leases of a production, newest first."""
+
+    tasks: list[TaskView] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -149,6 +157,14 @@ class AdminApi:
         """One production."""
         return await self.look.production(request.match_info["name"])
 
+    async def tasks(self, request: web.Request, caller: Caller) -> TaskList:
+        """The latest leases of a production."""
+        view = await self.look.production(request.match_info["name"])
+        host = params.query_number(request, "host", 0, 0, 2**62)
+        limit = params.query_number(request, "limit", 100, 1, 1000)
+        state = request.query.get("state")
+        return TaskList(await self.look.tasks(view.id, host or None, state, limit))
+
     async def move(self, request: web.Request, caller: Caller) -> ProductionView:
         """Pause, resume, release or abort a production."""
         name, cause = request.match_info["name"], request.match_info["cause"]
@@ -192,6 +208,11 @@ class AdminApi:
                   "Every production.", reply=ProductionList),
             Route("GET", one, self.show, manager, "One production.",
                   reply=ProductionView, codes=("production-unknown",)),
+            Route("GET", f"{one}/tasks", self.tasks, manager, "Its latest leases.",
+                  reply=TaskList, codes=("production-unknown",),
+                  query=(Query("host", "integer", "Only of this host."),
+                         Query("state", "string", "Only in this state."),
+                         Query("limit", "integer", "At most so many.", 100))),
             Route("POST", f"{one}/{{cause:pause|resume|release|abort}}", self.move, manager,
                   "Pause, resume, release or abort a production.", reply=ProductionView,
                   codes=("production-unknown", "illegal-move")),

@@ -10,6 +10,7 @@ from server.db import frames, moves, views
 from server.db.base import Tx
 from server.db.moves import Move
 from server.db.productions import Production
+from server.db.views import TaskRow
 from server.domain import definition as definitions
 from server.domain.split import units_total
 from server.services import produce
@@ -19,6 +20,9 @@ from server.services.deps import Deps
 NOW_S = 90.0  # a machine heard of within this time is "here now"
 STRIP = 400  # cells of a production's strip
 RATE_S = 60.0  # rates are taken over this time
+
+
+Counted = tuple[int, list[tuple[int, int]], dict[int, str], tuple[int, int]]
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,8 @@ class ProductionView:
     output: OutputView | None
     strip: list[str]
     rejected_hosts: list[tuple[str, int]]
+    reissued: int
+    recomputed: int
 
 
 @dataclass(frozen=True)
@@ -87,6 +93,24 @@ class PoolView:
     productions: list[ProductionView]
     hosts: list[HostView]
     now: float
+
+
+@dataclass(frozen=True)
+class TaskView:
+    """One lease as people see it; ``held`` are the events in hand of it."""
+
+    id: int
+    unit: int
+    first: int
+    last: int
+    state: str
+    host: int
+    host_name: str
+    leased_at: float
+    ended_at: float | None
+    cause: str
+    held: int
+    log: str
 
 
 @dataclass(frozen=True)
@@ -141,15 +165,35 @@ class Look:
         found = await self.deps.store.read(lambda tx: moves.latest(tx, production, limit))
         return [_move_view(move) for move in found]
 
+    async def tasks(
+        self, production: int, host: int | None, state: str | None, limit: int
+    ) -> list[TaskView]:
+        """The latest tasks of a production that had a host, newest first."""
+        rows = await self.deps.store.read(
+            lambda tx: views.tasks_of(tx, production, host, state, limit)
+        )
+        return [self._task_view(row) for row in rows]
+
+    def _task_view(self, row: TaskRow) -> TaskView:
+        card = self.deps.registry.tasks.get(row.id)
+        held = row.held if card is None else card.held.events
+        return TaskView(
+            row.id, row.unit, row.first, row.last, row.state, row.host, self._name(row.host),
+            row.leased_at, row.ended_at, row.cause, held, row.log,
+        )  # fmt: skip
+
     async def _production(self, row: Production, now: float) -> ProductionView:
         found = definitions.parse(row.definition)
 
-        async def read(tx: Tx) -> tuple[int, list[tuple[int, int]], dict[int, str]]:
+        async def read(
+            tx: Tx,
+        ) -> tuple[int, list[tuple[int, int]], dict[int, str], tuple[int, int]]:
             in_hand = await views.in_hand(tx, row.id)
             rejected = await frames.rejected_by_host(tx, row.id)
-            return in_hand, rejected, await views.unit_states(tx, row.id)
+            states = await views.unit_states(tx, row.id)
+            return in_hand, rejected, states, await views.cut_short(tx, row.id)
 
-        in_hand, rejected, states = await self.deps.store.read(read)
+        in_hand, rejected, states, cut_short = await self.deps.store.read(read)
         leases = [t for t in self.deps.registry.tasks.values() if t.row.production == row.id]
         leased = sum(t.row.last - t.row.first - t.held.events for t in leases)
         rate = self._rate(row, now)
@@ -166,7 +210,7 @@ class Look:
             left / rate if rate > 0 and left else None, found.policy.quorum, row.priority,
             f"{found.payload.name} {found.payload.version}", found.description,
             sum(events for _, events in rejected), output, _strip(total, states, running),
-            [(self._name(host), events) for host, events in rejected],
+            [(self._name(host), events) for host, events in rejected], *cut_short,
         )  # fmt: skip
 
     def _name(self, host: int) -> str:

@@ -104,7 +104,7 @@ async def end(deps: Deps, card: TaskCard, cause: str, said: Report | None = None
     reason = cause if said is None or not said.reason else f"{cause}: {said.reason}"
 
     async def write(tx: Tx) -> None:
-        await tasks.end(tx, row, target, reason, now)
+        await tasks.end(tx, row, target, reason, card.held.events, card.done, now)
         if said is not None:
             await tasks.note_end(tx, row.id, said.cpu_s, said.log)
         if cause == "fail":

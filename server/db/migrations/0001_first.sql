@@ -121,6 +121,8 @@ CREATE TABLE tasks (
     deadline {real},
     ended_at {real},
     cause TEXT,
+    held {bigint},
+    done {bigint},
     cpu_s {real},
     log TEXT,
     CHECK (first < last),
