@@ -46,8 +46,7 @@ def build(routes: Sequence[Route], version: str) -> dict[str, Any]:
     """The document of these routes; ``version`` is that of the server."""
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
-        path = _PARAMETER.sub(r"{\1}", route.path)
-        paths.setdefault(path, {})[route.method.lower()] = _operation(route)
+        paths.setdefault(template(route.path), {})[route.method.lower()] = _operation(route)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -65,6 +64,11 @@ def build(routes: Sequence[Route], version: str) -> dict[str, Any]:
             },
         },
     }
+
+
+def template(path: str) -> str:
+    """A path as OpenAPI writes it: its parameters without their patterns."""
+    return _PARAMETER.sub(r"{\1}", path)
 
 
 def _bearer(description: str) -> dict[str, str]:
@@ -135,7 +139,7 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
 
 
 def _text(pattern: str) -> dict[str, Any]:
-    return {"type": "string", "pattern": f"^{pattern}$"} if pattern else {"type": "string"}
+    return {"type": "string", "pattern": f"^(?:{pattern})$"} if pattern else {"type": "string"}
 
 
 def problem_codes(route: Route) -> list[str]:

@@ -42,6 +42,7 @@ STATUSES = {
     "illegal-move": 409,
     "exists": 409,
     "overtaken": 409,
+    "undelivered": 409,
     "production-over": 410,
     "length-missing": 411,
     "too-large": 413,

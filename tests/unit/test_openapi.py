@@ -45,8 +45,7 @@ def test_the_document_is_valid_openapi_3_1() -> None:
 def test_every_route_is_in_it_with_its_words_and_access() -> None:
     paths = document()["paths"]
     for route in [*ROUTES, *pages.routes()]:
-        path = openapi._PARAMETER.sub(r"{\1}", route.path)
-        found = paths[path][route.method.lower()]
+        found = paths[openapi.template(route.path)][route.method.lower()]
         assert found["summary"] == route.summary
         assert bool(found["security"]) == (not isinstance(route.access, Public))
     assert paths["/work"]["post"]["security"] == [{"host": []}]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,19 +11,10 @@ from aiohttp.test_utils import make_mocked_request
 
 from server.domain import errors
 from server.domain.errors import DiskFull, NotFound, Refusal, TokenRevoked
-from server.handlers import errors as door
 from server.handlers import shape
 from server.handlers.routes import Reply
 from vmagent.wire import codec
 from vmagent.wire.messages import KeyList, Problem
-
-
-def kinds(kind: type[Refusal] = Refusal) -> Iterator[type[Refusal]]:
-    """Every refusal that the domain or the door knows."""
-    yield kind
-    for each in kind.__subclasses__():
-        if each.__module__ in (errors.__name__, door.__name__):
-            yield from kinds(each)
 
 
 def body(response: web.StreamResponse) -> Any:
@@ -32,11 +22,6 @@ def body(response: web.StreamResponse) -> Any:
     assert isinstance(response, web.Response)
     assert isinstance(response.body, bytes)
     return json.loads(response.body)
-
-
-@pytest.mark.parametrize("kind", sorted(set(kinds()), key=str))
-def test_every_refusal_has_a_status_of_its_own_choice(kind: type[Refusal]) -> None:
-    assert kind.code in shape.STATUSES
 
 
 def test_what_is_not_there_is_a_404_whatever_it_is() -> None:

@@ -1,0 +1,107 @@
+"""Every route of the server: who may call it, what it may answer, and its place in the document."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from server import app as application
+from server.domain.errors import Refusal
+from server.handlers import openapi
+from server.handlers.access import Host, Public, Role
+from server.handlers.mount import undeclared
+from server.handlers.routes import Body, Route
+from server.handlers.schema import encode
+from server.handlers.shape import STATUSES
+
+FACTS = application.Facts("1.2.3", "kid", tuple, dict, Path(), 65_536, 2**20, 2**20)
+NOBODY = cast(Any, None)  # no handler runs here, so none needs its parts
+ROUTES = application.routes_of(NOBODY, FACTS, NOBODY)
+BASE = "/api/v1"
+
+PUBLIC = {
+    "GET /",
+    "GET /events",
+    "GET /productions/{name}",
+    "GET /productions/{name}/events",
+    "GET /static/{file}",
+    "GET /openapi.json",
+    "GET /healthz",
+    f"GET {BASE}/keys",
+    "GET /agent/windfall-agent.pyz",
+    "GET /agent/statement",
+    f"POST {BASE}/hosts",
+}
+"""What anybody may call. A new route comes here only on purpose."""
+
+
+def name(route: Route) -> str:
+    """A route in the words of the document."""
+    return f"{route.method} {openapi.template(route.path)}"
+
+
+def document() -> Any:
+    """The document, as JSON has it."""
+    return json.loads(encode(openapi.build(ROUTES, "1.2.3")))
+
+
+def refusals(kind: type[Refusal] = Refusal) -> Iterator[type[Refusal]]:
+    """Every refusal of the server."""
+    if kind.__module__.startswith("server."):
+        yield kind
+    for each in kind.__subclasses__():
+        yield from refusals(each)
+
+
+@pytest.mark.parametrize("kind", sorted(set(refusals()), key=str))
+def test_every_refusal_of_the_server_has_a_status_that_was_chosen(kind: type[Refusal]) -> None:
+    assert kind.code in STATUSES
+
+
+def test_nothing_is_served_beside_the_table() -> None:
+    assert undeclared(application.build(NOBODY, FACTS)) == []
+
+
+def test_what_anybody_may_call_was_decided_one_by_one() -> None:
+    assert {name(route) for route in ROUTES if isinstance(route.access, Public)} == PUBLIC
+
+
+def test_no_route_is_declared_twice() -> None:
+    names = [name(route) for route in ROUTES]
+    assert sorted(set(names)) == sorted(names)
+
+
+def test_pages_change_nothing() -> None:
+    outside = [route for route in ROUTES if not route.path.startswith(BASE)]
+    assert {route.method for route in outside} == {"GET"}
+
+
+def test_reading_takes_no_body() -> None:
+    assert [name(r) for r in ROUTES if r.method == "GET" and r.body is not Body.NONE] == []
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=name)
+def test_a_route_is_declared_whole(route: Route) -> None:
+    assert isinstance(route.access, (Public, Host, Role))
+    assert route.summary
+    assert 0 < route.most <= 2**20
+    unknown = [code for code in openapi.problem_codes(route) if code not in STATUSES]
+    assert [code for code in unknown if not code.endswith("-unknown")] == []
+
+
+def test_the_document_is_valid_and_names_every_route() -> None:
+    found = document()
+    OpenAPIV31SpecValidator(found).validate()
+    named = {f"{m.upper()} {path}" for path, methods in found["paths"].items() for m in methods}
+    assert named == {name(route) for route in ROUTES}
+
+
+def test_each_operation_has_a_name_of_its_own() -> None:
+    found = document()["paths"].values()
+    names = [operation["operationId"] for methods in found for operation in methods.values()]
+    assert len(set(names)) == len(names)
