@@ -125,7 +125,8 @@ class Client:
                     raise _refused(response, self.url)
                 yield response
             finally:
-                response.release_conn()
+                # Not given back for the next request: some of the answer may be unread.
+                response.close()
         except HTTPError as error:
             raise NotReached(f"{self.url}: {_why(error)}") from error
 

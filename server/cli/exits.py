@@ -34,10 +34,12 @@ class Fault(click.ClickException):
         super().__init__(message)
         self.faults = list(faults)
         self.facts = facts
+        # When it is shown, the command's context is gone already.
+        self.as_json = is_json()
 
     def show(self, file: IO[str] | None = None) -> None:
         """Say it on standard error; with ``--json`` as the one document on standard output."""
-        if is_json():
+        if self.as_json:
             fault = {"code": self.code, "exit": self.exit_code, "detail": self.message}
             emit({"error": {**fault, "faults": self.faults, **self.facts}})
         click.echo(f"Error: {self.message}", file=file or sys.stderr)

@@ -75,7 +75,7 @@ def survey(folder: Path) -> list[Entry]:
         is_program = bool(facts.st_mode & 0o100) and not is_folder
         entries.append(Entry(name, path, is_folder, is_program, 0 if is_folder else facts.st_size))
     if faults:
-        raise BadFile(f"{folder}: not all of it can go into a bundle", faults)
+        raise BadFile(f"{folder}: not all of it can go into a bundle", sorted(faults))
     return sorted(entries, key=lambda entry: entry.name.encode())
 
 
