@@ -23,6 +23,7 @@ STATUSES = {
     "bad-digest-field": 400,
     "bad-frame": 400,
     "bad-input": 400,
+    "bad-definition": 400,
     "body-broken": 400,
     "digest-mismatch": 400,
     "outside-lease": 400,
