@@ -68,7 +68,7 @@ class NotFound(Refusal):
 
 
 class Exists(Refusal):
-    """A {kind} named {name} exists already; choose another name."""
+    """There is another {kind} named {name}; choose another name."""
 
     code = "exists"
     kind: str
