@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import numpy
@@ -17,9 +18,10 @@ HEPMC3 = formats.find("hepmc3")
 
 
 def write(path: Path, records: list[bytes]) -> Path:
-    """A merged output, in several zstd frames as the merge writes it."""
+    """A merged output as the merge writes it: several zstd frames, and one that is skipped."""
     parts = [HEPMC3.header, *records, HEPMC3.footer]
-    path.write_bytes(b"".join(zstandard.compress(part) for part in parts))
+    table = struct.pack("<II", 0x184D2A5E, 4) + b"seek"
+    path.write_bytes(b"".join(zstandard.compress(part) for part in parts) + table)
     return path
 
 

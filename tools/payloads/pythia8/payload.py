@@ -33,6 +33,7 @@ TRIES = 10
 BATCH_S = 0.02
 LOOK_S = 0.05
 LENGTH = struct.Struct(">I")
+LIBC = ctypes.CDLL(None)
 PR_SET_PDEATHSIG = 1
 
 
@@ -141,7 +142,7 @@ class Block:
 
 def _leave_with(parent: int) -> None:
     """Have the kernel end this process when its parent dies (Linux, prctl(2))."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it died before the call
         os._exit(1)
 
