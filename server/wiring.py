@@ -24,6 +24,7 @@ from server.blobs.choose import open_blobs
 from server.blobs.segments import Segments
 from server.db import frames
 from server.db.choose import open_store
+from server.handlers import mount
 from server.keyholder import KeyHolder
 from server.services import enrol, start
 from server.services.deps import Deps, Limits
@@ -140,7 +141,7 @@ async def _listen(stack: AsyncExitStack, settings: Settings, app: web.Applicatio
     if settings.server.tls_cert:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(settings.server.tls_cert, settings.server.tls_key)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_S)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_S, **mount.RUNNER)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     site = web.TCPSite(

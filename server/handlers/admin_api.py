@@ -203,7 +203,7 @@ class AdminApi:
             Route("POST", f"{base}/productions", self.create, manager,
                   "Plan or create a production.", Body.JSON, ProductionRequest,
                   PlanView, also={201: ProductionView}, most=self.json_most,
-                  codes=("unsigned", "bad-input", "exists")),
+                  codes=("unsigned", "bad-input", "bad-definition", "exists")),
             Route("GET", f"{base}/productions", self.list_productions, manager,
                   "Every production.", reply=ProductionList),
             Route("GET", one, self.show, manager, "One production.",
