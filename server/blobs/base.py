@@ -154,6 +154,11 @@ def check_range(offset: int, size: int | None) -> None:
         raise ValueError(f"offset {offset} and size {size} must not be negative")
 
 
+def may_hold(folder: str, prefix: str) -> bool:
+    """Whether keys below ``folder`` ("a/b/") can start with ``prefix``."""
+    return folder.startswith(prefix) or prefix.startswith(folder)
+
+
 async def gathered(pieces: AsyncIterable[bytes], least: int = PIECE) -> AsyncIterator[bytes]:
     """The same bytes in pieces of at least ``least``, the last one shorter; nothing if empty."""
     buffer = bytearray()

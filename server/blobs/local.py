@@ -24,6 +24,7 @@ from server.blobs.base import (
     check_prefix,
     check_range,
     gathered,
+    may_hold,
     trouble_of,
 )
 from server.blobs.descriptor import Descriptor, sync_folder
@@ -146,7 +147,7 @@ def _look(root: Path, folder: str, prefix: str) -> tuple[list[str], list[str]]:
         if entry.name.startswith("."):
             continue
         if entry.is_dir(follow_symlinks=False):
-            if (name + "/").startswith(prefix) or prefix.startswith(name + "/"):
+            if may_hold(name + "/", prefix):
                 deeper.append(name + "/")
         elif name.startswith(prefix):
             keys.append(name)
