@@ -29,7 +29,7 @@ def account() -> None:
     type=click.Choice(ROLES),
     default="volunteer",
     show_default=True,
-    help="What it may do; each role may do what those before it may.",
+    help="What it is; managers run productions, admins accounts and hosts as well.",
 )
 @with_server
 def create_command(name: str, role: str, server: Client) -> None:

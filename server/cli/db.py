@@ -70,9 +70,10 @@ async def _look_over(url: str) -> tuple[int, list[str]]:
     store = await connect(url)
     try:
         faults = await damage(store)
+        if faults:
+            return 0, faults
         found = await version(store)
-        if not faults:
-            check(found, packaged())
+        check(found, packaged())
+        return found.schema, []
     finally:
         await store.close()
-    return found.schema, faults

@@ -6,10 +6,11 @@ from typing import Any
 
 import click
 
-from server.cli.exits import BadFile, Interrupted, NotSigned
+from server.cli.exits import BadFile, Interrupted, NotReached, NotSigned
 from server.cli.output import JSON_FLAG
 from server.configure import BadSettings
 from server.db.errors import StoreUnusable
+from server.domain.errors import Unavailable
 from server.keyring import KeyTrouble
 
 
@@ -44,6 +45,8 @@ class Deed(click.Command):
             raise NotSigned(str(error)) from error
         except StoreUnusable as error:
             raise BadFile(str(error)) from error
+        except Unavailable as error:
+            raise NotReached(str(error)) from error
         except (KeyboardInterrupt, click.Abort) as error:
             raise Interrupted("interrupted; nothing more was done") from error
         except BrokenPipeError:

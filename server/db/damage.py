@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from server.db.base import Tx
+from server.db.errors import StatementFailed
 from server.db.migrate import OpenStore
 
 MOST = 20
@@ -19,4 +20,7 @@ async def damage(store: OpenStore) -> list[str]:
         lost = [f"{row[0]} row {row[1]}: its row in {row[2]} is gone" for row in strays[:MOST]]
         return [line for line in found if line != "ok"] + lost
 
-    return await store.read(look)
+    try:
+        return await store.read(look)
+    except StatementFailed as error:
+        return [error.reason]
