@@ -66,6 +66,9 @@ def set_up(settings: Settings, release: Path) -> dict[str, Any]:
     if not release.exists():
         own = make("release", release.parent, release.stem)
     private = keyring.read_private(release)
+    if not own.exists():
+        public = keyring.public_of(private)
+        write(own, keyring.state("release", public, private, float(int(time.time()))))
     there = keyring.read_folder(folder)
     if not any(s.value.kid == keyring.read_statement(own).value.kid for s in there):
         write(folder / own.name, own.read_text(encoding="ascii").strip())

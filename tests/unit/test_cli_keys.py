@@ -88,6 +88,11 @@ def test_init_takes_the_release_key_that_is_there(machines: Machines, tmp_path: 
     assert said.code == 0
     assert machines.ring().root == own.value.kid
     assert not machines.release.exists()
+    own.path.unlink()
+    other = tmp_path / "other"
+    again = run("init", "--data", other, "--release-key", key, environ=machines.environ)
+    assert again.code == 0
+    assert keyring.load(other / "keys", time.time()).root == own.value.kid
 
 
 def test_a_work_key_is_rotated_with_an_overlap(machines: Machines) -> None:
