@@ -61,6 +61,7 @@ class Brain(Plan):
 
     def _ask_answered(self, event: stimuli.AskAnswered, now: float) -> Iterator[orders.Order]:
         self._asking, self._asks_failed = False, 0
+        self._refusals = self._refusals + 1 if event.refused else 0
         for taken in event.taken:
             self.tasks[taken.task] = hand.of(taken, PREPARING)
             if self.leaving:
@@ -71,8 +72,7 @@ class Brain(Plan):
             if manifest not in self.probing:
                 self._wanted_probes.setdefault(manifest, now)
         if event.refused:
-            self._asks_failed = event.refused
-            self._ask_at = now + pause(5, event.jitter, event.retry_after)
+            self._ask_at = now + pause(self._refusals, event.jitter, event.retry_after)
         elif not event.taken and not event.probes:
             wait = event.retry_after or IDLE_ASK_S * (0.5 + event.jitter)
             self._ask_at = now + wait

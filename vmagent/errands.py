@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import random
 import secrets
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Callable, Optional, TypeVar
 
@@ -29,11 +29,11 @@ Tell = Callable[[stimuli.Stimulus], None]
 
 @dataclass
 class Held:
-    """A task in hand: its lease, its spool, what the server holds, and (prepared) what is run."""
+    """A task in hand: its lease, its spool, events made before, and (prepared) what is run."""
 
     lease: messages.Lease
     spool: Spool
-    state: Optional[messages.TaskState] = None
+    done: Intervals = field(default_factory=Intervals)
     manifest: Optional[statements.Manifest] = None
     bundle: Optional[Path] = None
 
@@ -53,21 +53,26 @@ class Errands:
         self.held: dict[int, Held] = {}
         self.refusals = 0
         self.last_refusal = ""
-        self._ask = ""
+        self._ask = str(home.note("ask") or "")
         self._ends_at: Optional[float] = None
         if settings.lifetime_s is not None:
             self._ends_at = server.time.ticks() + settings.lifetime_s
 
     def ask(self, slots: int) -> None:
-        """Ask for work; the same question again until it is answered."""
-        self._ask = self._ask or secrets.token_urlsafe(16)
+        """Ask for work; the same question again until it is answered.
+
+        It is kept on disk meanwhile: after a crash it brings the leases that got lost with it.
+        """
         try:
+            if not self._ask:
+                fresh = secrets.token_urlsafe(16)
+                self.home.keep_note("ask", fresh)
+                self._ask = fresh
             reply = self.server.ask(self._question(slots))
         except errors.LinkFault as error:
             self._failed(error, stimuli.AskFailed(jitter(), error.retry_after))
             return
-        asked, self._ask = self._ask, ""
-        taken, refused = [], 0
+        asked, taken, refused = self._ask, [], 0
         for number, text in enumerate(reply.leases[:LEASES_MOST]):
             try:
                 taken.append(self._take(text, reply.proof, number, asked))
@@ -77,6 +82,8 @@ class Errands:
             except OSError as error:  # it cannot be kept, so it is not taken; it will expire
                 log.warning("lease not kept", extra={"why": str(error)})
                 refused += 1
+        self._ask = ""
+        self.home.drop_note("ask")
         self._commands(reply.commands)
         probes = tuple(probe for probe in reply.probes if self._needs_probe(probe))
         self.tell(stimuli.AskAnswered(tuple(taken), probes, reply.retry_after, refused, jitter()))
@@ -183,10 +190,11 @@ class Errands:
             done.add(one.first, one.last)
         last = min(state.last, held.lease.last)
         missing = sum(b - a for a, b in done.missing(held.lease.first, last))
-        held.state = replace(state, last=last)
+        # Fixed before anything of it is sent: from now on frames move from the spool to the server.
+        held.done = done
         extra = {"task": task, "state": state.state, "held": dropped, "unsent": len(left)}
         log.info("inquired", extra={**extra, "missing": missing})
-        self.tell(stimuli.Inquired(held.state, len(left), missing))
+        self.tell(stimuli.Inquired(state, len(left), missing))
 
     def prepare(self, task: int) -> None:
         """Get and check manifest and payload of a task."""

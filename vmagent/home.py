@@ -117,3 +117,7 @@ class Home:
     def keep_note(self, name: str, value: Any) -> None:
         """Keep a small value."""
         files.write(self.path / f"{name}.json", json.dumps(value).encode())
+
+    def drop_note(self, name: str) -> None:
+        """Let a small value go."""
+        files.remove(self.path / f"{name}.json")

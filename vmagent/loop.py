@@ -27,7 +27,7 @@ from vmagent.room import Room
 from vmagent.runner import Outcome
 from vmagent.sender import Sender
 from vmagent.settings import Settings
-from vmagent.slots import Assignment, Slot, TaskWork, held_of, run_ended
+from vmagent.slots import Assignment, Slot, TaskWork, run_ended
 
 log = logging.getLogger("vmagent.loop")
 
@@ -157,10 +157,9 @@ class Agent:
         if manifest is None or bundle is None:
             raise errors.PayloadFailed("unprepared")
         last = self.brain.tasks[order.task].last
-        done = held_of(held.spool, held.state)
         work = TaskWork(
             lease.task,
-            Gather(lease.first, last, manifest.granule, done),
+            Gather(lease.first, last, manifest.granule, held.done),
             held.spool,
             self._pace,
             self._room,

@@ -36,7 +36,7 @@ class Plan:
         self.seq = 0
         self._warm: dict[int, str] = {}
         self._asking = self._beating = self._exited = False
-        self._asks_failed = self._runs_failed = self._beats_failed = 0
+        self._asks_failed = self._runs_failed = self._beats_failed = self._refusals = 0
         self._ask_at = self._beat_at = 0.0
         self._wanted_probes: dict[str, float] = {}
         self._probe_failures: dict[str, int] = {}
@@ -78,12 +78,16 @@ class Plan:
             yield from self._start_ready()
         yield from self._beat(now)
         if self.leaving:
-            waited_for = [t for t in self.tasks.values() if t.phase != INQUIRING]
-            if not waited_for and not self.probing and not (self.leaving == "drain" and self.tasks):
+            if not self._asking and not self.probing and not self._waited_for():
                 yield from self._exit(0, "nothing is left to do")
             return
         yield from self._ask(now)
         yield from self._idle(now)
+
+    def _waited_for(self) -> list[Task]:
+        """Tasks that a farewell waits for: one found on disk keeps, if there is no time for it."""
+        tasks = self.tasks.values()
+        return [t for t in tasks if self.leaving == "drain" or t.phase != INQUIRING]
 
     def _finish_closed(self) -> Iterator[orders.Order]:
         for task in list(self.tasks.values()):

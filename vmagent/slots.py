@@ -14,7 +14,6 @@ from typing import Callable, Optional
 from vmagent import stimuli
 from vmagent.gap import Job
 from vmagent.gather import Gather
-from vmagent.intervals import Intervals
 from vmagent.pace import Pace
 from vmagent.room import Room
 from vmagent.runner import Outcome, Runner
@@ -171,11 +170,3 @@ def run_ended(task: int, outcome: Outcome, work: TaskWork) -> stimuli.RunEnded:
         outcome.log,
         random.random(),  # noqa: S311 - spreads retries, no secret
     )
-
-
-def held_of(spool: Spool, state: Optional[messages.TaskState] = None) -> Intervals:
-    """Events that need not be made again: the server holds them, or they are spooled."""
-    held = Intervals((first, last) for first, last in (state.held if state else ()))
-    for one in spool:
-        held.add(one.first, one.last)
-    return held

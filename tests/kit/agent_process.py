@@ -1,0 +1,72 @@
+"""The agent as a real process in tests."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tests.kit.fake_server import FakeServer
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class AgentProcess:
+    """One state folder, and the agents run in it one after the other."""
+
+    def __init__(self, state: Path, program: Sequence[str] = ()) -> None:
+        self.state = state
+        self.program = list(program) or [sys.executable, "-m", "vmagent"]
+        self.running: list[subprocess.Popen[bytes]] = []
+        self.log = state.parent / f"{state.name}.log"
+
+    def call(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        """One command, to its end."""
+        return subprocess.run(
+            [*self.program, "--state", str(self.state), *arguments],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            env=self._env(),
+            timeout=60,
+            check=False,
+        )
+
+    def join(self, server: FakeServer) -> None:
+        """Join this server."""
+        done = self.call(
+            "join", "--server", server.url, "--token-file", "-", "--name", "vm", stdin=server.token
+        )
+        assert done.returncode == 0, done.stderr
+
+    def start(self, *options: str) -> subprocess.Popen[bytes]:
+        """Start working."""
+        with open(self.log, "ab") as log:
+            process = subprocess.Popen(
+                [*self.program, "--state", str(self.state), "run", "--slots", "1", *options],
+                stderr=log,
+                env=self._env(),
+            )
+        self.running.append(process)
+        return process
+
+    def status(self) -> dict[str, Any]:
+        """What the agent shows of itself."""
+        found: dict[str, Any] = json.loads(self.call("status", "--json").stdout)
+        return found
+
+    def kill_all(self) -> None:
+        """End every agent started here, at once."""
+        for process in self.running:
+            if process.poll() is None:
+                process.send_signal(signal.SIGKILL)
+            process.wait(20)
+
+    def _env(self) -> dict[str, str]:
+        kept = {"PATH": os.environ["PATH"], "HOME": str(self.state.parent)}
+        return {**kept, "PYTHONPATH": str(ROOT), "WINDFALL_RESERVE_MB": "16"}

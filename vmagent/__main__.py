@@ -1,0 +1,205 @@
+"""The command line of the agent: windfall-agent."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, NoReturn, Optional
+
+from vmagent import __version__, errors
+from vmagent.settings import Settings, default_state
+
+
+def _options(parser: argparse.ArgumentParser, *wanted: str) -> None:
+    kinds: dict[str, Callable[[str], Any]] = {"int": int, "float": float, "Optional[float]": float}
+    for one in fields(Settings):
+        if wanted and one.name not in wanted:
+            continue
+        variable = f"WINDFALL_{one.name.upper()}"
+        parser.add_argument(
+            f"--{one.name.replace('_', '-')}",
+            type=kinds.get(str(one.type), str),
+            default=os.environ.get(variable),
+            help=f"{one.metadata['about']}; or {variable}",
+        )
+
+
+def _settings(found: argparse.Namespace) -> Settings:
+    names = [one.name for one in fields(Settings)]
+    given = {name: getattr(found, name, None) for name in names}
+    return Settings(**{name: value for name, value in given.items() if value is not None})
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="windfall-agent", description="The agent of Windfall.")
+    parser.add_argument("--state", type=Path, default=default_state(os.environ), help="its folder")
+    both = argparse.ArgumentParser(add_help=False)  # before the command or after it
+    both.add_argument("--state", type=Path, default=argparse.SUPPRESS, help="the agent's folder")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="COMMAND")
+    run = verbs.add_parser("run", help="work until told otherwise", parents=[both])
+    _options(run)
+    join = verbs.add_parser("join", help="join a server with an enrolment token", parents=[both])
+    join.add_argument("--server", required=True, help="https://...")
+    join.add_argument("--token-file", help="file with the token; - is stdin (or WINDFALL_TOKEN)")
+    join.add_argument("--name", default="", help="name of this machine (its host name)")
+    _options(join, "ca", "slots", "memory_mb", "reserve_mb", "log_level")
+    check = verbs.add_parser("check", help="can this machine work?", parents=[both])
+    check.add_argument("--server", help="https://... (the one joined)")
+    check.add_argument("--json", action="store_true")
+    _options(check, "ca", "slots", "memory_mb", "reserve_mb")
+    status = verbs.add_parser("status", help="what the agent does", parents=[both])
+    status.add_argument("--json", action="store_true")
+    verbs.add_parser("drain", help="end after the work in hand", parents=[both])
+    verbs.add_parser("stop", help="end after the current event; twice: at once", parents=[both])
+    probe = verbs.add_parser("probe", help="make the reference events of a manifest, no server")
+    probe.add_argument("--manifest", required=True, help="manifest, JSON or signed")
+    probe.add_argument("--payload", required=True, help="bundle, .tar.gz")
+    probe.add_argument("--json", action="store_true")
+    verbs.add_parser("version", help="print the version")
+    return parser
+
+
+def _home(found: argparse.Namespace) -> Any:
+    from vmagent.home import Home
+
+    return Home(found.state)
+
+
+def _run(found: argparse.Namespace) -> int:
+    from vmagent import clock, link, logs
+    from vmagent.calls import Server
+    from vmagent.loop import Agent
+
+    settings = _settings(found)
+    logs.start(settings.log_level)
+    home = _home(found)
+    home.prepare()
+    identity = home.identity()
+    home.lock()
+    line = link.Link(identity.server, identity.token, settings.ca, connections=8)
+    agent = Agent(home, identity, settings, Server(line, clock.ServerClock()))
+    agent.watch_signals()
+    code = agent.run()
+    logging.shutdown()
+    # A request still under way in a thread must not hold up an agent that is to be gone.
+    os._exit(code)
+
+
+def _join(found: argparse.Namespace) -> int:
+    from vmagent import joining, logs
+
+    settings = _settings(found)
+    logs.start(settings.log_level)
+    home = _home(found)
+    home.prepare()
+    home.lock()
+    token = joining.read_token(found.token_file, os.environ)
+    identity = joining.join(home, found.server, token, found.name, settings)
+    print(f"joined {identity.server} as host {identity.host} of {identity.account}")
+    return 0
+
+
+def _check(found: argparse.Namespace) -> int:
+    from vmagent import checks
+
+    home, settings = _home(found), _settings(found)
+    server = found.server
+    if server is None:
+        try:
+            server = home.identity().server
+        except errors.NotJoined:
+            server = None
+    looked = checks.look(home, server, settings)
+    fine = checks.can_work(looked)
+    if found.json:
+        rows = [{"name": c.name, "verdict": c.verdict, "found": c.found} for c in looked]
+        print(json.dumps({"can_work": fine, "checks": rows}))
+    else:
+        print(checks.table(looked))
+    return 0 if fine else errors.CannotWork.code
+
+
+def _status(found: argparse.Namespace) -> int:
+    home = _home(found)
+    pid = home.running()
+    shown = {"running": pid is not None, "pid": pid, **(home.note("status") or {})}
+    if found.json:
+        print(json.dumps(shown))
+    elif pid is None:
+        print("no agent is running")
+    else:
+        print(f"agent {pid}: {shown.get('state', 'starting')}, server {shown.get('server', '?')}")
+        for task in shown.get("tasks", []):
+            span = f"[{task['first']}, {task['last']})"
+            print(f"  task {task['task']} {span} {task['phase']}, {task['done']} events done")
+        if shown.get("last_refusal"):
+            print(f"  refused so far: {shown['refused']}; last: {shown['last_refusal']}")
+    return 0 if pid is not None else errors.NotRunning.code
+
+
+def _signal(found: argparse.Namespace, number: signal.Signals) -> int:
+    pid = _home(found).running()
+    if pid is None:
+        raise errors.NotRunning(str(found.state))
+    os.kill(pid, number)
+    return 0
+
+
+def _probe(found: argparse.Namespace) -> int:
+    from vmagent import trial
+
+    result = trial.probe_here(found.manifest, found.payload)
+    shown = {
+        "class": result.digest,
+        "seconds_per_event": result.seconds_per_event,
+        "bytes_per_event": result.bytes_per_event,
+    }
+    if found.json:
+        print(json.dumps(shown))
+    else:
+        for name, value in shown.items():
+            print(f"{name}: {value}")
+    return 0
+
+
+def _version(_: argparse.Namespace) -> int:
+    print(__version__)
+    return 0
+
+
+_VERBS: dict[str, Callable[[argparse.Namespace], int]] = {
+    "run": _run,
+    "join": _join,
+    "check": _check,
+    "status": _status,
+    "drain": lambda found: _signal(found, signal.SIGUSR1),
+    "stop": lambda found: _signal(found, signal.SIGTERM),
+    "probe": _probe,
+    "version": _version,
+}
+
+
+def main(arguments: Optional[Sequence[str]] = None) -> NoReturn:
+    """Run a command and exit with its code (the table is in `errors.EXIT_CODES`)."""
+    found = _parser().parse_args(arguments)
+    try:
+        code = _VERBS[found.verb](found)
+    except errors.AgentError as error:
+        if isinstance(error, errors.PayloadFailed) and error.log:
+            print(error.log, file=sys.stderr)
+        print(f"windfall-agent: {error}", file=sys.stderr)
+        code = error.code
+    except KeyboardInterrupt:
+        code = 1
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+"""Joining a server: the token is spent, the keys are pinned, the machine has a name."""
+
+from __future__ import annotations
+
+import random
+import secrets
+import socket
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Optional
+
+from vmagent import clock, errors, link, monitor, trust
+from vmagent.backoff import pause
+from vmagent.calls import Server
+from vmagent.home import Home, Identity
+from vmagent.settings import Settings
+from vmagent.wire import messages
+
+TRIES = 6
+LONGEST_S = 20.0
+STDIN = "-"
+
+
+def read_token(path: Optional[str], environment: Mapping[str, str]) -> str:
+    """The token from a file, from stdin (``-``) or WINDFALL_TOKEN; never from the command line."""
+    if path == STDIN:
+        return sys.stdin.readline().strip()
+    if path is not None:
+        try:
+            return Path(path).read_text("utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise errors.JoinRefused(f"token file {path}: {error}") from error
+    token = environment.get("WINDFALL_TOKEN", "").strip()
+    if not token:
+        raise errors.JoinRefused("no token: give --token-file FILE (- is stdin) or WINDFALL_TOKEN")
+    return token
+
+
+def join(home: Home, server_url: str, token: str, name: str, settings: Settings) -> Identity:
+    """Join: `JoinRefused`, `ServerAway`, or `Untrusted` if the server is not the token's.
+
+    A try that was cut off is taken up with the same request: it makes one host, not two.
+    """
+    root = trust.root_of(token)
+    line = link.Link(server_url, ca=settings.ca)
+    facts = monitor.facts(home.path, settings.slots, settings.memory_mb, settings.reserve_mb)
+    shown = (name or socket.gethostname())[:100]
+    request = messages.EnrolRequest(_request(home), token, shown, facts)
+    enrolled = _enrol(Server(line, clock.ServerClock()), request)
+    line.close()
+    pins = trust.Pins.start(root, enrolled.keys)
+    identity = Identity(line.server, enrolled.host, enrolled.token, enrolled.account, shown)
+    home.join(identity, pins)
+    return identity
+
+
+def _request(home: Home) -> str:
+    kept = home.note("join")
+    if isinstance(kept, str) and len(kept) >= 8:
+        return kept
+    fresh = secrets.token_urlsafe(24)
+    home.keep_note("join", fresh)
+    return fresh
+
+
+def _enrol(server: Server, request: messages.EnrolRequest) -> messages.Enrolled:
+    failures = 0
+    while True:
+        try:
+            return server.enrol(request)
+        except errors.RequestRefused as error:
+            raise errors.JoinRefused(str(error)) from error
+        except errors.ProtocolUnknown:
+            raise
+        except errors.LinkFault as error:
+            failures += 1
+            if failures >= TRIES:
+                raise errors.ServerAway(str(error)) from error
+            jitter = random.random()  # noqa: S311 - spreads retries, no secret
+            time.sleep(min(LONGEST_S, pause(failures, jitter, error.retry_after)))

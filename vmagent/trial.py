@@ -1,0 +1,49 @@
+"""Reference events of a manifest made on this machine, without any server."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+from pathlib import Path
+
+from vmagent import bundles, errors, probe
+from vmagent.process import lay_out_helpers
+from vmagent.runner import Runner
+from vmagent.wire import codec, jws, statements
+
+
+def read_manifest(path: str) -> statements.Manifest:
+    """A manifest from a file, as JSON or signed (whose signature is not looked at: it is ours)."""
+    try:
+        text = Path(path).read_text("utf-8").strip()
+        value = json.loads(text) if text.startswith("{") else jws.peek(text)[1]
+        return codec.build(value, statements.Manifest, "manifest")
+    except (OSError, ValueError) as error:
+        raise errors.CannotWork(f"manifest {path}: {error}") from error
+
+
+def probe_here(manifest_path: str, bundle_path: str) -> probe.Class:
+    """The class of this machine for a manifest; `PayloadFailed` with the payload's log."""
+    manifest = read_manifest(manifest_path)
+    archive = Path(bundle_path)
+    try:
+        found = hashlib.sha256(archive.read_bytes()).hexdigest()
+    except OSError as error:
+        raise errors.CannotWork(f"payload {bundle_path}: {error}") from error
+    if manifest.payload and manifest.payload != found:
+        raise errors.CannotWork(
+            f"payload {bundle_path} is {found[:12]}, the manifest names {manifest.payload[:12]}"
+        )
+    work = Path(tempfile.mkdtemp(prefix="windfall-probe-"))
+    try:
+        bundles.unpack(archive, work / "bundle")
+        runner = Runner(work / "slot", lay_out_helpers(work))
+        job, reference = probe.job("probe", manifest, work / "bundle")
+        try:
+            return probe.judge(runner.run(job), reference)
+        finally:
+            runner.close()
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
