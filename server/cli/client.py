@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 import urllib3
 from urllib3.exceptions import (
@@ -47,9 +47,16 @@ class Client:
     def _timeout(self, timeout_s: float | None) -> urllib3.Timeout:
         return urllib3.Timeout(connect=10.0, read=timeout_s or self._timeout_s)
 
-    def get(self, *path: str | int, public: bool = False, base: str = BASE) -> Any:
+    def get(
+        self,
+        *path: str | int,
+        public: bool = False,
+        base: str = BASE,
+        query: Mapping[str, str] | None = None,
+    ) -> Any:
         """What is at this path, decoded."""
-        with self._answer("GET", _join(base, path), public=public) as response:
+        asked = f"?{urlencode(query)}" if query else ""
+        with self._answer("GET", _join(base, path) + asked, public=public) as response:
             return _decoded(response)
 
     def text(self, *path: str | int) -> str:

@@ -19,6 +19,7 @@ from server.cli.payload import rows_of
 from server.cli.transfer import fetch
 
 COLUMNS = ("id", "name", "state", "events", "settled", "units", "units_settled", "created_at")
+TASKS = ("id", "unit", "first", "last", "state", "host_name", "held", "cause", "leased_at")
 OVER = ("done", "aborted")
 LONG = ("strip",)
 VERIFY_MOST_S = 6 * 3600.0
@@ -83,6 +84,23 @@ def _watched(server: Client, id: str, found: dict[str, Any], every: float) -> di
                 return found
             time.sleep(every)
             found = server.get("productions", id)
+
+
+@production.command("tasks")
+@click.argument("id")
+@click.option("--host", type=int, help="Only those of this host.")
+@click.option("--state", help="Only those in this state: leased, delivered, expired, ...")
+@click.option("--limit", type=click.IntRange(1, 1000), default=100, help="At most so many.")
+@with_server
+def tasks_command(id: str, host: int | None, state: str | None, limit: int, server: Client) -> None:
+    """List the latest leases of the production ID: whose, which events, how they ended."""
+    query = {"limit": str(limit)}
+    if host is not None:
+        query["host"] = str(host)
+    if state is not None:
+        query["state"] = state
+    rows = rows_of(server.get("productions", id, "tasks", query=query), "tasks")
+    tell_rows(rows, TASKS, "No leases yet.")
 
 
 def _steer(server: Client, id: str, deed: str) -> None:

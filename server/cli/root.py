@@ -6,6 +6,7 @@ import click
 from click.shell_completion import get_completion_class
 
 from server.cli.account import account
+from server.cli.agent import agent
 from server.cli.client import Client
 from server.cli.config import config
 from server.cli.db import db
@@ -36,7 +37,7 @@ def windfall() -> None:
 
 for part in (
     *(serve_command, init_command, config, key, payload, production),
-    *(account, host, db),
+    *(account, host, agent, db),
 ):
     windfall.add_command(part)
 

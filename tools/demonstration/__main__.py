@@ -79,7 +79,7 @@ def _perform(
     stage.prepare()
     stage.start_server()
     console.print(f"server   {stage.url}  (open it in a browser)")
-    name = _produce(stage, options)
+    name = _produce(stage, options, console)
     machines = _machines(stage, options)
     for machine in machines:
         machine.start()
@@ -88,7 +88,7 @@ def _perform(
     return _conclude(play, machines, view, options, console, begun)
 
 
-def _produce(stage: Stage, options: argparse.Namespace) -> str:
+def _produce(stage: Stage, options: argparse.Namespace, console: Console) -> str:
     """Pack, sign and add the payload; sign and create the production."""
     source = ROOT / "tools" / "payloads" / options.payload
     text = (source / "production.toml").read_text()
@@ -114,9 +114,15 @@ def _produce(stage: Stage, options: argparse.Namespace) -> str:
     )  # fmt: skip
     made: dict[str, Any] = stage.ask(
         "production", "create", definition, "--manifest", folder / "production.jws",
-        "--no-probe", "--yes",
+        "--bundle", bundle, "--yes",
     )  # fmt: skip
-    return str(made["name"])
+    plan = made["plan"]
+    console.print(
+        f"plan     {plan['units']} work units, {plan['copies']:,} events to compute,"
+        f" {(plan['bytes'] or 0) / 1e6:,.0f} MB, {(plan['core_hours'] or 0) * 3600:,.0f} core"
+        " seconds by a probe on this machine"
+    )
+    return str(made["production"]["name"])
 
 
 def _machines(stage: Stage, options: argparse.Namespace) -> list[Machine]:
