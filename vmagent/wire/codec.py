@@ -1,17 +1,27 @@
-"""Messages to JSON and back with the standard library alone, checked against their types."""
+"""Messages to JSON and back with the standard library alone, checked against their types.
+
+What this refuses the server's decoder refuses too, and the other way round: text that is no UTF-8
+or has half a character, NaN and infinities, whole numbers beyond 64 bits, ``1.0`` for a whole number,
+values out of their limits. Of a key that is repeated the last value counts.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
 import json
+import math
 import re
 from collections.abc import Mapping
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, NoReturn, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from vmagent.wire.messages import Limit
 
 T = TypeVar("T")
+
+INTEGER_MOST = 2**63 - 1  # what a column of a database holds
+# Half of a pair of UTF-16, which JSON can escape and UTF-8 cannot say.
+_HALF = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
 
 
 class BadMessage(ValueError):
@@ -19,8 +29,15 @@ class BadMessage(ValueError):
 
 
 def encode(value: Any) -> bytes:
-    """A message as JSON."""
-    return json.dumps(plain(value), separators=(",", ":")).encode()
+    """A message as JSON in UTF-8; what UTF-8 cannot say (a file name that is no text) is a ``?``.
+
+    `BadMessage` if a number is not finite.
+    """
+    try:
+        text = json.dumps(plain(value), separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    except ValueError as error:
+        raise BadMessage(f"{type(value).__name__}: {error}") from error
+    return text.encode("utf-8", "replace")
 
 
 def plain(value: Any) -> Any:
@@ -36,11 +53,28 @@ def plain(value: Any) -> Any:
 
 def decode(raw: Union[bytes, str], kind: type[T]) -> T:
     """A message of this kind; `BadMessage` names the field at fault. Unknown fields pass."""
+    return build(parse(raw), kind)
+
+
+def parse(raw: Union[bytes, str]) -> Any:
+    """The plain values of JSON (RFC 8259, in UTF-8 without a mark); `BadMessage` if it is none."""
     try:
-        found = json.loads(raw)
+        text = raw if isinstance(raw, str) else raw.decode()
+        found = json.loads(text, parse_int=_whole, parse_constant=_no_number)
+        if _HALF.search(text):
+            json.dumps(found, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         raise BadMessage(f"not JSON: {error}") from error
-    return build(found, kind)
+    return found
+
+
+def _whole(text: str) -> Union[int, float]:
+    # Python refuses to read very long integers, even where nobody wants them.
+    return int(text) if len(text) < 100 else float(text)
+
+
+def _no_number(text: str) -> NoReturn:
+    raise ValueError(f"{text} is no number")
 
 
 def build(found: Any, kind: type[T], where: str = "message") -> T:
@@ -94,11 +128,23 @@ def _convert(found: Any, hint: Any, where: str) -> Any:
 
 
 def _scalar(found: Any, hint: Any, where: str) -> Any:
-    if hint is float and isinstance(found, int) and not isinstance(found, bool):
-        return float(found)
+    if hint is float and isinstance(found, (int, float)) and not isinstance(found, bool):
+        return _finite(found, where)
     if not isinstance(found, hint) or (isinstance(found, bool) and hint is not bool):
         raise BadMessage(f"{where}: expected {hint.__name__}, found {type(found).__name__}")
+    if hint is int and not -INTEGER_MOST - 1 <= found <= INTEGER_MOST:
+        raise BadMessage(f"{where}: expected a whole number of 64 bits")
     return found
+
+
+def _finite(found: Union[int, float], where: str) -> float:
+    try:
+        number = float(found)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise BadMessage(f"{where}: expected a finite number")
+    return number
 
 
 def _hold(value: Any, limit: Union[Limit, None], where: str) -> None:
@@ -109,5 +155,5 @@ def _hold(value: Any, limit: Union[Limit, None], where: str) -> None:
         raise BadMessage(f"{where}: at most {limit.most:g}, found {size}")
     if limit.least is not None and size < limit.least:
         raise BadMessage(f"{where}: at least {limit.least:g}, found {size}")
-    if limit.pattern and not re.match(limit.pattern, value):
+    if limit.pattern and not re.fullmatch(limit.pattern, value):
         raise BadMessage(f"{where}: does not fit {limit.pattern}")

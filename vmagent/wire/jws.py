@@ -16,6 +16,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import (
 )
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from vmagent.wire import codec
+
 TEXT_MOST = 4 * 1024 * 1024
 
 
@@ -29,12 +31,19 @@ def b64(raw: bytes) -> str:
 
 
 def unb64(text: str) -> bytes:
-    """The bytes of base64url without padding; ValueError if it is something else."""
+    """The bytes of base64url without padding; ValueError if it is something else.
+
+    Only the one spelling that `b64` makes is read: else a statement could be spelled in many ways
+    that all verify, each under a digest of its own.
+    """
     try:
         raw = text.encode("ascii")
-        return base64.b64decode(raw + b"=" * (-len(raw) % 4), altchars=b"-_", validate=True)
+        found = base64.b64decode(raw + b"=" * (-len(raw) % 4), altchars=b"-_", validate=True)
     except (UnicodeEncodeError, binascii.Error) as error:
         raise ValueError("not base64url") from error
+    if b64(found) != text:
+        raise ValueError("not base64url as it is made here")
+    return found
 
 
 def public_text(key: Ed25519PublicKey) -> str:
@@ -53,11 +62,14 @@ def key_id(public: str) -> str:
 
 
 def sign(kind: str, value: Mapping[str, Any], key: Ed25519PrivateKey) -> str:
-    """A signed statement of this kind (one of `statements`), keys sorted, without blanks."""
+    """A signed statement of this kind (one of `statements`), keys sorted, without blanks.
+
+    ValueError if a number is not finite.
+    """
     kid = key_id(public_text(key.public_key()))
     head = {"alg": "EdDSA", "kid": kid, "typ": kind}
     parts = [
-        b64(json.dumps(part, sort_keys=True, separators=(",", ":")).encode())
+        b64(json.dumps(part, sort_keys=True, separators=(",", ":"), allow_nan=False).encode())
         for part in (head, value)
     ]
     text = ".".join(parts)
@@ -70,8 +82,8 @@ def peek(text: str) -> tuple[dict[str, Any], dict[str, Any]]:
         if len(text) > TEXT_MOST:
             raise ValueError("too long")
         head, value, _ = text.split(".")
-        decoded = json.loads(unb64(head)), json.loads(unb64(value))
-    except (ValueError, RecursionError) as error:
+        decoded = codec.parse(unb64(head)), codec.parse(unb64(value))
+    except ValueError as error:
         raise Unsigned("this has not the form of a signed statement") from error
     if not all(isinstance(part, dict) for part in decoded):
         raise Unsigned("this has not the form of a signed statement")
@@ -81,16 +93,17 @@ def peek(text: str) -> tuple[dict[str, Any], dict[str, Any]]:
 def verify(kind: str, text: str, keys: Mapping[str, str]) -> dict[str, Any]:
     """The value of a statement of this kind signed by one of ``keys`` (key id -> public text)."""
     head, value = peek(text)
-    if head.get("alg") != "EdDSA" or head.get("typ") != kind:
+    if head.get("alg") != "EdDSA" or head.get("typ") != kind or "crit" in head:
         raise Unsigned(f"this is not a statement of kind {kind}")
-    public = keys.get(str(head.get("kid")))
+    kid = head.get("kid")
+    public = keys.get(kid) if isinstance(kid, str) else None
     if public is None:
-        raise Unsigned(f"it is signed with key {head.get('kid')}, which is not believed here")
+        raise Unsigned(f"it is signed with key {str(kid)[:64]}, which is not believed here")
     signed, _, signature = text.rpartition(".")
     try:
         public_key(public).verify(unb64(signature), signed.encode())
     except (InvalidSignature, ValueError) as error:
-        raise Unsigned(f"its signature by key {head.get('kid')} does not fit") from error
+        raise Unsigned(f"its signature by key {kid} does not fit") from error
     return value
 
 
