@@ -8,7 +8,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from server.handlers import pages
+from server.handlers import pages, sse
 from server.handlers.access import Public
 from server.handlers.admin_api import AdminApi
 from server.handlers.agent_api import AgentApi
@@ -36,6 +36,7 @@ class Facts:
     json_bytes: int
     frame_bytes: int
     payload_bytes: int
+    listeners: int
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,6 @@ def build(deps: Deps, facts: Facts) -> web.Application:
     """The application."""
     app = web.Application(client_max_size=facts.payload_bytes)
     look = Look(deps)
-    pages.attach(app, look)
+    pages.attach(app, look, sse.Pace(most=facts.listeners))
     mount(app, routes_of(deps, facts, look), Gate(deps))
     return app

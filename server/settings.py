@@ -49,8 +49,8 @@ class Server:
     tls_key: str = told("", "Private key (PEM) of the certificate.", path=True)
     behind_proxy: bool = told(
         False,
-        "A reverse proxy in front speaks HTTPS; its X-Forwarded-For and X-Forwarded-Proto "
-        "headers are believed.",
+        "A reverse proxy in front speaks HTTPS to the world, so plain HTTP may be spoken to it on "
+        "an address that is not loopback.",
     )
 
 
@@ -123,12 +123,12 @@ class Limits:
 class Leases:
     """How work is lent."""
 
-    lease_s: float = told(
-        120.0,
-        "How long a lease lives without a sign of life, where the production does not say.",
+    retry_s: float = told(
+        5.0,
+        "After how long a host asks again when all work there is, is leased.",
         unit="seconds",
-        least=1,
-        most=86_400,
+        least=0.1,
+        most=3600,
     )
     window: int = told(
         20_000, "Ready tasks kept in memory to be handed out.", unit="tasks", least=1, most=10**6

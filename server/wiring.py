@@ -104,6 +104,7 @@ async def _deps(stack: AsyncExitStack, settings: Settings, keys: KeyHolder) -> D
             limits.hosts_per_token,
             limits.work_per_minute,
             settings.leases.window,
+            settings.leases.retry_s,
         ),
     )
 
@@ -119,6 +120,7 @@ def _facts(settings: Settings, keys: KeyHolder) -> application.Facts:
         limits.json_bytes,
         limits.frame_bytes,
         limits.payload_bytes,
+        limits.sse_listeners,
     )
 
 

@@ -45,6 +45,7 @@ class Limits:
     hosts_per_token: int = 1000
     work_per_minute: int = 600
     window: int = 20_000
+    retry_s: float = 5.0
 
 
 @dataclass(eq=False)
@@ -69,7 +70,6 @@ class Deps:
     lines: dict[int, Line] = field(default_factory=dict)
     dirty: dict[tuple[int, int], None] = field(default_factory=dict)
     signals: Signals = field(default_factory=Signals)
-    background: set[asyncio.Task[Any]] = field(default_factory=set)
     surplus: list[TaskCard] = field(default_factory=list)
     idle: set[int] = field(default_factory=set)
 

@@ -19,7 +19,7 @@ from server.handlers.routes import Body, Route
 from server.handlers.schema import encode
 from server.handlers.shape import STATUSES
 
-FACTS = application.Facts("1.2.3", "kid", tuple, dict, Path(), 65_536, 2**20, 2**20)
+FACTS = application.Facts("1.2.3", "kid", tuple, dict, Path(), 65_536, 2**20, 2**20, 9)
 NOBODY = cast(Any, None)  # no handler runs here, so none needs its parts
 ROUTES = application.routes_of(NOBODY, FACTS, NOBODY)
 BASE = "/api/v1"

@@ -48,16 +48,16 @@ def test_without_a_file_the_defaults_hold(tmp_path: Path) -> None:
 
 
 def test_options_stand_above_the_environment_and_that_above_the_file(tmp_path: Path) -> None:
-    text = "[server]\nport = 1001\nhost = 'localhost'\n[leases]\nwindow = 5\nlease_s = 30\n"
+    text = "[server]\nport = 1001\nhost = 'localhost'\n[leases]\nwindow = 5\nretry_s = 30\n"
     environ = {"WINDFALL_SERVER_PORT": "1002", "WINDFALL_LEASES_WINDOW": "6"}
     settings = _read(tmp_path, text, environ, {"server.port": "1003"})
     assert settings.server.port == 1003
     assert settings.leases.window == 6
-    assert settings.leases.lease_s == 30.0
+    assert settings.leases.retry_s == 30.0
     assert settings.server.host == "localhost"
     assert settings.sources["server.port"] == "option"
     assert settings.sources["leases.window"] == "$WINDFALL_LEASES_WINDOW"
-    assert settings.sources["leases.lease_s"] == f"{tmp_path}/windfall.toml:6"
+    assert settings.sources["leases.retry_s"] == f"{tmp_path}/windfall.toml:6"
 
 
 def test_a_named_file_is_read_instead_of_the_usual_one(tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ def test_paths_of_the_file_start_at_its_folder_and_others_at_the_present_one(
 def test_every_fault_is_told_with_its_line(tmp_path: Path) -> None:
     text = (
         "[server]\nport = 'x'\nprot = 1\n\n[log]\nlevel = 'inof'\n"
-        "[limits]\nframe_bytes = 5\nsse_listeners = true\n[lease]\nlease_s = 3\n"
+        "[limits]\nframe_bytes = 5\nsse_listeners = true\n[lease]\nretry_s = 3\n"
     )
     faults = _faults(tmp_path, text, {"WINDFALL_LEASES_WINDOW": "many"})
     told = "\n".join(faults)
@@ -103,7 +103,7 @@ def test_every_fault_is_told_with_its_line(tmp_path: Path) -> None:
     assert "did you mean info?" in told
     assert f"{file}:8: limits.frame_bytes: is at least 1024 bytes, not 5" in told
     assert f"{file}:9: limits.sse_listeners: is a whole number, not True" in told
-    assert f"{file}:11: there is no setting lease.lease_s; did you mean leases.lease_s?" in told
+    assert f"{file}:11: there is no setting lease.retry_s; did you mean leases.retry_s?" in told
     assert "$WINDFALL_LEASES_WINDOW: leases.window: is a whole number, not 'many'" in told
     assert len(faults) == 7
 
@@ -169,8 +169,8 @@ def test_a_password_is_neither_told_nor_shown(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("leases.lease_s", "nan"),
-        ("leases.lease_s", "inf"),
+        ("leases.retry_s", "nan"),
+        ("leases.retry_s", "inf"),
         ("server.port", "65536"),
         ("server.port", "-1"),
         ("server.port", "80.5"),
