@@ -11,8 +11,8 @@ from server.cli.groups import House
 from server.cli.options import PATH, with_server
 from server.cli.output import note, tell, tell_rows
 from server.cli.payload import rows_of
+from server.domain.roles import ROLES
 
-ROLES = ("volunteer", "institute", "operator", "manager", "admin")
 DAY_S = 86_400.0
 TOKEN_COLUMNS = ("id", "kind", "uses_left", "created_at", "expires_at", "revoked_at", "note")
 

@@ -8,10 +8,8 @@ from typing import Protocol
 from aiohttp import web
 
 from server.domain.errors import Forbidden
+from server.domain.roles import ROLES, reaches
 from server.handlers.errors import TokenMissing
-
-ROLES = ("volunteer", "manager", "admin")
-"""The roles of accounts; each may do what those before it may."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +29,8 @@ class Role:
     least: str
 
     def __post_init__(self) -> None:
-        ROLES.index(self.least)
+        if self.least not in ROLES:
+            raise ValueError(f"{self.least!r} is no role: use one of {', '.join(ROLES)}")
 
 
 Access = Public | Host | Role
@@ -52,7 +51,7 @@ class Caller(Protocol):
 
     @property
     def role(self) -> str:
-        """One of `ROLES`."""
+        """One of `server.domain.roles.ROLES`."""
         ...
 
 
@@ -82,7 +81,6 @@ def bearer(request: web.Request) -> str:
 async def admitted(gate: Gate, token: str, least: str) -> Caller:
     """The caller, whose role reaches ``least``; `Forbidden` if it does not."""
     caller = await gate.caller(token)
-    rank = ROLES.index(caller.role) if caller.role in ROLES else -1
-    if rank < ROLES.index(least):
+    if not reaches(caller.role, least):
         raise Forbidden(least)
     return caller

@@ -19,11 +19,11 @@ from server.domain.errors import (
     TokenUnknown,
     TokenUsed,
 )
+from server.domain.roles import ROLES
 from server.services.cards import HostCard
 from server.services.deps import Deps
 from server.services.factsheet import Sheet, from_text, to_text
 
-ROLES = ("volunteer", "institute", "operator", "manager", "admin")
 ORDERS = ("drain", "undrain", "stop", "suspend", "resume", "refresh-keys")
 ORDER_LIFE_S = 7 * 86_400.0
 

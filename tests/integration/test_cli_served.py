@@ -13,8 +13,7 @@ from typing import Any
 
 import pytest
 
-from server.cli.account import ROLES
-from server.handlers import access
+from server.domain.roles import ROLES
 from tests.kit.house import House, bundle, finish, house
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -146,7 +145,6 @@ async def test_accounts_and_tokens_are_made_and_revoked(terminal: Terminal) -> N
     assert revoked["error"]["problem"] == "token-revoked"
     (row,) = await terminal.run("account", "tokens", "a-manager")
     assert row["revoked_at"] is not None
-    assert set(access.ROLES) <= set(ROLES)
 
 
 async def test_a_host_is_told_and_revoked(terminal: Terminal) -> None:
