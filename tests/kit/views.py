@@ -36,6 +36,8 @@ def production(name: str, **facts: object) -> ProductionView:
         output=None,
         strip=["settled"] * 119 + ["running"] * 41 + ["open"] * 38 + ["held"] * 2,
         rejected_hosts=[],
+        reissued=0,
+        recomputed=0,
     )
     return replace(ordinary, **facts)  # type: ignore[arg-type]  # the facts are the test's own
 

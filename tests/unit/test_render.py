@@ -94,6 +94,15 @@ async def test_the_page_of_a_production_names_hosts_whose_copies_were_rejected()
     assert "started by carla" in reader.text
 
 
+@pytest.mark.parametrize("topic", ["", "zprime-scan-3tev"])
+async def test_the_output_is_told_by_size_and_digest_but_only_managers_fetch_it(topic: str) -> None:
+    look = MadeUpLook()
+    reader = read(await pages.render(look, topic, ""))
+    assert "utput, 48.3\u00a0MB" in reader.text
+    assert ("3f" * 32 in reader.text) == bool(topic)
+    assert not [v for _, name, v in reader.attributes if name == "href" and "output" in (v or "")]
+
+
 @pytest.mark.parametrize("topic", ["", HOSTILE])
 async def test_hostile_names_are_shown_and_never_obeyed(topic: str) -> None:
     html = await pages.render(all_hostile(), topic, "")
