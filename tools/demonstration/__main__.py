@@ -93,8 +93,8 @@ def _produce(stage: Stage, options: argparse.Namespace, console: Console) -> str
     source = ROOT / "tools" / "payloads" / options.payload
     text = (source / "production.toml").read_text()
     unit = max(1000, min(5000, options.events // 20 // 100 * 100))
-    for key, value in (("events", options.events), ("unit", unit), ("seed", options.seed)):
-        text = re.sub(rf"(?m)^{key} = \d+$", f"{key} = {value}", text, count=1)
+    for name, value in (("events", options.events), ("unit", unit), ("seed", options.seed)):
+        text = re.sub(rf"(?m)^{name} = \d+$", f"{name} = {value}", text, count=1)
     text = text.replace("[policy]\n", "[policy]\nlease_s = 20\n", 1)
     folder = stage.folder / "production"
     shutil.copytree(source, folder / "payload", ignore=shutil.ignore_patterns("__*", "*.toml"))
@@ -127,11 +127,7 @@ def _produce(stage: Stage, options: argparse.Namespace, console: Console) -> str
 
 def _machines(stage: Stage, options: argparse.Namespace) -> list[Machine]:
     """Machines of as many owners: one to be killed, one to be evicted, one that cheats."""
-    packed = stage.folder / "windfall-agent.pyz"
-    from tools import pack_agent
-
-    pack_agent.pack(packed, wheels=False)
-    agent = [sys.executable, str(packed)]
+    agent = [sys.executable, str(stage.fetch_agent())]
     cheat = [sys.executable, "-m", "tools.cheat"]
     names = [*NAMES[:3], *(f"host{n}" for n in range(5, options.agents + 1))]
     machines = [stage.enlist(name, "honest", agent) for name in names]

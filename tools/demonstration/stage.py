@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -13,6 +14,10 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
+
+import urllib3
+
+from tools import pack_agent
 
 ROOT = Path(__file__).resolve().parents[2]
 RUN = ["--slots", "1", "--grace", "5", "--flush-s", "0.5"]
@@ -157,6 +162,19 @@ class Stage:
     def ask(self, *words: str | Path) -> Any:
         """A command of the administrator to this server."""
         return windfall(*words, "--server", self.url, "--token-file", self.data / "admin.token")
+
+    def fetch_agent(self) -> Path:
+        """Pack and sign the agent, have the server publish it, and fetch it as a machine would."""
+        packed, fetched = self.folder / "agent" / "packed.pyz", self.folder / "windfall-agent.pyz"
+        # Without wheels: the demonstration's own environment has what the agent needs.
+        pack_agent.pack(packed, None, [])
+        windfall("agent", "sign", packed, "--key", self.release_key)
+        published = windfall("agent", "publish", packed, data=self.data)
+        reply = urllib3.request("GET", f"{self.url}/agent/windfall-agent.pyz", timeout=30.0)
+        if hashlib.sha256(reply.data).hexdigest() != published["digest"]:
+            raise StageFailed("the agent that the server hands out is not the one published")
+        fetched.write_bytes(reply.data)
+        return fetched
 
     def enlist(self, name: str, part: str, agent: list[str]) -> Machine:
         """A machine with an account of its own, paired by an enrolment token."""
