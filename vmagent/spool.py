@@ -47,7 +47,7 @@ class Spool:
         self._lock = threading.Lock()
         fresh = not path.exists()
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        self._held: list[Held] = []
+        self._held: dict[tuple[int, int], Held] = {}
         self._end = 0
         self.torn = self._read_all()
         if fresh:
@@ -59,7 +59,7 @@ class Spool:
             found = self._record_at(self._end, size)
             if found is None:
                 break
-            self._held.append(found)
+            self._held[found.first, found.last] = found
             self._end = found.at + found.length
         if self._end < size:
             os.ftruncate(self._file, self._end)
@@ -89,32 +89,34 @@ class Spool:
                     os.ftruncate(self._file, at)
                 raise
             held = Held(first, last, at + HEAD.size, len(raw))
-            self._held.append(held)
+            self._held[first, last] = held
             self._end = at + len(record)
             return held
 
     def next(self) -> Optional[Held]:
         """The oldest frame not yet acknowledged."""
         with self._lock:
-            return self._held[0] if self._held else None
+            return next(iter(self._held.values()), None)
 
     def read(self, held: Held) -> bytes:
         """The bytes of a frame."""
         with self._lock:
-            return os.pread(self._file, held.length, held.at)
+            now = self._held.get((held.first, held.last), held)  # a rewrite may have moved it
+            return os.pread(self._file, now.length, now.at)
 
     def acknowledge(self, held: Held) -> None:
         """The server holds this frame: let it go."""
         with self._lock:
             if self._file >= 0:
-                self._held.remove(held)
+                self._held.pop((held.first, held.last), None)
                 self._shrink()
 
     def drop_held(self, server_holds: Intervals) -> int:
         """Let go of every frame that the server holds whole; how many."""
         with self._lock:
             before = len(self._held)
-            self._held = [h for h in self._held if not server_holds.covers(h.first, h.last)]
+            left = [h for h in self._held.values() if not server_holds.covers(h.first, h.last)]
+            self._held = {(h.first, h.last): h for h in left}
             self._shrink()
             return before - len(self._held)
 
@@ -123,7 +125,7 @@ class Spool:
             os.ftruncate(self._file, 0)
             self._end = 0
             return
-        live = sum(HEAD.size + h.length for h in self._held)
+        live = sum(HEAD.size + h.length for h in self._held.values())
         if self._end - live < REWRITE_LEAST or self._end < 2 * live:
             return
         self._rewrite()
@@ -131,12 +133,13 @@ class Spool:
     def _rewrite(self) -> None:
         path = self.path.with_suffix(".new")
         fresh = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        moved, at = [], 0
+        moved: dict[tuple[int, int], Held] = {}
+        at = 0
         try:
-            for held in self._held:
+            for span, held in self._held.items():
                 raw = os.pread(self._file, HEAD.size + held.length, held.at - HEAD.size)
                 _write_at(fresh, raw, at)
-                moved.append(Held(held.first, held.last, at + HEAD.size, held.length))
+                moved[span] = Held(held.first, held.last, at + HEAD.size, held.length)
                 at += len(raw)
             os.fsync(fresh)
             os.replace(path, self.path)
@@ -152,11 +155,11 @@ class Spool:
     def unsent(self) -> int:
         """Bytes the server does not hold yet."""
         with self._lock:
-            return sum(held.length for held in self._held)
+            return sum(held.length for held in self._held.values())
 
     def __iter__(self) -> Iterator[Held]:
         with self._lock:
-            return iter(list(self._held))
+            return iter(list(self._held.values()))
 
     def close(self) -> None:
         """Let go of the file, not of what is in it; reading and appending fail from now on."""
