@@ -69,4 +69,6 @@ class AgentProcess:
 
     def _env(self) -> dict[str, str]:
         kept = {"PATH": os.environ["PATH"], "HOME": str(self.state.parent)}
+        if "WINDFALL_CACHE" in os.environ:
+            kept["WINDFALL_CACHE"] = os.environ["WINDFALL_CACHE"]
         return {**kept, "PYTHONPATH": str(ROOT), "WINDFALL_RESERVE_MB": "16"}
