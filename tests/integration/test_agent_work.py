@@ -98,6 +98,23 @@ def test_nothing_finished_is_lost_when_the_agent_is_killed(start: Start) -> None
     assert server.reports[1].outcome == "delivered"
 
 
+def test_no_payload_outlives_a_killed_agent(start: Start) -> None:
+    script = scripts.SLOW.replace(
+        'b"event %d of %d;" % (i, ch.seed)', 'b"%d" % __import__("os").getpid()'
+    )
+    server, agent = start(script, events=10_000, unit=10_000)
+    process = agent.start("--flush-s", "0.1")
+    server.wait_for(lambda: bool(server.records))
+    payload = Path("/proc") / server.records[0].decode()
+    assert payload.exists()
+    process.send_signal(signal.SIGKILL)
+    process.wait(20)
+    until = time.monotonic() + 10
+    while payload.exists():
+        assert time.monotonic() < until
+        time.sleep(0.01)
+
+
 def test_a_lease_that_was_lost_meanwhile_is_dropped(start: Start) -> None:
     server, agent = start(scripts.SLOW, events=60, unit=60)
     process = agent.start("--flush-s", "0.1")
