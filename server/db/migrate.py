@@ -112,12 +112,14 @@ async def upgrade(store: OpenStore, migrations: Sequence[Migration]) -> list[str
     if found.oldest > migrations[-1].number:
         raise SchemaNew(found.schema, found.oldest, migrations[-1].number)
     missing = [migration for migration in migrations if migration.number > found.schema]
+    oldest = found.oldest
     for migration in missing:
-        await _apply(store, migration, found)
+        oldest = max(oldest, migration.oldest)  # a later file cannot let older programs in again
+        await _apply(store, migration, oldest)
     return [migration.name for migration in missing]
 
 
-async def _apply(store: OpenStore, migration: Migration, before: Version) -> None:
+async def _apply(store: OpenStore, migration: Migration, oldest: int) -> None:
     try:
         statements = split(store.dialect.ddl(migration.text))
     except ValueError as error:
@@ -129,6 +131,6 @@ async def _apply(store: OpenStore, migration: Migration, before: Version) -> Non
         for statement in statements:
             await tx.run(statement)
         await tx.run(_SET, "schema", str(migration.number))
-        await tx.run(_SET, "oldest", str(max(migration.oldest, before.oldest)))
+        await tx.run(_SET, "oldest", str(oldest))
 
     await store.write(run)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 from server.db.base import Row
 from server.db.dialect import Dialect
 from server.db.errors import ReadOnly, TransactionOver
+
+_Job = Callable[[Sequence[Any]], None]
 
 _log = logging.getLogger(__name__)
 
@@ -45,7 +48,8 @@ class SharedTx:
         self._session = session
         self._over = False
         self._pending: dict[str, list[Row]] = {}
-        self._mine: list[list[Row]] = []  # for each pending row of this operation, its list
+        self._jobs: dict[_Job, list[Any]] = {}
+        self._mine: list[list[Any]] = []  # for each pending row of this operation, its list
         self._wrote = False
         self._undo: list[Callable[[], None]] = []
         self._undo_mark = 0
@@ -59,6 +63,20 @@ class SharedTx:
             rows = self._pending[sql] = []
         rows.append(row)
         self._mine.append(rows)
+
+    def before_commit(self, job: _Job, item: Any) -> None:
+        """Collect an item for a job that is done before the commit."""
+        if self._over:
+            raise TransactionOver
+        items = self._jobs.get(job)
+        if items is None:
+            items = self._jobs[job] = []
+        items.append(item)
+        self._mine.append(items)
+
+    def jobs(self) -> list[Callable[[], None]]:
+        """What is to be done before the commit."""
+        return [partial(job, items) for job, items in self._jobs.items() if items]
 
     def on_abort(self, callback: Callable[[], None]) -> None:
         """Call this if what the running operation did is rolled back."""
@@ -123,7 +141,6 @@ class SharedTx:
             rows.pop()
         # A statement whose rows are all gone was first used here: it keeps no place in the order.
         self._pending = {sql: rows for sql, rows in self._pending.items() if rows}
-        self._mine.clear()
         self._call_back(self._undo_mark)
         return True
 
@@ -193,6 +210,10 @@ class SnapshotTx:
         raise ReadOnly
 
     def later(self, sql: str, row: Row) -> None:
+        """Refused: `ReadOnly`."""
+        raise ReadOnly
+
+    def before_commit(self, job: _Job, item: Any) -> None:
         """Refused: `ReadOnly`."""
         raise ReadOnly
 

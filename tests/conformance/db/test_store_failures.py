@@ -39,6 +39,21 @@ async def test_one_that_fails_before_writing_leaves_the_batch_alone(store: Count
     assert rows == [("a", 0), ("b", 0)]
 
 
+async def test_one_that_was_taken_out_leaves_no_trace_in_the_order(store: CountingStore) -> None:
+    rename = "UPDATE notes SET text = $1 WHERE text = $2"
+
+    async def bad(tx: Tx) -> None:
+        tx.later(rename, ("never", "a"))
+        raise Refused
+
+    async def good(tx: Tx) -> None:
+        tx.later(INSERT, (0, "a"))
+        tx.later(rename, ("b", "a"))  # finds its row only if the insert is the first statement
+
+    await together(store, bad, good)
+    assert await kept(store) == ["b"]
+
+
 async def test_a_change_of_no_row_is_not_a_write(store: CountingStore) -> None:
     async def overtaken(tx: Tx) -> None:
         if await tx.run("UPDATE notes SET number = 1 WHERE text = $1", "nobody") == 0:

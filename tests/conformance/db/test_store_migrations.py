@@ -134,6 +134,16 @@ async def test_a_newer_database_is_taken_if_it_allows_and_refused_if_not(url: st
         await upgrade_store(url, files[:-1])
 
 
+async def test_a_later_file_does_not_let_older_programs_in_again(url: str) -> None:
+    files = samples()
+    n = len(files) + 1
+    lenient = Migration(n, f"{n:04}_lenient.sql", 1, "ALTER TABLE pets ADD COLUMN age {bigint}")
+    await (await open_store(url, (*files, lenient))).close()
+    with pytest.raises(SchemaNew):
+        await open_store(url, files[:-1])
+    await (await open_store(url, files)).close()
+
+
 async def test_a_file_that_fails_changes_nothing(url: str) -> None:
     files = samples()
     broken = Migration(
