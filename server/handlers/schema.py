@@ -32,13 +32,14 @@ def decoder(kind: type[T]) -> Callable[[bytes], T]:
     `dataclasses.replace` and ``isinstance`` do not work on it. `BadMessage` says which field is
     at fault. Unknown fields pass. U+0000 becomes U+FFFD: PostgreSQL cannot hold it in a text.
     """
-    read = msgspec.json.Decoder(struct(kind)).decode
+    read: Callable[[bytes | str], Any] = msgspec.json.Decoder(struct(kind)).decode
 
     def decode(raw: bytes) -> T:
         if b"\\u0000" in raw:
             raw = _NUL.sub(rb"\1\\ufffd", raw)
         try:
-            return cast(T, read(raw))
+            # As text, so that fields nobody reads are held to be UTF-8 too.
+            return cast(T, read(raw if raw.isascii() else raw.decode()))
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise BadMessage(f"{kind.__name__}: {error}") from error
 

@@ -1,8 +1,8 @@
 """Messages to JSON and back with the standard library alone, checked against their types.
 
 What this refuses the server's decoder refuses too, and the other way round: text that is no UTF-8
-or has half a character, NaN and infinities, whole numbers beyond 64 bits, ``1.0`` for a whole number,
-values out of their limits. Of a key that is repeated the last value counts.
+or has half a character, NaN and infinities, whole numbers beyond 64 bits or written ``1.0``, values
+out of their limits. Of a key that is repeated the last value counts.
 """
 
 from __future__ import annotations
