@@ -36,8 +36,12 @@ def start(deps: Deps, renew_keys: Callable[[], Awaitable[object]]) -> list[async
     judge = Judge(deps)
     signals = deps.signals
     rounds: list[tuple[str, Callable[[], Awaitable[object]], Callable[[], Awaitable[object]]]] = [
-        ("judge", judge.once, lambda: duties.wait(signals.judge, IDLE_S)),
-        ("merge", lambda: duties.merge_once(deps), lambda: duties.wait(signals.merge, IDLE_S)),
+        ("judge", judge.once, lambda: duties.pause(deps, signals.judge, IDLE_S)),
+        (
+            "merge",
+            lambda: duties.merge_once(deps),
+            lambda: duties.pause(deps, signals.merge, IDLE_S),
+        ),
         ("reap", lambda: duties.reap_once(deps), lambda: asyncio.sleep(REAP_S)),
         ("keys", renew_keys, lambda: asyncio.sleep(SWEEP_S)),
         ("sweep", lambda: reap.free_segments(deps), lambda: asyncio.sleep(SWEEP_S)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from server.db.base import Tx
@@ -103,6 +104,18 @@ async def of_task(tx: Tx, production: int, unit: int, task: int) -> list[tuple[i
         task,
     )
     return [(row[0], row[1]) for row in rows]
+
+
+async def lose(tx: Tx, production: int, unit: int, rows: Iterable[FrameRow]) -> None:
+    """Forget frames of a unit whose bytes are gone, and what their tasks settled there."""
+    for row in rows:
+        await tx.run("DELETE FROM frames WHERE id = $1", row.id)
+        await tx.run(
+            "DELETE FROM settled WHERE production = $1 AND unit = $2 AND task = $3",
+            production,
+            unit,
+            row.task,
+        )
 
 
 async def drop(tx: Tx, production: int, unit: int) -> None:

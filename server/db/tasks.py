@@ -62,13 +62,14 @@ async def add_ready(tx: Tx, production: int, rows: list[Ready]) -> None:
     )
 
 
-async def ready_after(tx: Tx, production: int, after: int, limit: int) -> list[Ready]:
-    """The ranges that wait, by id, from the one after this."""
+async def ready_between(tx: Tx, production: int, after: int, upto: int, limit: int) -> list[Ready]:
+    """The ranges that wait, by id, from the one after this up to that."""
     rows = await tx.all(
         "SELECT id, unit, first, last FROM tasks"
-        " WHERE production = $1 AND state = 'ready' AND id > $2 ORDER BY id LIMIT $3",
+        " WHERE production = $1 AND state = 'ready' AND id > $2 AND id <= $3 ORDER BY id LIMIT $4",
         production,
         after,
+        upto,
         limit,
     )
     return [Ready(*row) for row in rows]

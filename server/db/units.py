@@ -9,19 +9,27 @@ from server.db.base import Row, Tx
 from server.domain.errors import Overtaken
 from server.domain.workunit import UnitState
 
-_COLUMNS = "production, number, state, reason, class, errors, size, content, digest"
+_COLUMNS = (
+    "production, number, state, reason, class, dirty, errors, releases, size, content, digest"
+)
 
 
 @dataclass(frozen=True)
 class Unit:
-    """A row of units; size, content and digest tell of its blob once it is settled."""
+    """A row of units; size, content and digest tell of its blob once it is settled.
+
+    ``dirty`` counts what happened to it since it was judged last, ``releases`` how often a person
+    let it go on after it was held.
+    """
 
     production: int
     number: int
     state: UnitState
     reason: str
     klass: str | None
+    dirty: int
     errors: int
+    releases: int
     size: int | None
     content: int | None
     digest: str | None
@@ -72,21 +80,25 @@ def pin(tx: Tx, production: int, number: int, klass: str) -> None:
 def mark(tx: Tx, production: int, number: int) -> None:
     """This unit wants to be judged again."""
     tx.later(
-        "UPDATE units SET dirty = 1 WHERE production = $1 AND number = $2", (production, number)
+        "UPDATE units SET dirty = dirty + 1 WHERE production = $1 AND number = $2",
+        (production, number),
     )
 
 
-async def clean(tx: Tx, production: int, number: int) -> None:
-    """This unit has been judged."""
+async def clean(tx: Tx, production: int, number: int, seen: int) -> None:
+    """This unit has been judged, unless more happened to it than was seen then."""
     await tx.run(
-        "UPDATE units SET dirty = 0 WHERE production = $1 AND number = $2", production, number
+        "UPDATE units SET dirty = 0 WHERE production = $1 AND number = $2 AND dirty = $3",
+        production,
+        number,
+        seen,
     )
 
 
 async def dirty(tx: Tx) -> list[tuple[int, int]]:
     """Every unit that wants to be judged, in order."""
     rows = await tx.all(
-        "SELECT production, number FROM units WHERE dirty = 1 ORDER BY production, number"
+        "SELECT production, number FROM units WHERE dirty > 0 ORDER BY production, number"
     )
     return [(row[0], row[1]) for row in rows]
 
@@ -123,6 +135,48 @@ async def move(
     if changed != 1:
         raise Overtaken("unit", number)
     moves.log(tx, production, "unit", number, source, target, cause, at)
+
+
+async def release(tx: Tx, production: int, at: float) -> list[int]:
+    """Open the held units of a production again, their errors forgotten; which."""
+    rows = await tx.all(
+        "UPDATE units SET state = 'open', reason = '', errors = 0, dirty = dirty + 1,"
+        " releases = releases + 1 WHERE production = $1 AND state = 'held' RETURNING number",
+        production,
+    )
+    for row in rows:
+        moves.log(tx, production, "unit", row[0], "held", "open", "release", at)
+    return [row[0] for row in rows]
+
+
+async def abort(tx: Tx, production: int, at: float) -> None:
+    """Give up every unit of a production that is not settled."""
+    rows = await tx.all(
+        "SELECT number, state FROM units WHERE production = $1 AND state IN ('open', 'held')",
+        production,
+    )
+    await tx.run(
+        "UPDATE units SET state = 'aborted', dirty = 0"
+        " WHERE production = $1 AND state IN ('open', 'held')",
+        production,
+    )
+    for number, state in rows:
+        moves.log(tx, production, "unit", number, state, "aborted", "abort", at)
+
+
+async def held(tx: Tx, production: int, most: int) -> tuple[int, list[tuple[int, str]]]:
+    """How many units of a production are held, and the reasons of the first of them."""
+    row = await tx.one(
+        "SELECT count(*) FROM units WHERE production = $1 AND state = 'held'", production
+    )
+    count = 0 if row is None else int(row[0])
+    rows = await tx.all(
+        "SELECT number, reason FROM units WHERE production = $1 AND state = 'held'"
+        " ORDER BY number LIMIT $2",
+        production,
+        most,
+    )
+    return count, [(row[0], row[1]) for row in rows]
 
 
 async def keep(tx: Tx, production: int, number: int, size: int, content: int, digest: str) -> None:

@@ -9,7 +9,7 @@ from aiohttp import web
 from server.handlers import params
 from server.handlers.access import Caller, Role
 from server.handlers.routes import Body, Reply, Route
-from server.services import enrol, report
+from server.services import enrol, reap
 from server.services.deps import Deps
 from server.services.look import HostView, Look
 from vmagent.wire.messages import bound
@@ -168,15 +168,13 @@ class PeopleApi:
         await enrol.revoke_token(self.deps, params.path_number(request, "token"))
 
     async def list_hosts(self, request: web.Request, caller: Caller) -> HostList:
-        """Every host."""
-        return HostList((await self.look.pool()).hosts)
+        """Every host, those believed no longer at the end."""
+        pool = await self.look.pool()
+        return HostList([*pool.hosts, *await self.look.revoked()])
 
     async def revoke_host(self, request: web.Request, caller: Caller) -> None:
         """Believe a host no longer; what it had leased is given to others."""
-        for task in await enrol.revoke_host(self.deps, params.path_number(request, "host")):
-            card = self.deps.registry.tasks.get(task)
-            if card is not None:
-                await report.end(self.deps, card, "abort")
+        await reap.revoke(self.deps, params.path_number(request, "host"))
 
     async def command(self, request: web.Request, caller: Caller, message: OrderRequest) -> Reply:
         """Leave a command for a host."""

@@ -25,6 +25,9 @@ async def send(
     """Send ``size`` bytes whose SHA-256 (hexadecimal) is ``digest``, or one range of them."""
     etag = f'"{digest}"'
     start, count, status = _asked(request, size, etag)
+    pieces = stream(start, count)
+    # Trouble shows with the first piece, and can be told only before the head is sent.
+    head = b"" if request.method == hdrs.METH_HEAD else await anext(pieces, b"")
     response = web.StreamResponse(status=status)
     response.content_type = media
     response.content_length = count
@@ -40,7 +43,8 @@ async def send(
         response.headers[hdrs.CONTENT_DISPOSITION] = f'attachment; filename="{name}"'
     await response.prepare(request)
     if request.method != hdrs.METH_HEAD:
-        async for piece in stream(start, count):
+        await response.write(head)
+        async for piece in pieces:
             await response.write(piece)
     await response.write_eof()
     return response

@@ -81,7 +81,10 @@ class ProductionCard:
 
 @dataclass(eq=False)
 class Registry:
-    """Every card, by the keys that requests come with."""
+    """Every card, by the keys that requests come with.
+
+    ``found`` is the highest task id that the table held when this process started.
+    """
 
     by_hash: dict[bytes, HostCard] = field(default_factory=dict)
     hosts: dict[int, HostCard] = field(default_factory=dict)
@@ -91,6 +94,7 @@ class Registry:
     names: dict[int, str] = field(default_factory=dict)
     version: int = 0
     task_id: int = 0
+    found: int = 0
 
     def next_task(self) -> int:
         """A task id that was never given."""

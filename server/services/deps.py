@@ -12,6 +12,7 @@ from server.blobs.segments import Segments
 from server.db.base import Store
 from server.services.cards import Registry, TaskCard
 from server.services.feeder import Line
+from server.services.trouble import Troubles
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,8 @@ class Deps:
     signals: Signals = field(default_factory=Signals)
     surplus: list[TaskCard] = field(default_factory=list)
     idle: set[int] = field(default_factory=set)
+    keeping: dict[tuple[int, int, int], asyncio.Future[bool]] = field(default_factory=dict)
+    troubles: Troubles = field(default_factory=Troubles)
 
     def line(self, production: int) -> Line:
         """The queue of a production."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -17,8 +18,10 @@ from server.domain.intervals import Intervals
 from server.domain.task import TaskState
 from server.services.cards import HostCard, ProductionCard, TaskCard
 from server.services.deps import Deps, LeaseValue
-from server.services.feeder import Taken
+from server.services.feeder import Line, Taken
 from server.services.refill import refill
+
+log = logging.getLogger("windfall.dispatch")
 
 PROBES = 4  # manifests a host is asked to probe at once
 FLUSH_EVENTS = 100  # the least that is worth a lease, where nothing else says
@@ -79,7 +82,7 @@ async def lease(deps: Deps, card: HostCard, asked: Asked) -> Offer:
         this.probes.clear()
         offer = await deps.store.write(partial(_attempt, this))
     for production in this.dry:
-        _start_fill(deps, production)
+        _ = _filling(deps, production)
     for task in this.cards:
         deps.registry.add_task(task)
     card.last_ask = asked.ask
@@ -98,6 +101,8 @@ async def _attempt(this: _Round, tx: Tx) -> Offer:
     """Take ranges and write the leases; may run again from the start."""
     this.leases.clear()
     this.cards.clear()
+    this.dry.clear()
+    this.probes.clear()
     for production in _fitting(this):
         klass = _class_of(this, production)
         if klass is None:
@@ -211,14 +216,23 @@ async def _again(deps: Deps, card: HostCard, asked: Asked) -> Offer:
 
 
 async def _fill(deps: Deps, dry: list[ProductionCard]) -> bool:
-    return any([await refill(deps, production) for production in dry])
+    """Wait until there is more in memory, together with all who wait; False if there is no more."""
+    return any([await asyncio.shield(_filling(deps, production)) for production in dry])
 
 
-def _start_fill(deps: Deps, production: ProductionCard) -> None:
-    if not deps.line(production.id).filling:
-        task = asyncio.get_running_loop().create_task(refill(deps, production))
-        deps.background.add(task)
-        task.add_done_callback(deps.background.discard)
+def _filling(deps: Deps, production: ProductionCard) -> asyncio.Task[bool]:
+    """What brings more of a production into memory; started, if it does not run."""
+    line = deps.line(production.id)
+    if line.filling is None:
+        line.filling = task = asyncio.get_running_loop().create_task(refill(deps, production))
+        task.add_done_callback(partial(_filled, line))
+    return line.filling
+
+
+def _filled(line: Line, task: asyncio.Task[bool]) -> None:
+    line.filling = None
+    if not task.cancelled() and task.exception() is not None:
+        log.error("no more work read", extra={"action": "refill"}, exc_info=task.exception())
 
 
 def renew(deps: Deps, task: TaskCard, now: float) -> None:

@@ -6,7 +6,9 @@ import asyncio
 import logging
 from dataclasses import dataclass, field
 
+from server.domain.errors import Later, Overtaken
 from server.services import merge, reap
+from server.services.cards import ProductionCard
 from server.services.deps import Deps
 from server.services.settle import Memory, settle_unit
 
@@ -21,27 +23,71 @@ class Judge:
     memory: Memory = field(default_factory=Memory)
 
     async def once(self) -> None:
-        """Judge every unit that waits."""
-        self.deps.signals.judge.clear()
-        while self.deps.dirty:
-            (production, unit), _ = self.deps.dirty.popitem()
-            card = self.deps.registry.productions.get(production)
+        """Judge every unit that waits; one that cannot be judged now does not stop the others.
+
+        Raises Later if the database takes nothing.
+        """
+        deps = self.deps
+        deps.signals.judge.clear()
+        for key in deps.troubles.due(deps.clock()):
+            deps.dirty[key] = None
+        while deps.dirty:
+            (production, unit), _ = deps.dirty.popitem()
+            card = deps.registry.productions.get(production)
             if card is None:
                 self.memory.forget(production, unit)
-                continue
-            try:
-                await settle_unit(self.deps, self.memory, card, unit)
-            except BaseException:
-                self.deps.dirty[production, unit] = None
-                raise
-        await reap.relieve(self.deps)
+                deps.troubles.forget_all(production)
+            elif not deps.troubles.waits(production, unit, deps.clock()):
+                await self._judge(card, unit)
+        await reap.relieve(deps)
+
+    async def _judge(self, card: ProductionCard, unit: int) -> None:
+        deps = self.deps
+        try:
+            await settle_unit(deps, self.memory, card, unit)
+            deps.troubles.forget(card.id, unit)
+        except Overtaken:
+            deps.mark(card.id, unit)
+        except Later:
+            deps.mark(card.id, unit)
+            raise
+        except Exception as error:
+            self.memory.forget(card.id, unit)
+            _trouble(deps, card, unit, error)
+        except BaseException:
+            deps.mark(card.id, unit)
+            raise
+
+
+def _trouble(deps: Deps, card: ProductionCard, unit: int | None, error: Exception) -> None:
+    """Keep why something failed; it is tried again after a pause that grows."""
+    why = str(error) or type(error).__name__
+    kept = deps.troubles.note(card.id, unit, why, deps.clock())
+    log.error(
+        "failed, to be tried again",
+        extra={
+            "action": "judge" if unit is not None else "merge", "production": card.name,
+            "unit": unit, "tries": kept.tries,
+        },
+        exc_info=error,
+    )  # fmt: skip
 
 
 async def merge_once(deps: Deps) -> None:
-    """Merge every production whose units are all settled."""
+    """Merge every production whose units are all settled. Raises Later as `Judge.once` does."""
     deps.signals.merge.clear()
     for card in list(deps.registry.productions.values()):
-        await merge.advance(deps, card)
+        if deps.troubles.waits(card.id, None, deps.clock()):
+            continue
+        try:
+            await merge.advance(deps, card)
+            deps.troubles.forget(card.id, None)
+        except Later:
+            raise
+        except Overtaken:
+            deps.signals.merge.set()
+        except Exception as error:
+            _trouble(deps, card, None, error)
 
 
 async def reap_once(deps: Deps) -> None:
@@ -50,10 +96,10 @@ async def reap_once(deps: Deps) -> None:
     await reap.save_seen(deps)
 
 
-async def wait(event: asyncio.Event, seconds: float) -> None:
-    """Until the event, or this long."""
+async def pause(deps: Deps, event: asyncio.Event, most: float) -> None:
+    """Until the event, or until something is to be tried again, or this long."""
     try:
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(deps.troubles.soon(deps.clock(), most)):
             await event.wait()
     except TimeoutError:
         pass

@@ -158,8 +158,10 @@ async def enrol(deps: Deps, request: str, token: str, name: str, sheet: Sheet) -
         return number, found
 
     number, owner = await deps.store.write(write)
-    deps.registry.drop_host(number)
-    card = HostCard(number, owner.account, owner.account_name, name, sheet.facts, now, sheet.agent)
+    # A host that asks again has lost its secret, and nothing else.
+    card = deps.registry.drop_host(number) or HostCard(
+        number, owner.account, owner.account_name, name, sheet.facts, now, sheet.agent
+    )
     deps.registry.add_host(card, digest)
     return Joined(number, secret, owner.account_name)
 
@@ -173,15 +175,13 @@ def host_of(deps: Deps, token: str) -> HostCard:
     return card
 
 
-async def revoke_host(deps: Deps, host: int) -> list[int]:
-    """Believe a host no longer; its leased tasks, which are now to be ended. Raises NotFound."""
+async def revoke_host(deps: Deps, host: int) -> None:
+    """Believe a host no longer; see `server.services.reap.revoke`. Raises NotFound."""
     if not await deps.store.write(lambda tx: hosts.revoke(tx, host)):
         raise NotFound("host", host)
     card = deps.registry.drop_host(host)
-    if card is None:
-        return []
-    card.woken.set()
-    return list(card.tasks)
+    if card is not None:
+        card.woken.set()
 
 
 async def order(deps: Deps, host: int, name: str, args: dict[str, str], by: str) -> Order:
@@ -214,6 +214,7 @@ async def load_hosts(deps: Deps) -> None:
 
     found, classes, orders = await deps.store.read(read)
     for row in found:
+        deps.registry.names[row.id] = row.name
         if row.state != "active":
             deps.registry.revoked.add(row.hash)
             continue

@@ -7,6 +7,7 @@ the class of a unit never changes. When an account loses what it held, its curso
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -38,6 +39,7 @@ class Taken:
     last: int
     rest: int | None
     pinned: bool
+    account: int
 
 
 @dataclass(slots=True)
@@ -61,10 +63,11 @@ class Line:
     holdings: dict[int, list[Holding]] = field(default_factory=dict)
     classes: dict[int, str] = field(default_factory=dict)
     known: set[int] = field(default_factory=set)
+    waits: dict[int, int] = field(default_factory=dict)
     events: int = 0
     loaded: int = 0
     ended: bool = False
-    filling: bool = False
+    filling: asyncio.Task[bool] | None = None
 
     def __len__(self) -> int:
         return len(self.known)
@@ -77,6 +80,7 @@ class Line:
             self.known.add(row.id)
             self.events += row.last - row.first
             waiting = Waiting(row.id, row.unit, row.first, row.last)
+            self.waits[row.unit] = self.waits.get(row.unit, 0) + 1
             if back:
                 self.back.append(waiting)
             else:
@@ -91,6 +95,7 @@ class Line:
                 if taken.rest is None:
                     del self.back[index]
                 return taken
+        self.back.rotate(-LOOKS)  # else what lies behind these would wait as long as they do
         return self._take_fresh(account, klass, most, cut)
 
     def _take_fresh(self, account: int, klass: str, most: int, cut: Cut) -> Taken | None:
@@ -130,15 +135,25 @@ class Line:
             waiting.last if whole else end,
             None if whole else waiting.id,
             waiting.unit not in self.classes,
+            account,
         )
         if whole:
             self.known.discard(waiting.id)
+            self._less(waiting.unit)
         else:
             waiting.first = end
         self.events -= taken.last - taken.first
         self.classes.setdefault(waiting.unit, klass)
-        self.hold(waiting.unit, account, taken.first, taken.last)
+        held = self.holdings.setdefault(waiting.unit, [])
+        held.append(Holding(account, taken.first, taken.last))
         return taken
+
+    def _less(self, unit: int) -> None:
+        left = self.waits[unit] - 1
+        if left:
+            self.waits[unit] = left
+        else:
+            del self.waits[unit]
 
     def _advance(self) -> None:
         at, fresh = self.head - self.base, self.fresh
@@ -155,19 +170,20 @@ class Line:
             self.cursors.clear()
 
     def hold(self, unit: int, account: int, first: int, last: int) -> None:
-        """An account has these events, or is at them."""
-        self.holdings.setdefault(unit, []).append(Holding(account, first, last))
+        """An account has these events, or is at them.
+
+        Of a unit that is not known here nothing is noted: all of it is read when it is learnt.
+        """
+        if unit in self.holdings:
+            self.holdings[unit].append(Holding(account, first, last))
 
     def let_go(
         self, unit: int, account: int, first: int, last: int, keeps: Iterable[tuple[int, int]]
     ) -> None:
         """A lease of these events ended: its account holds only what is kept of it."""
-        holdings = self.holdings.setdefault(unit, [])
-        for held in holdings:
-            if (held.account, held.first, held.last) == (account, first, last):
-                holdings.remove(held)
-                break
-        holdings.extend(Holding(account, a, b) for a, b in keeps)
+        if unit in self.holdings:
+            self._release(unit, account, first, last)
+            self.holdings[unit].extend(Holding(account, a, b) for a, b in keeps)
         for key in [key for key in self.cursors if key[0] == account]:
             del self.cursors[key]
 
@@ -176,18 +192,67 @@ class Line:
         waiting = taken.waiting
         if taken.pinned:
             self.classes.pop(waiting.unit, None)
-        holdings = self.holdings.get(waiting.unit, [])
-        for held in holdings:
-            if held.first == taken.first and held.last == taken.last:
-                holdings.remove(held)
-                break
+        self._release(waiting.unit, taken.account, taken.first, taken.last)
         self.events += taken.last - taken.first
         if taken.rest is None:
-            self.known.add(waiting.id)
-            self.back.append(waiting)
+            self._back_again(waiting)
         else:
             waiting.first = min(waiting.first, taken.first)
         self.cursors.clear()
+
+    def _release(self, unit: int, account: int, first: int, last: int) -> None:
+        holdings = self.holdings.get(unit, [])
+        for index in reversed(range(len(holdings))):
+            held = holdings[index]
+            if (held.account, held.first, held.last) == (account, first, last):
+                del holdings[index]
+                return
+
+    def _back_again(self, waiting: Waiting) -> None:
+        self.known.add(waiting.id)
+        self.waits[waiting.unit] = self.waits.get(waiting.unit, 0) + 1
+        self.back.append(waiting)
+
+    def drop(self, unit: int | None = None) -> list[Waiting]:
+        """Nothing of this unit, or of any, waits any more; what did."""
+        if unit is not None and unit not in self.waits:
+            return []
+        gone = [
+            waiting
+            for waiting in (*self.back, *self.fresh)
+            if waiting is not None and unit in (None, waiting.unit)
+        ]
+        self.remove(waiting.id for waiting in gone)
+        return gone
+
+    def remove(self, ids: Iterable[int]) -> None:
+        """These ranges wait no longer."""
+        wanted = set(ids) & self.known
+        for index, waiting in enumerate(self.fresh):
+            if waiting is not None and waiting.id in wanted:
+                self.fresh[index] = None
+                self._forget(waiting)
+        for waiting in [waiting for waiting in self.back if waiting.id in wanted]:
+            self.back.remove(waiting)
+            self._forget(waiting)
+        self._advance()
+
+    def _forget(self, waiting: Waiting) -> None:
+        self.known.discard(waiting.id)
+        self._less(waiting.unit)
+        self.events -= waiting.last - waiting.first
+
+    def restore(self, gone: Iterable[Waiting]) -> None:
+        """Undo a `drop` whose transaction was undone."""
+        for waiting in gone:
+            self._back_again(waiting)
+            self.events += waiting.last - waiting.first
+        self.cursors.clear()
+
+    def unlearn(self, numbers: Iterable[int]) -> None:
+        """Undo that it was learnt who holds what of these units."""
+        for number in numbers:
+            self.forget_unit(number)
 
     def forget_unit(self, unit: int) -> None:
         """A unit is settled: nothing of it waits any more."""

@@ -7,6 +7,7 @@ import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from server.blobs.base import BlobFailed, BlobMissing
 from server.blobs.segments import Segments
 from server.db.frames import FrameRow
 
@@ -48,15 +49,29 @@ def lengths_in(raw: bytes) -> tuple[int, int, tuple[int, ...]] | None:
 def read_pieces(
     segments: Segments, rows: Iterable[FrameRow]
 ) -> Iterator[tuple[FrameRow, Piece | None]]:
-    """Each frame with its records; None for one whose bytes are not what was acknowledged."""
+    """Each frame with its records; None for one whose bytes are not what was acknowledged.
+
+    Raises BlobFailed if they may be there again later.
+    """
     for row in rows:
-        raw = segments.read(row.segment, row.place, row.length)
-        if hashlib.sha256(raw).digest() != row.digest:
+        raw = _raw(segments, row)
+        if raw is None or hashlib.sha256(raw).digest() != row.digest:
             yield row, None
             continue
         head = lengths_in(raw)
         assert head is not None  # noqa: S101  it was whole when it was acknowledged
         yield row, Piece(head[2], raw)
+
+
+def _raw(segments: Segments, row: FrameRow) -> bytes | None:
+    try:
+        return segments.read(row.segment, row.place, row.length)
+    except BlobMissing:
+        return None
+    except BlobFailed as error:
+        if error.retry:
+            raise
+        return None
 
 
 def record_starts(row: FrameRow, granule: int, count: int) -> Iterator[tuple[int, int]]:

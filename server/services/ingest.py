@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from server.blobs.base import BlobFull
 from server.db import frames, tasks, units
 from server.db.base import Tx
 from server.db.tasks import Task
 from server.domain.errors import (
     BadFrameRefused,
-    DiskFull,
     NotFound,
     OutsideLease,
     ProductionOver,
@@ -25,8 +23,7 @@ from server.services.cards import HostCard, ProductionCard, TaskCard
 from server.services.deps import Deps
 from server.services.dispatch import renew
 from server.services.frameread import HEAD, lengths_in
-
-FULL_RETRY_S = 60.0  # somebody has to make room first
+from server.services.trouble import told
 
 
 @dataclass(frozen=True)
@@ -111,24 +108,18 @@ async def _late(deps: Deps, host: HostCard, card: ProductionCard, first: int, la
     return Taking(card, task, None, first, last, fresh)
 
 
-@contextmanager
-def room() -> Iterator[None]:
-    """Says in the words of the house that the disk is full."""
-    try:
-        yield
-    except BlobFull as error:
-        raise DiskFull(FULL_RETRY_S) from error
-
-
 class Arrival:
-    """A frame while it comes in: written to its place, digested, held against its address."""
+    """A frame while it comes in: written to its place, digested, held against its address.
+
+    One that is in hand already gets no place, or a host could fill the disk with it.
+    """
 
     __slots__ = ("_came", "_head", "_sha", "_size", "place", "taking")
 
     def __init__(self, deps: Deps, taking: Taking, size: int) -> None:
         self.taking, self._size = taking, size
-        with room():
-            self.place = deps.segments.reserve(size)
+        with told():
+            self.place = deps.segments.reserve(size) if taking.fresh else None
         self._sha, self._came = hashlib.sha256(), 0
         self._head: bytes | None = b""
 
@@ -137,16 +128,18 @@ class Arrival:
         self._check(body, len(body))
         if len(body) != self._size:
             raise BadFrameRefused(f"it ends after {len(body)} bytes of {self._size}")
-        with room():
-            self.place.write(body)
+        if self.place is not None:
+            with told():
+                self.place.write(body)
         return hashlib.sha256(body).digest()
 
     def piece(self, piece: bytes) -> None:
         """The next piece. Raises BadFrameRefused as soon as its head is seen to be wrong."""
         self._came += len(piece)
         self._sha.update(piece)
-        with room():
-            self.place.write(piece)
+        if self.place is not None:
+            with told():
+                self.place.write(piece)
         if self._head is not None:
             self._head += piece
             if self._check(self._head, self._came):
@@ -177,18 +170,45 @@ class Arrival:
 
 
 async def keep(deps: Deps, host: HostCard, arrival: Arrival, digest: bytes) -> None:
-    """Index a frame whose bytes are written; back when bytes and row are durable."""
+    """Index a frame whose bytes are written; back when bytes and row are durable.
+
+    The same frame coming twice at a time is kept once: the second waits for the first.
+    """
+    taking = arrival.taking
+    key = (taking.task.id, taking.first, taking.last)
+    while (other := deps.keeping.get(key)) is not None:
+        if await asyncio.shield(other):
+            return
+    mine = deps.keeping[key] = asyncio.get_running_loop().create_future()
+    kept = False
+    try:
+        if taking.card is None or not taking.card.held.covers(taking.first, taking.last):
+            await _keep(deps, host, arrival, digest)
+        kept = True
+    finally:
+        del deps.keeping[key]
+        mine.set_result(kept)
+
+
+async def _keep(deps: Deps, host: HostCard, arrival: Arrival, digest: bytes) -> None:
     now, taking, place = deps.clock(), arrival.taking, arrival.place
-    with room():
+    if place is None:
+        return
+    with told():
         await deps.segments.sync(place)
 
     async def write(tx: Tx) -> None:
+        row = taking.task
+        if taking.card is None:
+            held = await frames.of_task(tx, row.production, row.unit, row.id)
+            if Intervals(held).covers(taking.first, taking.last):
+                return
         frames.add(
-            tx, taking.production.id, taking.task.unit, taking.task.id, host.id, host.account,
+            tx, taking.production.id, row.unit, row.id, host.id, host.account,
             taking.first, taking.last, place.segment, place.offset, place.size, digest, now,
         )  # fmt: skip
-        if taking.card is None:
-            units.mark(tx, taking.production.id, taking.task.unit)
+        if row.id not in deps.registry.tasks:
+            units.mark(tx, taking.production.id, row.unit)
 
     await deps.store.write(write)
     _note(deps, host, taking, place.size, now)
@@ -196,15 +216,14 @@ async def keep(deps: Deps, host: HostCard, arrival: Arrival, digest: bytes) -> N
 
 def _note(deps: Deps, host: HostCard, taking: Taking, size: int, now: float) -> None:
     host.seen_at = now
-    task, line = taking.card, deps.line(taking.production.id)
-    if task is None:
+    task = taking.card
+    if task is not None:
+        task.held = task.held.add(taking.first, taking.last)
+        task.bytes += size
+        renew(deps, task, now)
+    if taking.task.id not in deps.registry.tasks:
+        line = deps.line(taking.production.id)
         line.hold(taking.task.unit, host.account, taking.first, taking.last)
-        deps.mark(taking.production.id, taking.task.unit)
-        return
-    task.held = task.held.add(taking.first, taking.last)
-    task.bytes += size
-    renew(deps, task, now)
-    if task.row.id not in deps.registry.tasks:
         deps.mark(taking.production.id, taking.task.unit)
 
 

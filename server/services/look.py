@@ -6,8 +6,9 @@ import asyncio
 from collections import deque
 from dataclasses import dataclass, field
 
-from server.db import frames, moves, views
+from server.db import frames, hosts, moves, units, views
 from server.db.base import Tx
+from server.db.hosts import Host
 from server.db.moves import Move
 from server.db.productions import Production
 from server.db.views import TaskRow
@@ -16,13 +17,16 @@ from server.domain.split import units_total
 from server.services import produce
 from server.services.cards import HostCard
 from server.services.deps import Deps
+from server.services.factsheet import from_text
 
 NOW_S = 90.0  # a machine heard of within this time is "here now"
 STRIP = 400  # cells of a production's strip
+REASONS = 3  # held units, and units in trouble, whose reasons are told
 RATE_S = 60.0  # rates are taken over this time
 
 
-Counted = tuple[int, list[tuple[int, int]], dict[int, str], tuple[int, int]]
+Held = tuple[int, list[tuple[int, str]]]
+Counted = tuple[int, list[tuple[int, int]], dict[int, str], tuple[int, int], Held]
 
 
 @dataclass(frozen=True)
@@ -185,15 +189,15 @@ class Look:
     async def _production(self, row: Production, now: float) -> ProductionView:
         found = definitions.parse(row.definition)
 
-        async def read(
-            tx: Tx,
-        ) -> tuple[int, list[tuple[int, int]], dict[int, str], tuple[int, int]]:
+        async def read(tx: Tx) -> Counted:
             in_hand = await views.in_hand(tx, row.id)
             rejected = await frames.rejected_by_host(tx, row.id)
             states = await views.unit_states(tx, row.id)
-            return in_hand, rejected, states, await views.cut_short(tx, row.id)
+            cut_short = await views.cut_short(tx, row.id)
+            held = await units.held(tx, row.id, REASONS)
+            return in_hand, rejected, states, cut_short, held
 
-        in_hand, rejected, states, cut_short = await self.deps.store.read(read)
+        in_hand, rejected, states, cut_short, held = await self.deps.store.read(read)
         leases = [t for t in self.deps.registry.tasks.values() if t.row.production == row.id]
         leased = sum(t.row.last - t.row.first - t.held.events for t in leases)
         rate = self._rate(row, now)
@@ -205,13 +209,31 @@ class Look:
         total = units_total(row.events, row.unit)
         running = {t.row.unit for t in leases}
         return ProductionView(
-            row.id, row.name, str(row.state), row.reason, row.events, row.events_settled, in_hand,
-            leased, total, row.units_settled, row.created_at, row.finished_at, rate,
+            row.id, row.name, str(row.state), self._reason(row, held), row.events,
+            row.events_settled, in_hand, leased, total, row.units_settled, row.created_at,
+            row.finished_at, rate,
             left / rate if rate > 0 and left else None, found.policy.quorum, row.priority,
             f"{found.payload.name} {found.payload.version}", found.description,
             sum(events for _, events in rejected), output, _strip(total, states, running),
             [(self._name(host), events) for host, events in rejected], *cut_short,
         )  # fmt: skip
+
+    def _reason(self, row: Production, held: Held) -> str:
+        """Why it stands still, or parts of it do."""
+        said = [row.reason] if row.reason else []
+        count, shown = held
+        if count:
+            said.append(f"{count} work unit{'s' * (count > 1)} held, to be released by a manager")
+            said += [f"unit {number}: {reason}" for number, reason in shown]
+        troubles = self.deps.troubles.of(
+            row.id, lambda unit: "output not merged" if unit is None else f"unit {unit} not written"
+        )
+        return "; ".join([*said, *troubles[:REASONS]])
+
+    async def revoked(self) -> list[HostView]:
+        """The hosts that are believed no longer."""
+        rows = await self.deps.store.read(hosts.everyone)
+        return [_revoked_view(row) for row in rows if row.state == "revoked"]
 
     def _name(self, host: int) -> str:
         return self.deps.registry.names.get(host, f"host {host}")
@@ -228,6 +250,14 @@ class Look:
     async def _hosts(self, now: float) -> list[HostView]:
         tallies = await self.deps.store.read(views.tallies)
         return [_host_view(card, tallies, now) for card in self.deps.registry.hosts.values()]
+
+
+def _revoked_view(row: Host) -> HostView:
+    sheet = from_text(row.facts)
+    return HostView(
+        row.id, row.name, row.account_name, row.state, row.seen_at, sheet.facts.cores,
+        sheet.facts.arch, sheet.agent, 0, row.agreed_events, row.rejected_events, None,
+    )  # fmt: skip
 
 
 def _host_view(card: HostCard, tallies: dict[int, tuple[int, int]], now: float) -> HostView:

@@ -14,8 +14,9 @@ from server.domain.production import MOVES, ProductionState
 from server.domain.split import units_total
 from server.services import formats, produce
 from server.services.cards import ProductionCard
+from server.services.close import unit_key
 from server.services.deps import Deps
-from server.services.settle import unit_key
+from server.services.trouble import readable
 
 log = logging.getLogger("windfall.merge")
 SUFFIXES = {"hepmc3": "hepmc3", "lines": "txt", "records": "rec", "raw": "dat"}
@@ -26,7 +27,7 @@ async def advance(deps: Deps, card: ProductionCard) -> bool:
     if card.units_settled < units_total(card.events, card.unit):
         return False
     row = await produce.find(deps, str(card.id))
-    if row.state in (ProductionState.ACTIVE, ProductionState.PAUSED):
+    if row.state in (ProductionState.ACTIVE, ProductionState.PAUSED, ProductionState.HELD):
         row = await _move(deps, card, row, "settled")
     if row.state is not ProductionState.MERGING:
         return False
@@ -73,8 +74,8 @@ async def _parts(deps: Deps, row: Production) -> AsyncIterator[Part]:
 
 
 def stream(deps: Deps, row: Production, offset: int, count: int) -> AsyncIterator[bytes]:
-    """The bytes of a merged output from ``offset`` on."""
-    return deps.blobs.stream(output_key(row.id), offset, count)
+    """The bytes of a merged output from ``offset`` on. Raises Unavailable."""
+    return readable(deps.blobs.stream(output_key(row.id), offset, count))
 
 
 def output_key(production: int) -> str:

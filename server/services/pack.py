@@ -9,6 +9,7 @@ from server.blobs.seekable import compress_unit
 from server.blobs.segments import Segments
 from server.db.frames import FrameRow
 from server.services.frameread import read_pieces, record_starts
+from server.services.trouble import Unreadable
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,10 @@ def pack_unit(
     rows: Iterable[FrameRow],
     chosen: Iterable[tuple[int, int, int]],
 ) -> Packed:
-    """The unit's bytes: of each settled interval (first, last, task) the records of its task."""
+    """The unit's bytes: of each settled interval (first, last, task) the records of its task.
+
+    Raises BlobFailed, Unreadable.
+    """
     parts = sorted(chosen)
     tasks = {task for _, _, task in parts}
     found: dict[tuple[int, int], bytes] = {}
@@ -45,5 +49,7 @@ def _in_order(
     for first, last, task in parts:
         event = first
         while event < last:
+            if (task, event) not in found:
+                raise Unreadable(f"event {event} of task {task} cannot be read any more")
             yield found[task, event]
             event = min(last, event - event % granule + granule)

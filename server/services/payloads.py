@@ -9,6 +9,7 @@ from server.db import payloads, productions
 from server.db.payloads import Payload
 from server.domain.errors import BadInput, DigestMismatch, Exists, NotFound
 from server.services.deps import Deps
+from server.services.trouble import readable, told
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,10 @@ class Bundle:
 
 
 async def add(deps: Deps, bundle: Bundle, data: bytes, found: str) -> Payload:
-    """Keep a bundle. The same bundle twice is fine. Raises DigestMismatch, BadInput, Exists."""
+    """Keep a bundle. The same bundle twice is fine.
+
+    Raises DigestMismatch, BadInput, Exists, DiskFull, Unavailable.
+    """
     if found != bundle.digest:
         raise DigestMismatch(bundle.digest, found)
     if len(data) != bundle.size:
@@ -31,7 +35,8 @@ async def add(deps: Deps, bundle: Bundle, data: bytes, found: str) -> Payload:
     known = await deps.store.read(lambda tx: payloads.by_digest(tx, bundle.digest))
     if known is not None:
         return known
-    await deps.blobs.put(key_of(bundle.digest), data)
+    with told():
+        await deps.blobs.put(key_of(bundle.digest), data)
     row = Payload(
         bundle.digest, bundle.name, bundle.version, bundle.size, bundle.statement, deps.clock()
     )
@@ -62,8 +67,8 @@ async def manifest(deps: Deps, digest: str) -> str:
 
 
 def stream(deps: Deps, bundle: Payload, offset: int, count: int) -> AsyncIterator[bytes]:
-    """The bytes of a bundle from ``offset`` on."""
-    return deps.blobs.stream(key_of(bundle.digest), offset, count)
+    """The bytes of a bundle from ``offset`` on. Raises Unavailable."""
+    return readable(deps.blobs.stream(key_of(bundle.digest), offset, count))
 
 
 def key_of(digest: str) -> str:

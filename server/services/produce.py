@@ -6,16 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from server.db import frames, payloads, productions, tasks
+from server.db import frames, payloads, productions, units
 from server.db.base import Tx
 from server.db.productions import Production
 from server.domain import definition as definitions
 from server.domain.definition import Definition, Plan
 from server.domain.errors import BadInput, Exists, NotFound
 from server.domain.production import MOVES, ProductionState
+from server.services import reap
 from server.services.cards import ProductionCard
 from server.services.deps import Deps
-from server.services.report import end
+from server.services.waiting import withdraw
 
 OPEN = (
     ProductionState.ACTIVE,
@@ -23,6 +24,8 @@ OPEN = (
     ProductionState.HELD,
     ProductionState.MERGING,
 )
+
+_HELD = ProductionState.HELD
 
 
 @dataclass(frozen=True)
@@ -109,13 +112,16 @@ async def find(deps: Deps, name: str) -> Production:
 async def move(deps: Deps, name: str, cause: str, by: str) -> Production:
     """Pause, resume, release or abort. Raises NotFound, IllegalMove."""
     row, now = await find(deps, name), deps.clock()
+    if cause == "release" and await _release(deps, row, now) and row.state is not _HELD:
+        return await find(deps, str(row.id))
     target = MOVES.after(row.state, cause)
     reason = f"{cause} by {by}" if target is not ProductionState.ACTIVE else ""
 
     async def write(tx: Tx) -> None:
         await productions.move(tx, row.id, row.state, target, f"{cause} by {by}", reason, now)
         if target is ProductionState.ABORTED:
-            await tasks.withdraw(tx, row.id)
+            await withdraw(tx, deps, row.id)
+            await units.abort(tx, row.id, now)
             await frames.drop_production(tx, row.id)
 
     await deps.store.write(write)
@@ -123,18 +129,22 @@ async def move(deps: Deps, name: str, cause: str, by: str) -> Production:
     if card is not None:
         card.state = target
     if target is ProductionState.ABORTED:
-        await _vacate(deps, row.id)
+        deps.registry.productions.pop(row.id, None)
+        await reap.vacate(deps, row.id)
+        deps.lines.pop(row.id, None)
+        deps.troubles.forget_all(row.id)
     deps.registry.changed()
     return await find(deps, str(row.id))
 
 
-async def _vacate(deps: Deps, production: int) -> None:
-    """Nothing of this production is computed any more."""
-    deps.registry.productions.pop(production, None)
-    leased = [task for task in deps.registry.tasks.values() if task.row.production == production]
-    for task in leased:
-        await end(deps, task, "abort")
-    deps.lines.pop(production, None)
+async def _release(deps: Deps, row: Production, now: float) -> bool:
+    """Let the held units of a production that is not over go on; whether there were any."""
+    if row.state not in OPEN:
+        return False
+    released = await deps.store.write(lambda tx: units.release(tx, row.id, now))
+    for number in released:
+        deps.mark(row.id, number)
+    return bool(released)
 
 
 async def load_productions(deps: Deps) -> None:

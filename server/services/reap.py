@@ -1,7 +1,8 @@
-"""Ends leases that ran out, leases nobody needs, and what is left of units that are settled."""
+"""Ends leases: those that ran out, those nobody needs, those of hosts believed no longer."""
 
 from __future__ import annotations
 
+import contextlib
 import logging
 
 from server.db import frames, hosts
@@ -29,16 +30,33 @@ async def reap(deps: Deps) -> int:
 
 async def relieve(deps: Deps) -> None:
     """Take leases back whose unit is settled already, and tell their hosts."""
-    surplus, deps.surplus = deps.surplus, []
-    for card in surplus:
+    while deps.surplus:
+        card = deps.surplus[-1]
         await _end(deps, card, "deliver" if card.covered else "abort")
-        if card.row.host in deps.registry.hosts:
-            try:
-                await enrol.order(
-                    deps, card.row.host or 0, "abort", {"task": str(card.row.id)}, "server"
-                )
-            except NotFound:
-                continue
+        await tell(deps, card)
+        deps.surplus.remove(card)
+
+
+async def tell(deps: Deps, card: TaskCard) -> None:
+    """Command the host of a lease to stop computing it."""
+    if card.row.host in deps.registry.hosts:
+        with contextlib.suppress(NotFound):
+            args = {"task": str(card.row.id)}
+            await enrol.order(deps, card.row.host or 0, "abort", args, "server")
+
+
+async def vacate(deps: Deps, production: int) -> None:
+    """Nothing of this production is computed any more: end its leases and tell their hosts."""
+    for card in [c for c in deps.registry.tasks.values() if c.row.production == production]:
+        await _end(deps, card, "abort")
+        await tell(deps, card)
+
+
+async def revoke(deps: Deps, host: int) -> None:
+    """Believe a host no longer, and give what it had leased to others. Raises NotFound."""
+    await enrol.revoke_host(deps, host)
+    for card in [c for c in deps.registry.tasks.values() if c.row.host == host]:
+        await _end(deps, card, "abort")
 
 
 async def _end(deps: Deps, card: TaskCard, cause: str) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from server.db import frames, hosts, tasks, units
+from server.db import event_failures, frames, hosts, tasks, units
 from server.db.base import Tx
+from server.db.event_failures import EventFailure
 from server.db.tasks import Task
 from server.domain.errors import NotFound, NotYours, Refusal
 from server.domain.intervals import Intervals
@@ -98,7 +99,10 @@ def _measure(deps: Deps, host: HostCard, card: TaskCard) -> None:
 
 
 async def end(deps: Deps, card: TaskCard, cause: str, said: Report | None = None) -> TaskState:
-    """End a leased task by this cause, and have its unit judged."""
+    """End a leased task by this cause, and have its unit judged.
+
+    A task that failed, or of which events failed, is an error of its unit.
+    """
     row, now = card.row, deps.clock()
     target = MOVES.after(TaskState.LEASED, cause)
     reason = cause if said is None or not said.reason else f"{cause}: {said.reason}"
@@ -107,7 +111,8 @@ async def end(deps: Deps, card: TaskCard, cause: str, said: Report | None = None
         await tasks.end(tx, row, target, reason, card.held.events, card.done, now)
         if said is not None:
             await tasks.note_end(tx, row.id, said.cpu_s, said.log)
-        if cause == "fail":
+            _keep_failures(tx, row, said, now)
+        if cause == "fail" or (said is not None and said.failures):
             await units.fail(tx, row.production, row.unit)
         units.mark(tx, row.production, row.unit)
 
@@ -122,6 +127,15 @@ async def end(deps: Deps, card: TaskCard, cause: str, said: Report | None = None
         line.let_go(row.unit, row.account or 0, row.first, row.last, card.held)
     deps.mark(row.production, row.unit)
     return target
+
+
+def _keep_failures(tx: Tx, row: Task, said: Report, now: float) -> None:
+    """What the host says of events of its lease; of others it has nothing to say."""
+    for first, last, word in said.failures:
+        low, high = max(first, row.first), min(last, row.last)
+        if low < high:
+            failure = EventFailure(low, high, word, row.host or 0)
+            event_failures.add(tx, row.production, row.unit, row.id, failure, now)
 
 
 def heartbeat(deps: Deps, host: HostCard, running: Iterable[tuple[int, int]]) -> list[TaskView]:

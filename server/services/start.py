@@ -22,7 +22,7 @@ async def load(deps: Deps) -> None:
     await load_hosts(deps)
     await load_productions(deps)
     highest, leased, held, dirty = await deps.store.read(_read)
-    deps.registry.task_id = highest
+    deps.registry.task_id = deps.registry.found = highest
     coverage: dict[int, list[tuple[int, int]]] = {}
     for task, first, last in held:
         coverage.setdefault(task, []).append((first, last))

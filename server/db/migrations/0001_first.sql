@@ -97,12 +97,13 @@ CREATE TABLE units (
     class TEXT,
     dirty {bigint} NOT NULL DEFAULT 0,
     errors {bigint} NOT NULL DEFAULT 0,
+    releases {bigint} NOT NULL DEFAULT 0,
     size {bigint},
     content {bigint},
     digest TEXT,
     PRIMARY KEY (production, number)
 );
-CREATE INDEX units_dirty ON units (production, number) WHERE dirty = 1;
+CREATE INDEX units_dirty ON units (production, number) WHERE dirty > 0;
 CREATE INDEX units_held ON units (production, number) WHERE state = 'held';
 
 CREATE TABLE tasks (
@@ -170,6 +171,19 @@ CREATE TABLE rejections (
     UNIQUE (task, first)
 );
 CREATE INDEX rejections_of_production ON rejections (production, host);
+
+CREATE TABLE event_failures (
+    task {bigint} NOT NULL,
+    first {bigint} NOT NULL,
+    last {bigint} NOT NULL,
+    word TEXT NOT NULL,
+    production {bigint} NOT NULL,
+    unit {bigint} NOT NULL,
+    host {bigint} NOT NULL,
+    at {real} NOT NULL,
+    PRIMARY KEY (task, first)
+);
+CREATE INDEX event_failures_of_unit ON event_failures (production, unit);
 
 CREATE TABLE credits (
     task {bigint} NOT NULL,
