@@ -315,7 +315,6 @@ class _Flusher:
                 loop.call_soon_threadsafe(self._answer, *group)
             except RuntimeError:  # the loop was closed under us: nobody waits any more
                 return
-            del group  # a place held here would keep its segment from being released
 
     def _answer(self, places: list[Place], waiters: list[asyncio.Future[None]]) -> None:
         if self._places:
@@ -331,6 +330,7 @@ class _Flusher:
                 waiter.set_result(None)
             else:
                 waiter.set_exception(trouble_in(place.file, place.file.failed))
+        places.clear()  # the thread still holds the list, and a place keeps its segment
 
 
 def _sizes(folder: Path) -> dict[int, int]:

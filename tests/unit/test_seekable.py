@@ -200,6 +200,14 @@ async def test_a_damaged_frame_leaves_the_others_readable(raw: bytes) -> None:
         reader.read(7, 1)
 
 
+async def test_a_frame_that_differs_from_the_table_is_told(raw: bytes) -> None:
+    table = raw.rindex(struct.pack("<I", 0x184D2A5E))
+    changed = bytearray(raw)
+    changed[table + 8 + 4] -= 1
+    with pytest.raises(FrameBroken, match="says it holds 7 bytes, the seek table says 6"):
+        Reader(io.BytesIO(bytes(changed))).read(0, 1)
+
+
 async def test_a_table_from_the_future_is_refused(raw: bytes) -> None:
     changed = bytearray(raw)
     changed[-5] |= 0x04

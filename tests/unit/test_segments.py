@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import gc
 import os
 import threading
 from collections.abc import AsyncIterator
@@ -125,7 +124,7 @@ async def test_what_comes_while_one_flush_runs_shares_the_next(
 
     monkeypatch.setattr(os, "fdatasync", slow)
     first = segments.sync(segments.append(b"first"))
-    await asyncio.to_thread(started.wait)
+    assert await asyncio.to_thread(started.wait, 30)
     rest = [segments.sync(segments.append(b"%d" % k)) for k in range(50)]
     assert not first.done()
     go_on.set()
@@ -267,16 +266,16 @@ async def test_a_segment_is_released_only_when_nobody_holds_a_place_in_it(
 ) -> None:
     place = await keep(segments, bytes(SEGMENT))
     old = place.segment
-    current = await keep(segments, bytes(SEGMENT))
+    current = segments.append(bytes(SEGMENT))
     assert not segments.release(old), "its row may not be committed yet"
     assert not segments.release(current.segment), "it is being written"
     del place
-    gc.collect()
     assert segments.release(old)
     assert segments.release(old)
     assert not (segments.folder / f"{old:08d}.seg").exists()
     with pytest.raises(BlobMissing):
         segments.read(old, 0, 1)
+    await segments.sync(current)
     assert content(segments, current) == bytes(SEGMENT)
 
 
@@ -308,4 +307,20 @@ async def test_without_fallocate_segments_work_all_the_same(
     segments = Segments.open(tmp_path, segment_bytes=SEGMENT)
     place = await keep(segments, b"sparse")
     assert content(segments, place) == b"sparse"
+    await segments.close()
+
+
+async def test_a_segment_that_finds_no_room_leaves_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(fd: int, offset: int, size: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "posix_fallocate", full)
+        segments = Segments.open(tmp_path, segment_bytes=SEGMENT)
+        with pytest.raises(BlobFull, match="no room for a new segment"):
+            segments.reserve(1)
+        assert sizes_in(tmp_path) == {}
+    assert (await keep(segments, b"room again")).size == 10
     await segments.close()

@@ -47,6 +47,8 @@ async def streamed(
 class BlobsSuite:
     """The contract of `Blobs`, one promise per test."""
 
+    swapped = (b"o" * 500_000, b"n" * 700_000)
+
     async def test_what_is_put_can_be_got(self, blobs: Blobs) -> None:
         stored = await blobs.put("out/one.bin", b"events")
         assert stored == Stored(6, hashlib.sha256(b"events").hexdigest())
@@ -198,7 +200,7 @@ class BlobsSuite:
         assert await keys_of(blobs, "many/") == list(bodies)
 
     async def test_a_reader_sees_old_or_new_and_never_a_mixture(self, blobs: Blobs) -> None:
-        old, new = b"o" * 500_000, b"n" * 700_000
+        old, new = self.swapped
         await blobs.put("swap", old)
         done = asyncio.Event()
 

@@ -38,8 +38,14 @@ async def made(endpoint: str) -> AsyncIterator[S3Blobs]:
     await blobs.close()
 
 
+# rclone looks up the size before it opens the file, so a swap between may cut the answer short.
+SWAPPED = (b"o" * 600_000, b"n" * 600_000)
+
+
 class TestS3Blobs(BlobsSuite):
     """The suite, on S3."""
+
+    swapped = SWAPPED
 
     @pytest.fixture
     def blobs(self, made: S3Blobs) -> Blobs:
@@ -48,6 +54,8 @@ class TestS3Blobs(BlobsSuite):
 
 class TestS3BlobsInParts(BlobsSuite):
     """The suite again with multipart uploads for everything above 256 kB that comes in pieces."""
+
+    swapped = SWAPPED
 
     @pytest.fixture
     def blobs(self, made: S3Blobs, monkeypatch: pytest.MonkeyPatch) -> Blobs:
