@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import io
 import json
 import tarfile
 import uuid
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -65,9 +66,33 @@ def bundle() -> bytes:
     return out.getvalue()
 
 
+def frame(first: int, last: int, make: Make = honest) -> bytes:
+    """A frame of these events, one record each."""
+    return frames.encode(first, last, [make(event) for event in range(first, last)])
+
+
 def content_digest(body: bytes) -> str:
     """The Content-Digest of a body."""
     return f"sha-256=:{base64.b64encode(hashlib.sha256(body).digest()).decode()}:"
+
+
+def frame_path(production: int, first: int, last: int) -> str:
+    """Where a frame of these events is sent to."""
+    return f"/api/v1/productions/{production}/frames/{first}-{last}"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer with its headers; ``body`` is JSON if it says so, else bytes."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: Any
+
+    @property
+    def code(self) -> str:
+        """The word for programs of a problem."""
+        return str(self.body["code"])
 
 
 @dataclass(eq=False)
@@ -112,10 +137,8 @@ class Hand:
         self, lease: m.Lease, first: int, last: int, make: Make = honest, **changes: Any
     ) -> tuple[int, Any]:
         """Send a frame of these events."""
-        body = changes.get("body") or frames.encode(
-            first, last, [make(e) for e in range(first, last)]
-        )
-        path = f"/api/v1/productions/{lease.production}/frames/{first}-{last}"
+        body = changes.get("body") or frame(first, last, make)
+        path = frame_path(changes.get("production") or lease.production, first, last)
         headers = {"Content-Digest": changes.get("digest") or content_digest(body)}
         return await self.house.call("PUT", path, body, self.token, headers)
 
@@ -151,6 +174,11 @@ class House:
         return self.running.url
 
     @property
+    def port(self) -> int:
+        """Its port on the loopback address."""
+        return int(self.url.rsplit(":", 1)[1])
+
+    @property
     def deps(self) -> Any:
         """The hands of its use cases."""
         return self.running.deps
@@ -164,12 +192,35 @@ class House:
         headers: dict[str, str] | None = None,
     ) -> tuple[int, Any]:
         """One request; its status and its JSON or bytes."""
-        sent = {"Authorization": f"Bearer {token}", **(headers or {})}
+        found = await self.answer(method, path, body, token, headers)
+        return found.status, found.body
+
+    async def answer(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        token: str | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> Answer:
+        """One request; without a token it carries no Authorization."""
+        own = {} if token is None else {"Authorization": f"Bearer {token}"}
+        sent = {**own, **(headers or {})}
         async with self.session.request(method, self.url + path, data=body, headers=sent) as reply:
             raw = await reply.read()
-            if "json" in reply.content_type and raw:
-                return reply.status, json.loads(raw)
-            return reply.status, raw
+            said = json.loads(raw) if "json" in reply.content_type and raw else raw
+            return Answer(reply.status, reply.headers.copy(), said)
+
+    async def rows(self, sql: str, *args: Any) -> list[Any]:
+        """What the database has."""
+        return list(await self.deps.store.read(lambda tx: tx.all(sql, *args)))
+
+    async def until(self, true: Callable[[], Awaitable[Any]], seconds: float = 15.0) -> Any:
+        """Ask again until something comes about that nobody announces; what it is."""
+        async with asyncio.timeout(seconds):
+            while not (found := await true()):  # noqa: ASYNC110  # there is no event to wait for
+                await asyncio.sleep(0.01)
+        return found
 
     async def manage(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
         """One request of the administrator."""
@@ -188,36 +239,50 @@ class House:
         }  # fmt: skip
         return DEFINITION.format(**(facts | changes))
 
+    async def put_payload(
+        self, body: bytes, said: Any = None, kind: str = statements.PAYLOAD
+    ) -> Answer:
+        """Send a bundle, with an honest statement or this one."""
+        digest = hashlib.sha256(body).hexdigest()
+        honest_one = statements.PayloadStatement("toy", "1", digest, len(body))
+        headers = {"Windfall-Statement": self.sign(kind, said or honest_one)}
+        return await self.answer("PUT", f"/api/v1/payloads/{digest}", body, self.admin, headers)
+
+    async def create(self, text: str, manifest: str) -> tuple[int, Any]:
+        """Create a production of this file and this signed manifest."""
+        return await self.manage("POST", "/productions", {"definition": text, "manifest": manifest})
+
     async def produce(self, text: str) -> dict[str, Any]:
         """Add the toy payload, then create the production; its view."""
         body = bundle()
-        digest = hashlib.sha256(body).hexdigest()
-        said = statements.PayloadStatement("toy", "1", digest, len(body))
-        status, found = await self.call(
-            "PUT", f"/api/v1/payloads/{digest}", body, self.admin,
-            {"Windfall-Statement": self.sign(statements.PAYLOAD, said)},
-        )  # fmt: skip
-        assert status == 201, found
-        manifest = definitions.parse(text).manifest(digest, 1.0)
-        status, found = await self.manage(
-            "POST",
-            "/productions",
-            {"definition": text, "manifest": self.sign(statements.MANIFEST, manifest)},
-        )
+        answer = await self.put_payload(body)
+        assert answer.status == 201, answer
+        manifest = definitions.parse(text).manifest(hashlib.sha256(body).hexdigest(), 1.0)
+        status, found = await self.create(text, self.sign(statements.MANIFEST, manifest))
         assert status == 201, found
         return dict(found)
 
     async def join(self, name: str, account: str | None = None) -> Hand:
         """A host of an account (made if it is new)."""
-        owner = account or name
-        await self.manage("POST", "/accounts", {"name": owner})
-        status, made = await self.manage("POST", f"/accounts/{owner}/tokens", {"kind": "enrol"})
-        assert status == 201, made
-        facts = m.HostFacts(4, 8000, 8000, "x86_64")
-        message = m.EnrolRequest(uuid.uuid4().hex, made["token"], name, facts)
-        status, found = await self.call("POST", "/api/v1/hosts", codec.encode(message), "")
+        made = await self.token(account or name)
+        status, found = await self.enrol(made["token"], name)
         assert status == 201, found
         return Hand(self, name, found["host"], found["token"])
+
+    async def token(self, account: str, **facts: Any) -> dict[str, Any]:
+        """A token of an account (made if it is new), an enrolment token if nothing else is said."""
+        role = {"role": facts.pop("role")} if "role" in facts else {}
+        await self.manage("POST", "/accounts", {"name": account, **role})
+        wanted = {"kind": "enrol", **facts}
+        status, made = await self.manage("POST", f"/accounts/{account}/tokens", wanted)
+        assert status == 201, made
+        return dict(made)
+
+    async def enrol(self, token: str, name: str, request: str | None = None) -> tuple[int, Any]:
+        """Ask to join with a token."""
+        facts = m.HostFacts(4, 8000, 8000, "x86_64")
+        message = m.EnrolRequest(request or uuid.uuid4().hex, token, name, facts)
+        return await self.call("POST", "/api/v1/hosts", codec.encode(message), "")
 
     async def show(self, name: str = "toy-run") -> dict[str, Any]:
         """A production as the administrator sees it."""
@@ -257,8 +322,6 @@ async def house(folder: Path, **options: str) -> AsyncIterator[House]:
 
 async def finish(found: House, hands: Sequence[Hand], name: str = "toy-run") -> dict[str, Any]:
     """Let these hosts work in turn until the production is done."""
-    import asyncio
-
     for _ in range(2000):
         view = await found.show(name)
         if view["state"] == "done":
