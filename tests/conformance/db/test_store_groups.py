@@ -46,8 +46,19 @@ async def test_more_writes_than_a_batch_takes_are_all_done(store: CountingStore)
 
 
 async def test_who_goes_away_before_the_batch_is_left_out(store: CountingStore) -> None:
+    running, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow(_tx: Tx) -> None:
+        running.set()
+        await go_on.wait()
+
+    slowly = asyncio.create_task(store.write(slow))
+    await running.wait()
     tasks = [asyncio.create_task(store.write(note(f"n{n}"))) for n in range(3)]
+    await asyncio.sleep(0)  # each has asked, and waits for the next batch
     tasks[1].cancel()
+    go_on.set()
+    await slowly
     done = await asyncio.gather(*tasks, return_exceptions=True)
     assert isinstance(done[1], asyncio.CancelledError)
     assert await kept(store) == ["n0", "n2"]

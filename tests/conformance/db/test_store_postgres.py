@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -21,6 +22,10 @@ from tests.kit.postgres import Postgres
 
 pytestmark = pytest.mark.postgres
 
+END_OTHERS = (
+    "pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+)
 TABLE = "CREATE TABLE notes (id BIGSERIAL PRIMARY KEY, number BIGINT, text TEXT UNIQUE)"
 
 
@@ -52,11 +57,13 @@ async def store(
 async def end_sessions(store: PostgresStore) -> None:
     """Let the server end every session of this database, as a restart would."""
     connection = await postgres.connect(store.writer.url)
-    await connection.execute(
-        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
-        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-    )
+    await connection.execute(f"SELECT {END_OTHERS}")
     await connection.close()
+
+
+def end_sessions_at_once(url: str) -> None:
+    """The same without giving the event loop a turn."""
+    subprocess.run(["psql", "-qc", f"SELECT {END_OTHERS}", url], check=True, capture_output=True)
 
 
 async def test_after_a_restart_of_the_server_writes_and_reads_go_on(store: PostgresStore) -> None:
@@ -64,6 +71,18 @@ async def test_after_a_restart_of_the_server_writes_and_reads_go_on(store: Postg
     await end_sessions(store)
     assert await store.write(note("b")) == "b"
     assert await kept(store) == ["a", "b"]
+
+
+async def test_a_connection_whose_loss_shows_only_at_its_next_use_is_replaced(
+    direct: str,
+) -> None:
+    store = cast(PostgresStore, await connect(direct))
+    # Without a turn of the loop in between, the store cannot have noticed.
+    end_sessions_at_once(direct)
+    await store.writer.begin()
+    assert await store.writer.rows("SELECT 1", ()) == [(1,)]
+    await store.writer.rollback()
+    await store.close()
 
 
 async def test_a_transaction_that_lost_its_connection_is_told_and_undone(
