@@ -28,6 +28,10 @@ class Work(Protocol):
         """What is still to do."""
         ...
 
+    def begin(self) -> None:
+        """The payload is ready and has been asked for events."""
+        ...
+
     def add(self, first: int, last: int, records: tuple[bytes, ...]) -> None:
         """Events are finished; `Misbehaved` if they are not to be had."""
         ...
@@ -114,6 +118,7 @@ class Pass:
     def _give(self) -> None:
         self._given, self._process.waiting = True, False
         self._process.say(f"RANGE {self._first} {self._last}")
+        self._work.begin()
         self._process.may_use_cpu(self._cpu_s)
         self._heard_at = self._allowed_at = time.monotonic()
 

@@ -32,7 +32,7 @@ class Class:
 
 
 class Reference:
-    """Holds the reference events in memory, timed from the first to the last."""
+    """Holds the reference events in memory; timed from when they are asked for, set-up apart."""
 
     def __init__(self, manifest: statements.Manifest) -> None:
         granule, wanted = manifest.granule, min(manifest.reference, manifest.events)
@@ -46,6 +46,10 @@ class Reference:
     def gaps(self) -> list[tuple[int, int]]:
         """What is still to do."""
         return self._gather.gaps()
+
+    def begin(self) -> None:
+        """The payload is set up: its time runs from here."""
+        self._begun = self._ended = time.monotonic()
 
     def add(self, first: int, last: int, records: tuple[bytes, ...]) -> None:
         """Events are finished."""

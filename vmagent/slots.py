@@ -52,6 +52,9 @@ class TaskWork:
         """What is still to do."""
         return self.gather.gaps()
 
+    def begin(self) -> None:
+        """Nothing hangs on when the payload was ready."""
+
     def add(self, first: int, last: int, records: tuple[bytes, ...]) -> None:
         """Events are finished."""
         if not self.gather.pending_bytes:

@@ -44,6 +44,9 @@ class Memory:
     def trim(self, last: int) -> None:
         self.gather.trim(last)
 
+    def begin(self) -> None:
+        pass
+
     def room(self) -> bool:
         return True
 
