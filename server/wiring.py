@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import uvloop
 from aiohttp import web
@@ -143,7 +144,8 @@ async def _listen(stack: AsyncExitStack, settings: Settings, app: web.Applicatio
     if settings.server.tls_cert:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(settings.server.tls_cert, settings.server.tls_key)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_S, **mount.RUNNER)
+    patience: dict[str, Any] = {**mount.RUNNER, "shutdown_timeout": SHUTDOWN_S}
+    runner = web.AppRunner(app, access_log=None, **patience)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     site = web.TCPSite(

@@ -12,7 +12,7 @@ def test_the_set_up_of_a_payload_is_not_counted_as_time_of_its_events(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     now = 100.0
-    monkeypatch.setattr(probe.time, "monotonic", lambda: now)
+    monkeypatch.setattr("time.monotonic", lambda: now)
     manifest = Manifest("toy", "0" * 64, ["x"], events=1000, seed=1, reference=4)
     reference = probe.Reference(manifest)
     now = 160.0  # a minute of set-up
