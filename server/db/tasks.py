@@ -75,6 +75,12 @@ async def ready_between(tx: Tx, production: int, after: int, upto: int, limit: i
     return [Ready(*row) for row in rows]
 
 
+async def split(tx: Tx, production: int, task: int, tail: Ready) -> None:
+    """What a waiting range has from an event on waits as a task of its own."""
+    await add_ready(tx, production, [tail])
+    await tx.run("UPDATE tasks SET last = $1 WHERE id = $2", tail.first, task)
+
+
 def lease_whole(tx: Tx, task: Task) -> None:
     """A waiting range belongs to a host now."""
     tx.later(

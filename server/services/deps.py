@@ -78,7 +78,7 @@ class Deps:
 
     def line(self, production: int) -> Line:
         """The queue of a production."""
-        return self.lines.setdefault(production, Line())
+        return self.lines.setdefault(production, Line(self.registry.next_task))
 
     def mark(self, production: int, unit: int) -> None:
         """A unit wants to be judged."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from server.db import moves, tasks, units
 from server.db.base import Tx
-from server.db.tasks import Task
+from server.db.tasks import Ready, Task
 from server.domain import match, sizing
 from server.domain.errors import TooMany
 from server.domain.intervals import Intervals
@@ -116,6 +116,9 @@ async def _attempt(this: _Round, tx: Tx) -> Offer:
             if taken is None:
                 break
             tx.on_abort(partial(line.put_back, taken))
+            if taken.split is not None:
+                tail = Ready(taken.waiting.id, taken.split.unit, taken.first, taken.waiting.last)
+                await tasks.split(tx, production.id, taken.split.id, tail)
             _write(this, tx, production, taken, klass)
         if len(line) * 2 < this.deps.limits.window and not line.ended:
             this.dry.append(production)

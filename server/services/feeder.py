@@ -32,7 +32,10 @@ class Waiting:
 
 @dataclass(slots=True)
 class Taken:
-    """A range for a host; ``rest`` is the waiting task that it was cut from, None if whole."""
+    """A range for a host; ``rest`` is the waiting task that it was cut from, None if whole.
+
+    ``split`` is the waiting task whose tail, new in the table, ``waiting`` is; None if it is none.
+    """
 
     waiting: Waiting
     first: int
@@ -40,6 +43,7 @@ class Taken:
     rest: int | None
     pinned: bool
     account: int
+    split: Waiting | None = None
 
 
 @dataclass(slots=True)
@@ -53,8 +57,9 @@ class Holding:
 
 @dataclass(eq=False)
 class Line:
-    """What waits of one production."""
+    """What waits of one production; ``number`` gives ids to tails that are split off."""
 
+    number: Callable[[], int]
     fresh: list[Waiting | None] = field(default_factory=list)
     base: int = 0
     head: int = 0
@@ -90,9 +95,10 @@ class Line:
         """A range for this account and class of about ``most`` events, or None."""
         for index in range(min(LOOKS, len(self.back))):
             waiting = self.back[index]
-            if self._may(waiting, account, klass):
-                taken = self._lease(waiting, account, klass, most, cut)
-                if taken.rest is None:
+            gap = self._gap(waiting, account, klass)
+            if gap is not None:
+                taken = self._lease(waiting, gap, account, klass, most, cut)
+                if taken.waiting is waiting and taken.rest is None:
                     del self.back[index]
                 return taken
         self.back.rotate(-LOOKS)  # else what lies behind these would wait as long as they do
@@ -104,10 +110,11 @@ class Line:
         at = max(self.cursors.get(key, 0), self.head) - base
         for index in range(at, len(fresh)):
             waiting = fresh[index]
-            if waiting is None or not self._may(waiting, account, klass):
+            gap = None if waiting is None else self._gap(waiting, account, klass)
+            if waiting is None or gap is None:
                 continue
-            taken = self._lease(waiting, account, klass, most, cut)
-            if taken.rest is None:
+            taken = self._lease(waiting, gap, account, klass, most, cut)
+            if taken.waiting is waiting and taken.rest is None:
                 fresh[index] = None
                 self.cursors[key] = base + index + 1
                 self._advance()
@@ -117,36 +124,69 @@ class Line:
         self.cursors[key] = base + len(fresh)
         return None
 
-    def _may(self, waiting: Waiting, account: int, klass: str) -> bool:
+    def _gap(self, waiting: Waiting, account: int, klass: str) -> tuple[int, int] | None:
+        """The first events of a range that this account may have."""
         pinned = self.classes.get(waiting.unit)
         if pinned is not None and pinned != klass:
-            return False
-        for held in self.holdings.get(waiting.unit, ()):
-            if held.account == account and held.first < waiting.last and held.last > waiting.first:
-                return False
-        return True
+            return None
+        holdings = self.holdings.get(waiting.unit)
+        if not holdings:
+            return waiting.first, waiting.last
+        first, last = waiting.first, waiting.last
+        held = [
+            (h.first, h.last)
+            for h in holdings
+            if h.account == account and h.first < last and h.last > first
+        ]
+        for start, end in sorted(held):
+            if start > first:
+                return first, start
+            first = max(first, end)
+        return (first, last) if first < last else None
 
-    def _lease(self, waiting: Waiting, account: int, klass: str, most: int, cut: Cut) -> Taken:
-        end = cut(waiting.first, waiting.last, most)
+    def _lease(
+        self,
+        waiting: Waiting,
+        gap: tuple[int, int],
+        account: int,
+        klass: str,
+        most: int,
+        cut: Cut,
+    ) -> Taken:
+        origin = None
+        if gap[0] > waiting.first:
+            origin, waiting = waiting, self._split(waiting, gap[0])
+        end = cut(gap[0], gap[1], most)
         whole = end >= waiting.last
         taken = Taken(
             waiting,
             waiting.first,
-            waiting.last if whole else end,
+            end,
             None if whole else waiting.id,
             waiting.unit not in self.classes,
             account,
+            origin,
         )
         if whole:
             self.known.discard(waiting.id)
             self._less(waiting.unit)
         else:
             waiting.first = end
+            if origin is not None:
+                self.back.append(waiting)
         self.events -= taken.last - taken.first
         self.classes.setdefault(waiting.unit, klass)
         held = self.holdings.setdefault(waiting.unit, [])
         held.append(Holding(account, taken.first, taken.last))
         return taken
+
+    def _split(self, waiting: Waiting, at: int) -> Waiting:
+        """What waits from this event on, as a task of its own."""
+        tail = Waiting(self.number(), waiting.unit, at, waiting.last)
+        waiting.last = at
+        self.known.add(tail.id)
+        self.waits[tail.unit] += 1
+        return tail
 
     def _less(self, unit: int) -> None:
         left = self.waits[unit] - 1
@@ -198,6 +238,11 @@ class Line:
             self._back_again(waiting)
         else:
             waiting.first = min(waiting.first, taken.first)
+        if taken.split is not None:
+            self.back.remove(waiting)
+            self.known.discard(waiting.id)
+            self._less(waiting.unit)
+            taken.split.last = waiting.last
         self.cursors.clear()
 
     def _release(self, unit: int, account: int, first: int, last: int) -> None:
