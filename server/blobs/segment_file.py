@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -29,12 +30,14 @@ class SegmentFile(Descriptor):
     would succeed over lost bytes: so everything not yet flushed in this file fails with it.
     """
 
-    __slots__ = ("failed", "number")
+    __slots__ = ("failed", "flushing", "number")
 
     def __init__(self, path: Path, number: int, flags: int = os.O_RDWR) -> None:
         super().__init__(path, flags)
         self.number = number
         self.failed: OSError | None = None
+        # Of two flushes at once only one may be told of a failure, so there is one at a time.
+        self.flushing = threading.Lock()
 
 
 class Place:
@@ -109,11 +112,12 @@ def flush(places: Iterable[Place]) -> None:
         place.held = None
     _write_run(writing, run, start, end)
     for file in touched:
-        if file.failed is None:
-            try:
-                os.fdatasync(file.fd)
-            except OSError as error:
-                file.failed = error
+        with file.flushing:
+            if file.failed is None:
+                try:
+                    os.fdatasync(file.fd)
+                except OSError as error:
+                    file.failed = error
 
 
 def _write_run(file: SegmentFile | None, run: list[bytes], start: int, end: int) -> None:

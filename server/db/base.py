@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
@@ -33,6 +33,13 @@ class Tx(Protocol):
 
         Rows of one statement keep their order; different statements run in the order in which each
         was first used. Everything collected is sent before the next read or run of the batch.
+        """
+        ...
+
+    def before_commit(self, job: Callable[[Sequence[Any]], None], item: Any) -> None:
+        """Run ``job`` in a thread before the commit, once, with the items of all of its batch.
+
+        If it raises, nothing is committed: bytes that rows tell of are flushed like this.
         """
         ...
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar, cast
 
@@ -29,10 +29,11 @@ class Writer(Session, Protocol):
         """Start a transaction; if it cannot, no operation is to blame."""
         ...
 
-    async def commit(self) -> None:
-        """Make it durable; after an error it is certain that nothing was committed.
+    async def commit(self, jobs: Sequence[Callable[[], None]]) -> None:
+        """Do these jobs beside the loop, then make it durable.
 
-        `StoreLost` alone leaves that open.
+        An error of a job is raised as it is. After any error it is certain that nothing was
+        committed; `StoreLost` alone leaves that open.
         """
         ...
 
@@ -65,6 +66,7 @@ class GroupCommit:
         self._waiting: list[_Entry] = []
         self._wake: asyncio.Future[None] | None = None
         self._closed = False
+        self._attempting = False
         self._task = self._loop.create_task(self._run(), name="group commit")
 
     async def write(self, op: Callable[[Tx], Awaitable[T]]) -> T:
@@ -74,7 +76,7 @@ class GroupCommit:
         """
         if self._closed:
             raise StoreClosed
-        if asyncio.current_task() is self._task:
+        if self._attempting and asyncio.current_task() is self._task:
             raise NestedWrite
         answer = self._loop.create_future()
         self._waiting.append((op, answer))
@@ -152,6 +154,7 @@ class GroupCommit:
         """
         tx = SharedTx(self._writer)
         outcomes: list[tuple[Any, Exception | None]] = []
+        self._attempting = True
         try:
             for op, _ in entries:
                 tx.start()
@@ -170,9 +173,11 @@ class GroupCommit:
                     outcomes.append((None, error))
                 if tx.spoilt is not None:
                     raise tx.spoilt
+            self._attempting = False
             await tx.flush()
-            await self._writer.commit()
+            await self._writer.commit(tx.jobs())
         except BaseException:
+            self._attempting = False
             self.counts.rollbacks += 1
             await self._writer.rollback()
             tx.end(committed=False)

@@ -108,8 +108,10 @@ class PostgresWriter:
         except Exception as error:
             raise self._meaning(error) from error
 
-    async def commit(self) -> None:
+    async def commit(self, jobs: Sequence[Callable[[], None]]) -> None:
         """Commit; if the connection breaks in the midst, ask a new one whether it had happened."""
+        for job in jobs:
+            await asyncio.to_thread(job)
         try:
             number = await self._connection.fetchval(
                 "SELECT pg_current_xact_id_if_assigned()::text"

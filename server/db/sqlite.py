@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -113,10 +114,10 @@ class SqliteWriter:
         except Exception as error:
             raise of_sqlite(error) from error
 
-    async def commit(self) -> None:
-        """Write and flush the log, beside the loop."""
+    async def commit(self, jobs: Sequence[Callable[[], None]]) -> None:
+        """Do these jobs, then write and flush the log, all in one turn beside the loop."""
         try:
-            await self._disk.call(self._commit)
+            await self._disk.call(partial(self._commit, jobs))
         except sqlite3.Error as error:
             raise of_sqlite(error) from error
 
@@ -134,7 +135,9 @@ class SqliteWriter:
         await self._checkpointer.close()
         await self._loop.run_in_executor(None, self._connection.close)
 
-    def _commit(self) -> None:
+    def _commit(self, jobs: Sequence[Callable[[], None]]) -> None:
+        for job in jobs:
+            job()
         self._connection.execute("COMMIT")
 
     def _rollback(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from server.db import moves
 from server.db.base import Row, Tx
@@ -14,8 +14,7 @@ _COLUMNS = (
 )
 
 
-@dataclass(frozen=True)
-class Task:
+class Task(NamedTuple):
     """A row of tasks."""
 
     id: int
@@ -32,8 +31,7 @@ class Task:
     deadline: float | None
 
 
-@dataclass(frozen=True)
-class Ready:
+class Ready(NamedTuple):
     """A range that waits for a host."""
 
     id: int

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from server.domain.errors import Forbidden
 from server.domain.roles import ROLES, reaches
@@ -69,7 +69,7 @@ class Gate(Protocol):
 
 def bearer(request: web.Request) -> str:
     """The token of the Authorization header (RFC 6750)."""
-    header = request.headers.get("Authorization", "")
+    header = request.headers.get(hdrs.AUTHORIZATION, "")
     if header.startswith("Bearer "):
         return header[7:]
     scheme, _, token = header.partition(" ")

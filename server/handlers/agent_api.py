@@ -12,10 +12,10 @@ from server.domain.match import Facts
 from server.handlers import params
 from server.handlers.access import Host, Public
 from server.handlers.routes import JOSE, Body, Query, Reply, Route
+from server.handlers.schema import maker
 from server.services import dispatch, enrol, payloads, report
 from server.services.cards import HostCard
 from server.services.deps import Deps
-from server.services.dispatch import Asked
 from server.services.factsheet import Sheet
 from server.services.ingest import TaskView
 from vmagent.wire import messages as m
@@ -23,10 +23,14 @@ from vmagent.wire import messages as m
 WAIT_MOST = 55.0  # seconds a long poll may last: below the idle limit of common proxies
 
 
+_ask_reply = maker(m.AskReply)
+_heartbeat_reply = maker(m.HeartbeatReply)
+_task_state = maker(m.TaskState)
+
+
 def state_of(view: TaskView) -> m.TaskState:
     """A task in the words of the wire."""
-    held = [(first, last) for first, last in view.held]
-    return m.TaskState(view.task, view.state, view.first, view.last, held, view.until)
+    return _task_state(view.task, view.state, view.first, view.last, view.held, view.until)
 
 
 def commands_of(card: HostCard, since: int = 0) -> list[m.Command]:
@@ -65,22 +69,14 @@ class AgentApi:
 
     async def work(self, request: web.Request, card: HostCard, message: m.AskRequest) -> m.AskReply:
         """Leases for a host."""
-        asked = Asked(
-            message.ask,
-            message.most_leases,
-            message.seconds_left,
-            message.memory_mb,
-            message.disk_mb,
-            message.classes,
-        )
         card.seen_at = now = self.deps.clock()
-        offer = await dispatch.lease(self.deps, card, asked)
-        if offer.sealed is None:
-            return m.AskReply(
+        offer = await dispatch.lease(self.deps, card, message)
+        sealed = offer.sealed
+        if sealed is None:
+            return _ask_reply(
                 now, [], None, list(offer.probes), offer.retry_after, commands_of(card)
             )
-        sealed = offer.sealed
-        return m.AskReply(now, sealed.leases(), sealed.proof(), [], 0.0, commands_of(card))
+        return _ask_reply(now, sealed.leases(), sealed.proof(), [], 0.0, commands_of(card))
 
     async def classes(self, request: web.Request, card: HostCard, message: m.ClassReport) -> None:
         """The class of a host for a manifest."""
@@ -121,7 +117,7 @@ class AgentApi:
         views = report.heartbeat(
             self.deps, card, [(task.task, task.done) for task in message.tasks]
         )
-        return m.HeartbeatReply(
+        return _heartbeat_reply(
             self.deps.clock(), [state_of(view) for view in views], commands_of(card)
         )
 

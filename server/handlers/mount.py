@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
+import msgspec
 from aiohttp import hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web_exceptions import HTTPException
 
 from server.domain.errors import Refusal, TooLarge
-from server.handlers.access import Gate, Host, Public, admitted, bearer
+from server.handlers import ready
+from server.handlers.access import Gate, Host, Role, admitted, bearer
 from server.handlers.errors import (
     BodyBroken,
     BodyTooSlow,
@@ -20,7 +22,7 @@ from server.handlers.errors import (
     NothingHere,
 )
 from server.handlers.routes import Body, Route
-from server.handlers.schema import decoder
+from server.handlers.schema import decoder, encode
 from server.handlers.shape import answer, broken, foreign, refused
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -59,22 +61,31 @@ def undeclared(app: web.Application) -> list[str]:
 def serve(route: Route, gate: Gate) -> Handler:
     """The handler of a route behind its access, its limits and its answers."""
     handler, status, access = route.handler, route.status, route.access
+    for_hosts = isinstance(access, Host)
+    least = access.least if isinstance(access, Role) else ""
+    said_before, most, slowest = route.body is Body.WHOLE, route.most, route.slowest
     take = _taker(route)
-
-    async def run(request: web.Request) -> object:
-        if isinstance(access, Public):
-            args: tuple[object, ...] = (request,)
-        elif isinstance(access, Host):
-            args = (request, gate.host(bearer(request)))
-        else:
-            args = (request, await admitted(gate, bearer(request), access.least))
-        if take is not None:
-            args = (*args, await take(request))
-        return await handler(*args)
 
     async def respond(request: web.Request) -> web.StreamResponse:
         try:
-            return answer(await run(request), status)
+            args: tuple[object, ...]
+            if for_hosts:
+                args = (request, gate.host(bearer(request)))
+            elif least:
+                args = (request, await admitted(gate, bearer(request), least))
+            else:
+                args = (request,)
+            if take is not None:
+                if said_before:
+                    said_length(request, most)
+                body = _at_hand(request, most)
+                if body is None:
+                    body = await _read(request, most, slowest)
+                args = (*args, take(body))
+            reply = await handler(*args)
+            if status == 200 and isinstance(reply, msgspec.Struct) and ready.suits(request):
+                return ready.Ready(encode(reply))
+            return answer(reply, status)
         except Refusal as refusal:
             response = refused(refusal)
         except (ConnectionError, HttpProcessingError):
@@ -96,25 +107,14 @@ def _abort(request: web.Request) -> None:
         request.transport.abort()
 
 
-def _taker(route: Route) -> Callable[[web.Request], Awaitable[object]] | None:
-    """What reads the body of a request as the route wants it, if it wants it."""
+def _taker(route: Route) -> Callable[[bytes], object] | None:
+    """What makes of a body what the handler is called with; None if it reads by itself."""
     if route.body is Body.NONE or route.body is Body.STREAM:
         return None
-    most, slowest = route.most, route.slowest
     if route.body is Body.WHOLE:
-
-        async def whole(request: web.Request) -> bytes:
-            said_length(request, most)
-            return await _read(request, most, slowest)
-
-        return whole
+        return bytes
     assert route.request is not None  # noqa: S101  # the route has checked it itself
-    decode = decoder(route.request)
-
-    async def message(request: web.Request) -> object:
-        return decode(await _read(request, most, slowest))
-
-    return message
+    return decoder(route.request)
 
 
 def said_length(request: web.Request, most: int) -> int:
@@ -129,16 +129,22 @@ def said_length(request: web.Request, most: int) -> int:
     return length
 
 
+def _at_hand(request: web.Request, most: int) -> bytes | None:
+    """The body if all of it is here already, as it is most often."""
+    content = request.content
+    if not content.is_eof():
+        return None
+    body = content.read_nowait()
+    if len(body) > most:
+        raise TooLarge(len(body), most)
+    return body
+
+
 async def _read(request: web.Request, most: int, slowest: float) -> bytes:
     """The body, with an end to patience and to size, whatever its header says."""
     if (said := request.content_length or 0) > most:
         raise TooLarge(said, most)
     content = request.content
-    if content.is_eof():
-        body = content.read_nowait()
-        if len(body) > most:
-            raise TooLarge(len(body), most)
-        return body
     parts: list[bytes] = []
     size = 0
     try:

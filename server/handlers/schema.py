@@ -8,7 +8,17 @@ import operator
 import re
 from collections.abc import Callable, Sequence
 from types import NoneType, UnionType
-from typing import Annotated, Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+from typing import (
+    Annotated,
+    Any,
+    ParamSpec,
+    TypeVar,
+    Union,
+    cast,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 import msgspec
 
@@ -16,6 +26,7 @@ from server.handlers.errors import BadMessage
 from vmagent.wire.messages import Limit
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 INTEGER_MOST = 2**63 - 1  # what both databases hold in a column
 _NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
@@ -46,6 +57,14 @@ def decoder(kind: type[T]) -> Callable[[bytes], T]:
     return decode
 
 
+def maker(kind: Callable[P, T]) -> Callable[P, T]:
+    """What makes values with the fields of this dataclass, in a tenth of the time it takes itself.
+
+    What `decoder` says of them holds here too; nothing is checked.
+    """
+    return cast(Callable[P, T], struct(cast(type[Any], kind)))
+
+
 def struct(kind: type[Any]) -> type[msgspec.Struct]:
     """The struct type of a dataclass, made once.
 
@@ -69,7 +88,6 @@ def struct(kind: type[Any]) -> type[msgspec.Struct]:
         fields,
         frozen=True,
         gc=False,
-        kw_only=True,
         namespace={"__doc__": kind.__doc__, "__module__": kind.__module__},
     )
     return made

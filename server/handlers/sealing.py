@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from server.handlers.schema import encode
+from server.handlers.schema import encode, maker
 from server.services.deps import LeaseValue
 from vmagent.wire import merkle
 from vmagent.wire.messages import Lease, Proof
+
+_lease = maker(Lease)
+_proof = maker(Proof)
 
 
 def _b64(raw: bytes) -> str:
@@ -30,18 +33,17 @@ class Batch:
         self.paths: list[bytes] = []
 
 
-@dataclass(frozen=True, slots=True)
-class Sealed:
+class Sealed(NamedTuple):
     """The leases of one answer: where they stand in their batch."""
 
     sealer: Sealer
     batch: Batch
-    index: int
-    count: int
+    at: int
+    leased: int
 
     def leases(self) -> list[str]:
         """The exact texts."""
-        texts = self.batch.texts[self.index : self.index + self.count]
+        texts = self.batch.texts[self.at : self.at + self.leased]
         return [text.decode() for text in texts]
 
     def proof(self) -> Proof:
@@ -49,13 +51,9 @@ class Sealed:
         batch = self.batch
         if not batch.signature:
             self.sealer.close(batch)
-        paths = batch.paths[self.index : self.index + self.count]
-        return Proof(
-            batch.kid,
-            batch.signature,
-            len(batch.texts),
-            self.index,
-            [_b64(path) for path in paths],
+        paths = batch.paths[self.at : self.at + self.leased]
+        return _proof(
+            batch.kid, batch.signature, len(batch.texts), self.at, [_b64(path) for path in paths]
         )
 
 
@@ -73,7 +71,7 @@ class Sealer:
         index = len(batch.texts)
         batch.texts += [
             encode(
-                Lease(
+                _lease(
                     v.task, v.production, v.manifest, v.host, v.first, v.last,
                     v.issued, v.until, v.ask,
                 )

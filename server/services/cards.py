@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from server.db.hosts import Order
 from server.db.tasks import Task
+from server.domain import sizing
 from server.domain.definition import Definition
 from server.domain.intervals import Intervals
 from server.domain.match import Facts, Requirements
@@ -77,6 +78,13 @@ class ProductionCard:
     def requirements(self) -> Requirements:
         """What it asks of a host."""
         return self.definition.requirements
+
+    def cut(self, first: int, last: int, events: int) -> int:
+        """Where a lease of about ``events`` events of ``[first, last)`` ends."""
+        if last - first <= events:
+            return last
+        payload = self.definition.payload
+        return sizing.cut(first, last, events, payload.block, payload.granule)
 
 
 @dataclass(eq=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from server.blobs.base import Blobs
 from server.blobs.segments import Segments
@@ -15,8 +15,7 @@ from server.services.feeder import Line
 from server.services.trouble import Troubles
 
 
-@dataclass(frozen=True)
-class LeaseValue:
+class LeaseValue(NamedTuple):
     """A lease as the use cases know it; the door gives it its text and its proof."""
 
     task: int
@@ -73,12 +72,15 @@ class Deps:
     signals: Signals = field(default_factory=Signals)
     surplus: list[TaskCard] = field(default_factory=list)
     idle: set[int] = field(default_factory=set)
-    keeping: dict[tuple[int, int, int], asyncio.Future[bool]] = field(default_factory=dict)
+    keeping: dict[tuple[int, int, int], asyncio.Future[bool] | None] = field(default_factory=dict)
     troubles: Troubles = field(default_factory=Troubles)
 
     def line(self, production: int) -> Line:
         """The queue of a production."""
-        return self.lines.setdefault(production, Line(self.registry.next_task))
+        line = self.lines.get(production)
+        if line is None:
+            line = self.lines[production] = Line(self.registry.next_task)
+        return line
 
     def mark(self, production: int, unit: int) -> None:
         """A unit wants to be judged."""

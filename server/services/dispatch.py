@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 from server.db import moves, tasks, units
 from server.db.base import Tx
@@ -30,20 +28,36 @@ SOON = 1.0  # ... when what there is, is all leased just now
 _INSIDE = Intervals()
 
 
-@dataclass(frozen=True)
-class Asked:
+class Asked(Protocol):
     """What a host asks for."""
 
-    ask: str
-    most_leases: int
-    seconds_left: float | None
-    memory_mb: int
-    disk_mb: int
-    classes: Mapping[str, str]
+    @property
+    def ask(self) -> str:
+        """The id of this question, the host's own."""
+        ...
+
+    @property
+    def most_leases(self) -> int:
+        """How many leases it takes."""
+        ...
+
+    @property
+    def seconds_left(self) -> float | None:
+        """How long it will be there, on its own word."""
+        ...
+
+    @property
+    def memory_mb(self) -> int:
+        """What it has to spare."""
+        ...
+
+    @property
+    def disk_mb(self) -> int:
+        """What it has to spare."""
+        ...
 
 
-@dataclass(frozen=True)
-class Offer:
+class Offer(NamedTuple):
     """What it gets: sealed leases, manifests to probe first, or when to ask again."""
 
     sealed: Any = None
@@ -52,18 +66,17 @@ class Offer:
     retry_after: float = 0.0
 
 
-@dataclass(eq=False)
 class _Round:
     """One ask while it is answered."""
 
-    deps: Deps
-    card: HostCard
-    asked: Asked
-    now: float
-    leases: list[LeaseValue] = field(default_factory=list)
-    cards: list[TaskCard] = field(default_factory=list)
-    dry: list[ProductionCard] = field(default_factory=list)
-    probes: list[str] = field(default_factory=list)
+    __slots__ = ("asked", "card", "cards", "deps", "dry", "leases", "now", "probes")
+
+    def __init__(self, deps: Deps, card: HostCard, asked: Asked, now: float) -> None:
+        self.deps, self.card, self.asked, self.now = deps, card, asked, now
+        self.leases: list[LeaseValue] = []
+        self.cards: list[TaskCard] = []
+        self.dry: list[ProductionCard] = []
+        self.probes: list[str] = []
 
 
 async def lease(deps: Deps, card: HostCard, asked: Asked) -> Offer:
@@ -109,10 +122,9 @@ async def _attempt(this: _Round, tx: Tx) -> Offer:
             this.probes.append(production.digest)
             continue
         line = this.deps.line(production.id)
-        cut = partial(_cut, production)
         while len(this.leases) < this.asked.most_leases:
-            most = _how_many(this, production)
-            taken = line.take(this.card.account, klass, most, cut)
+            most = _how_many(this, production, line)
+            taken = line.take(this.card.account, klass, most, production.cut)
             if taken is None:
                 break
             tx.on_abort(partial(line.put_back, taken))
@@ -136,11 +148,12 @@ def _fitting(this: _Round) -> list[ProductionCard]:
     if card.fits[0] != registry.version:
         fits = [p for p in registry.active() if not match.unmet(p.requirements, card.facts)]
         card.fits = registry.version, tuple(fits)
+    memory_mb, disk_mb = this.asked.memory_mb, this.asked.disk_mb
     return [
-        p
-        for p in card.fits[1]
-        if p.requirements.memory_mb <= this.asked.memory_mb
-        and p.requirements.disk_mb <= this.asked.disk_mb
+        production
+        for production in card.fits[1]
+        if (wants := production.definition.requirements).memory_mb <= memory_mb
+        and wants.disk_mb <= disk_mb
     ]
 
 
@@ -150,8 +163,7 @@ def _class_of(this: _Round, production: ProductionCard) -> str | None:
     return this.card.classes.get(production.digest)
 
 
-def _how_many(this: _Round, production: ProductionCard) -> int:
-    line = this.deps.line(production.id)
+def _how_many(this: _Round, production: ProductionCard, line: Line) -> int:
     waiting = line.events + (
         (production.events - production.next_unit * production.unit)
         * production.definition.policy.quorum
@@ -166,13 +178,6 @@ def _how_many(this: _Round, production: ProductionCard) -> int:
         production.definition.policy.longest_s,
         max(FLUSH_EVENTS, production.definition.payload.block),
     )
-
-
-def _cut(production: ProductionCard, first: int, last: int, events: int) -> int:
-    if last - first <= events:
-        return last
-    payload = production.definition.payload
-    return sizing.cut(first, last, events, payload.block, payload.granule)
 
 
 def _write(this: _Round, tx: Tx, production: ProductionCard, taken: Taken, klass: str) -> None:

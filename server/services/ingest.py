@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from server.db import frames, tasks, units
 from server.db.base import Tx
@@ -26,8 +26,7 @@ from server.services.frameread import HEAD, lengths_in
 from server.services.trouble import told
 
 
-@dataclass(frozen=True)
-class Taking:
+class Taking(NamedTuple):
     """A frame that may come in: for which task of which production, and whether it is new."""
 
     production: ProductionCard
@@ -176,26 +175,31 @@ async def keep(deps: Deps, host: HostCard, arrival: Arrival, digest: bytes) -> N
     """
     taking = arrival.taking
     key = (taking.task.id, taking.first, taking.last)
-    while (other := deps.keeping.get(key)) is not None:
+    while key in deps.keeping:
+        other = deps.keeping[key]
+        if other is None:
+            other = deps.keeping[key] = asyncio.get_running_loop().create_future()
         if await asyncio.shield(other):
             return
-    mine = deps.keeping[key] = asyncio.get_running_loop().create_future()
+    deps.keeping[key] = None
     kept = False
     try:
         if taking.card is None or not taking.card.held.covers(taking.first, taking.last):
             await _keep(deps, host, arrival, digest)
         kept = True
     finally:
-        del deps.keeping[key]
-        mine.set_result(kept)
+        waiting = deps.keeping.pop(key)
+        if waiting is not None:
+            waiting.set_result(kept)
 
 
 async def _keep(deps: Deps, host: HostCard, arrival: Arrival, digest: bytes) -> None:
     now, taking, place = deps.clock(), arrival.taking, arrival.place
     if place is None:
         return
-    with told():
-        await deps.segments.sync(place)
+    # What waits in memory is flushed by whoever commits its row. Larger frames are flushed before
+    # and on the side, so that nobody who only wants a commit waits for their bytes.
+    small = place.held is not None
 
     async def write(tx: Tx) -> None:
         row = taking.task
@@ -207,10 +211,15 @@ async def _keep(deps: Deps, host: HostCard, arrival: Arrival, digest: bytes) -> 
             tx, taking.production.id, row.unit, row.id, host.id, host.account,
             taking.first, taking.last, place.segment, place.offset, place.size, digest, now,
         )  # fmt: skip
+        if small:
+            tx.before_commit(deps.segments.flush_blocking, place)
         if row.id not in deps.registry.tasks:
             units.mark(tx, taking.production.id, row.unit)
 
-    await deps.store.write(write)
+    with told():
+        if not small:
+            await deps.segments.sync(place)
+        await deps.store.write(write)
     _note(deps, host, taking, place.size, now)
 
 
@@ -247,15 +256,14 @@ def _check_records(taking: Taking, first: int, events: int, lengths: Sequence[in
         raise BadFrameRefused(f"a record has {largest} bytes, the manifest allows {most}")
 
 
-@dataclass(frozen=True)
-class TaskView:
+class TaskView(NamedTuple):
     """A task as its host is told of it."""
 
     task: int
     state: str
     first: int
     last: int
-    held: tuple[tuple[int, int], ...]
+    held: list[tuple[int, int]]
     until: float
 
 
@@ -264,7 +272,7 @@ def view(taking: Taking) -> TaskView:
     card, row = taking.card, taking.task
     if card is None:
         return TaskView(
-            row.id, str(row.state), row.first, row.last, ((taking.first, taking.last),), 0.0
+            row.id, str(row.state), row.first, row.last, [(taking.first, taking.last)], 0.0
         )
     return view_card(card)
 
@@ -273,5 +281,5 @@ def view_card(card: TaskCard) -> TaskView:
     """A leased task."""
     row = card.row
     return TaskView(
-        row.id, str(TaskState.LEASED), row.first, row.last, tuple(card.held), card.until
+        row.id, str(TaskState.LEASED), row.first, row.last, list(card.held), card.until
     )

@@ -62,7 +62,7 @@ async def task_state(deps: Deps, host: HostCard, task: int) -> TaskView:
     row, held = await deps.store.read(read)
     production = deps.registry.productions.get(row.production)
     whole = held if production is not None else [(row.first, row.last)]
-    return TaskView(task, str(row.state), row.first, row.last, tuple(Intervals(whole)), 0.0)
+    return TaskView(task, str(row.state), row.first, row.last, list(Intervals(whole)), 0.0)
 
 
 async def _settled(tx: Tx, row: Task) -> bool:
@@ -87,7 +87,7 @@ async def report(deps: Deps, host: HostCard, task: int, said: Report) -> TaskVie
     cause = "deliver" if card.covered else CAUSES[said.outcome]
     _measure(deps, host, card)
     state = await end(deps, card, cause, said)
-    return TaskView(task, str(state), card.row.first, card.row.last, tuple(card.held), 0.0)
+    return TaskView(task, str(state), card.row.first, card.row.last, list(card.held), 0.0)
 
 
 def _measure(deps: Deps, host: HostCard, card: TaskCard) -> None:
@@ -146,7 +146,7 @@ def heartbeat(deps: Deps, host: HostCard, running: Iterable[tuple[int, int]]) ->
     for task, done in running:
         card = host.tasks.get(task)
         if card is None:
-            views.append(TaskView(task, "gone", 0, 0, (), 0.0))
+            views.append(TaskView(task, "gone", 0, 0, [], 0.0))
             continue
         card.done = max(card.done, done)
         renew(deps, card, now)

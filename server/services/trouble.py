@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
 from server.blobs.base import BlobFull, BlobTrouble
@@ -17,18 +16,28 @@ LONGEST_S = 60.0
 Key = tuple[int, int | None]
 
 
-@contextmanager
-def told() -> Iterator[None]:
+class _Told:
+    """What `told` gives; a generator would cost more than most that is done inside."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, BlobFull):
+            raise DiskFull(FULL_RETRY_S) from error
+        if isinstance(error, BlobTrouble):
+            raise Unavailable(RETRY_S) from error
+
+
+_TOLD = _Told()
+
+
+def told() -> _Told:
     """Say in the words of the house that bytes cannot be kept or had now.
 
     Raises DiskFull, Unavailable.
     """
-    try:
-        yield
-    except BlobFull as error:
-        raise DiskFull(FULL_RETRY_S) from error
-    except BlobTrouble as error:
-        raise Unavailable(RETRY_S) from error
+    return _TOLD
 
 
 async def readable(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
