@@ -20,7 +20,7 @@ CLOCK_SLACK_S = 5.0
 
 def root_of(token: str) -> str:
     """The release key that an enrolment token vouches for; `Untrusted` if it is no such token."""
-    found = TOKEN.match(token)
+    found = TOKEN.fullmatch(token)
     if found is None:
         raise Untrusted("unreadable", "the enrolment token", "it must be wf1.<secret>.<key id>")
     return found.group(1)
@@ -135,7 +135,7 @@ class Pins:
             raise Untrusted("expired", what, f"it ended {now - lease.until:.0f} s ago")
         if not (0 <= lease.first < lease.last <= messages.EVENTS_MOST) or lease.v != 1:
             raise Untrusted("unreadable", what, f"no range: [{lease.first}, {lease.last})")
-        if not re.match(messages.HEX64, lease.manifest):
+        if not re.fullmatch(messages.HEX64, lease.manifest):
             raise Untrusted("unreadable", what, "it names no manifest")
         return lease
 
@@ -222,6 +222,8 @@ def _read(kind: str, text: str, keys: dict[str, str], value: type[T], what: str)
         found = jws.verify(kind, text, keys)
     except jws.Unsigned as error:
         raise Untrusted(_word(kind, text, keys), what, str(error)) from error
+    if found.get("v", 1) != 1:
+        raise Untrusted("unreadable", what, f"it is of version {found['v']!r}, known here is 1")
     try:
         return codec.build(found, value, kind)
     except codec.BadMessage as error:
@@ -245,7 +247,7 @@ def _hold_manifest(manifest: statements.Manifest, digest: str) -> None:
     faults = [
         why
         for wrong, why in (
-            (not re.match(messages.HEX64, manifest.payload), "it names no payload"),
+            (not re.fullmatch(messages.HEX64, manifest.payload), "it names no payload"),
             (manifest.mode not in statements.MODES, f"mode {manifest.mode[:20]} is unknown"),
             (not manifest.command, "it has no command"),
             (min(manifest.events, manifest.granule, manifest.block, manifest.cores) < 1, "no size"),
@@ -255,7 +257,7 @@ def _hold_manifest(manifest: statements.Manifest, digest: str) -> None:
             (min(limits.silence_s, limits.cpu_s_per_event) <= 0, "a time limit is not positive"),
             (limits.log_bytes < 1024, "log_bytes must be at least 1024"),
             (any(name.startswith(_OURS) for name in manifest.environment), "it sets our variables"),
-            (not all(re.match(r"^[A-Za-z0-9_]{1,64}$", n) for n in manifest.inputs), "input name"),
+            (not all(re.fullmatch(r"[A-Za-z0-9_]{1,64}", n) for n in manifest.inputs), "input name"),
             (manifest.v != 1, f"its version is {manifest.v}"),
         )
         if wrong

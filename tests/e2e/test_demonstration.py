@@ -16,7 +16,7 @@ PYTHIA = importlib.util.find_spec("pythia8mc") is not None
 
 
 def demonstrate(folder: Path) -> dict[str, Any]:
-    payload, events = ("pythia8", 8_000) if PYTHIA else ("zpole", 200_000)
+    payload, events = ("pythia8", 12_000) if PYTHIA else ("zpole", 200_000)
     command = [
         *(sys.executable, "-m", "tools.demonstration", "--json", "--payload", payload),
         *("--events", str(events), "--output", str(folder)),

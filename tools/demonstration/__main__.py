@@ -144,7 +144,7 @@ def _watch(play: Play, machines: list[Machine], events: int, console: Console) -
     )  # fmt: skip
     with Progress(*columns, console=console, transient=False) as progress:
         bar = progress.add_task("settled", total=events, rate="")
-        for _ in patiently(LIMIT_S, 0.2):
+        for _ in patiently(LIMIT_S, 0.1):
             view = play.view()
             progress.update(bar, completed=view["settled"], rate=f"{view['events_per_s']:,.0f}/s")
             if view["state"] == "done":

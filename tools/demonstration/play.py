@@ -70,7 +70,7 @@ class Play:
     def disturb(self, view: dict[str, Any], victim: Machine, guest: Machine) -> None:
         """Kill the victim and evict the guest when their time has come and they are at work."""
         share = view["settled"] / view["events"]
-        if self.killed is None and share >= self.kill_at and self._mid_range(victim):
+        if self.killed is None and self._now(share, self.kill_at, victim):
             victim.kill()
             self.left_behind += finished_in(victim.folder / "state" / "tasks")
             self.killed, self.back_at = victim, time.monotonic() + AWAY_S
@@ -80,18 +80,24 @@ class Play:
             victim.start()
             self.back_at = 0.0
             self.say(f"{victim.name}: switched on again")
-        if self.evicted is None and share >= self.evict_at and self._mid_range(guest):
+        if self.evicted is None and self._now(share, self.evict_at, guest):
             self.left_behind += finished_in(guest.folder / "state" / "tasks")
             guest.evict()
             self.evicted = guest
             guest.fate = "evicted with SIGTERM in the middle of a range"
             self.say(f"{guest.name}: SIGTERM in the middle of a range")
 
-    def _mid_range(self, machine: Machine) -> bool:
-        """Whether it has a lease of which some events, but not all, are in hand."""
+    def _now(self, share: float, at: float, machine: Machine) -> bool:
+        """Whether its time has come, and it has a lease of which not every event is in hand.
+
+        Best in the middle of a range; when that moment does not come, at its beginning.
+        """
+        if share < at:
+            return False
+        least = 1 if share < at + 0.1 else 0
         host = machine.status().get("host", 0)
         leases = self.get(f"productions/{self.name}/tasks?state=leased&host={host}")["tasks"]
-        return any(0 < task["held"] < task["last"] - task["first"] for task in leases)
+        return any(least <= task["held"] < task["last"] - task["first"] for task in leases)
 
     def lost(self) -> int:
         """Events that were finished on a machine that was cut off, and never reached the server."""
