@@ -23,8 +23,7 @@ log = logging.getLogger("windfall.dispatch")
 
 PROBES = 4  # manifests a host is asked to probe at once
 FLUSH_EVENTS = 100  # the least that is worth a lease, where nothing else says
-NOTHING = 10.0  # seconds after which to ask again when there is no production at all
-SOON = 1.0  # ... when what there is, is all leased just now
+NOTHING = 6.0  # times as long to wait if there is no production at all
 _INSIDE = Intervals()
 
 
@@ -139,7 +138,8 @@ async def _attempt(this: _Round, tx: Tx) -> Offer:
         return Offer(sealed=sealed, leases=tuple(this.leases))
     if this.probes:
         return Offer(probes=tuple(this.probes[:PROBES]))
-    return Offer(retry_after=SOON if this.deps.registry.productions else NOTHING)
+    wait = this.deps.limits.retry_s
+    return Offer(retry_after=wait if this.deps.registry.productions else NOTHING * wait)
 
 
 def _fitting(this: _Round) -> list[ProductionCard]:
@@ -215,7 +215,7 @@ async def _again(deps: Deps, card: HostCard, asked: Asked) -> Offer:
         if row.ask == asked.ask and row.production in deps.registry.productions
     ]  # fmt: skip
     if not leases:
-        return Offer(retry_after=SOON)
+        return Offer(retry_after=deps.limits.retry_s)
 
     async def seal(tx: Tx) -> Any:
         return deps.seal(leases)

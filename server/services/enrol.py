@@ -24,7 +24,7 @@ from server.services.cards import HostCard
 from server.services.deps import Deps
 from server.services.factsheet import Sheet, from_text, to_text
 
-ORDERS = ("drain", "undrain", "stop", "suspend", "resume", "refresh-keys")
+ORDERS = ("drain", "stop", "suspend", "resume", "refresh-keys")
 ORDER_LIFE_S = 7 * 86_400.0
 
 

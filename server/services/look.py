@@ -40,7 +40,11 @@ class OutputView:
 
 @dataclass(frozen=True)
 class ProductionView:
-    """A production as people see it; rates in events per second."""
+    """A production as people see it; rates in events per second.
+
+    ``in_hand`` and ``leased`` are copies of events not settled yet, divided by the quorum: what
+    they come to as events.
+    """
 
     id: int
     name: str
@@ -199,6 +203,7 @@ class Look:
 
         in_hand, rejected, states, cut_short, held = await self.deps.store.read(read)
         leases = [t for t in self.deps.registry.tasks.values() if t.row.production == row.id]
+        quorum = found.policy.quorum
         leased = sum(t.row.last - t.row.first - t.held.events for t in leases)
         rate = self._rate(row, now)
         left = row.events - row.events_settled
@@ -210,9 +215,10 @@ class Look:
         running = {t.row.unit for t in leases}
         return ProductionView(
             row.id, row.name, str(row.state), self._reason(row, held), row.events,
-            row.events_settled, in_hand, leased, total, row.units_settled, row.created_at,
+            row.events_settled, in_hand // quorum, leased // quorum, total, row.units_settled,
+            row.created_at,
             row.finished_at, rate,
-            left / rate if rate > 0 and left else None, found.policy.quorum, row.priority,
+            left / rate if rate > 0 and left else None, quorum, row.priority,
             f"{found.payload.name} {found.payload.version}", found.description,
             sum(events for _, events in rejected), output, _strip(total, states, running),
             [(self._name(host), events) for host, events in rejected], *cut_short,

@@ -44,7 +44,7 @@ async def test_one_account_alone_settles_nothing(tmp_path: Path) -> None:
         await asyncio.sleep(0.2)
         view = await found.show()
         assert view["settled"] == 0
-        assert view["in_hand"] == 200
+        assert view["in_hand"] == 100  # 200 copies of one account, of two that are wanted
 
 
 async def test_a_cheat_is_named_and_loses(tmp_path: Path) -> None:

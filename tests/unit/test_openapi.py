@@ -89,7 +89,7 @@ def test_a_json_body_without_a_type_is_a_mistake_found_at_once() -> None:
 
 
 def test_a_role_that_nobody_can_have_is_a_mistake_found_at_once() -> None:
-    with pytest.raises(ValueError, match="not in tuple"):
+    with pytest.raises(ValueError, match="is no role"):
         Role("emperor")
 
 

@@ -148,7 +148,7 @@ class Stage:
         log = (self.folder / "server.log").open("w")
         self.server = subprocess.Popen(
             [sys.executable, "-m", "server", "serve", "--port", "0",
-             "--set", f"server.data={self.data}"],
+             "--set", f"server.data={self.data}", "--set", "leases.retry_s=0.5"],
             cwd=ROOT, stdout=subprocess.PIPE, stderr=log, text=True,
             stdin=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
