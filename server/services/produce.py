@@ -38,11 +38,11 @@ class Signed:
 
 
 async def check(deps: Deps, text: str, signed: Signed) -> Definition:
-    """Read a definition and hold it against its signed manifest. Raises BadInput, Exists."""
-    try:
-        found = definitions.parse(text)
-    except definitions.Faults as faults:
-        raise BadInput(list(faults.faults)) from None
+    """Read a definition and hold it against its signed manifest.
+
+    Raises Faults, BadInput, Exists.
+    """
+    found = definitions.parse(text)
     problems = [f"manifest: {word}" for word in found.disagreements(dict(signed.value))]
     digest = str(signed.value.get("payload"))
     known = await deps.store.read(lambda tx: payloads.by_digest(tx, digest))

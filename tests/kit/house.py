@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import gzip
 import hashlib
 import io
 import json
@@ -58,7 +59,10 @@ def honest(event: int) -> bytes:
 def bundle() -> bytes:
     """A payload bundle with one small file."""
     out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w:gz") as tar:
+    with (
+        gzip.GzipFile(fileobj=out, mode="wb", mtime=0) as packed,
+        tarfile.open(fileobj=packed, mode="w") as tar,
+    ):
         body = b"print('toy')\n"
         info = tarfile.TarInfo("payload.py")
         info.size = len(body)
