@@ -15,7 +15,7 @@ class Intervals:
     set and overlaps none; a reversed one is a ValueError.
     """
 
-    __slots__ = ("_firsts", "_lasts")
+    __slots__ = ("_firsts", "_lasts", "_pairs")
 
     def __init__(self, pairs: Iterable[Interval] = ()) -> None:
         """The union of these intervals, which may come in any order and overlap."""
@@ -30,6 +30,14 @@ class Intervals:
                 firsts.append(first)
                 lasts.append(last)
         self._firsts, self._lasts = firsts, lasts
+        self._pairs: list[Interval] | None = None
+
+    @property
+    def pairs(self) -> list[Interval]:
+        """The pairs, in order; made once, so nobody may change the list."""
+        if self._pairs is None:
+            self._pairs = list(self)
+        return self._pairs
 
     @property
     def events(self) -> int:
@@ -38,6 +46,8 @@ class Intervals:
 
     def add(self, first: int, last: int) -> Intervals:
         """This set with ``[first, last)`` as well."""
+        if self._lasts and self._lasts[-1] == first < last:  # the next events, most often
+            return _made(self._firsts, [*self._lasts[:-1], last])
         if self.covers(first, last):
             return self
         left = bisect_left(self._lasts, first)
@@ -135,6 +145,6 @@ def _empty(first: int, last: int) -> bool:
 
 def _made(firsts: list[int], lasts: list[int]) -> Intervals:
     """A set of pairs that are known to be sorted and disjoint, without looking again."""
-    made = Intervals()
-    made._firsts, made._lasts = firsts, lasts
+    made = Intervals.__new__(Intervals)
+    made._firsts, made._lasts, made._pairs = firsts, lasts, None
     return made

@@ -64,6 +64,7 @@ def serve(route: Route, gate: Gate) -> Handler:
     for_hosts = isinstance(access, Host)
     least = access.least if isinstance(access, Role) else ""
     said_before, most, slowest = route.body is Body.WHOLE, route.most, route.slowest
+    plain = status == 200 and not route.head
     take = _taker(route)
 
     async def respond(request: web.Request) -> web.StreamResponse:
@@ -83,7 +84,7 @@ def serve(route: Route, gate: Gate) -> Handler:
                     body = await _read(request, most, slowest)
                 args = (*args, take(body))
             reply = await handler(*args)
-            if status == 200 and isinstance(reply, msgspec.Struct) and ready.suits(request):
+            if plain and isinstance(reply, msgspec.Struct) and ready.suits(request):
                 return ready.Ready(encode(reply))
             return answer(reply, status)
         except Refusal as refusal:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from email.utils import formatdate
 
-from aiohttp import ClientConnectionResetError, HttpVersion11, hdrs, web
+from aiohttp import ClientConnectionResetError, HttpVersion11, web
 
 from vmagent.wire.messages import PROTOCOL
 
@@ -38,10 +38,8 @@ class Ready(web.StreamResponse):
 
 
 def suits(request: web.BaseRequest) -> bool:
-    """Whether a request may be answered so: the connection goes on, and a body is wanted."""
-    return (
-        request.keep_alive and request.version == HttpVersion11 and request.method != hdrs.METH_HEAD
-    )
+    """Whether a request, which wants a body, may be answered so: the connection goes on."""
+    return request.keep_alive and request.version == HttpVersion11
 
 
 _cached = (0, b"")

@@ -46,7 +46,7 @@ def decoder(kind: type[T]) -> Callable[[bytes], T]:
     read: Callable[[bytes | str], Any] = msgspec.json.Decoder(struct(kind)).decode
 
     def decode(raw: bytes) -> T:
-        if b"\\u0000" in raw:
+        if b"\\" in raw and b"\\u0000" in raw:
             raw = _NUL.sub(rb"\1\\ufffd", raw)
         try:
             # As text, so that fields nobody reads are held to be UTF-8 too.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import base64
+import binascii
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -13,12 +13,13 @@ from server.services.deps import LeaseValue
 from vmagent.wire import merkle
 from vmagent.wire.messages import Lease, Proof
 
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _lease = maker(Lease)
 _proof = maker(Proof)
 
 
 def _b64(raw: bytes) -> str:
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode("ascii")
+    return binascii.b2a_base64(raw, newline=False).translate(_URL_SAFE, b"=").decode("ascii")
 
 
 class Batch:

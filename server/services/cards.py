@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from server.db.hosts import Order
 from server.db.tasks import Task
@@ -31,6 +32,15 @@ class TaskCard:
         return self.held.covers(self.row.first, self.row.last)
 
 
+class Fits(NamedTuple):
+    """The productions that suit a host as of a version of the registry, and the most they need."""
+
+    version: int
+    productions: list[ProductionCard]
+    memory_mb: int
+    disk_mb: int
+
+
 @dataclass(slots=True, eq=False)
 class HostCard:
     """A believed host; ``speeds`` are its seconds per event, per production."""
@@ -50,7 +60,7 @@ class HostCard:
     asks: int = 0
     asks_since: float = 0.0
     saved_at: float = 0.0
-    fits: tuple[int, tuple[ProductionCard, ...]] = (-1, ())
+    fits: Fits = field(default_factory=lambda: Fits(-1, [], 0, 0))
     woken: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property

@@ -14,7 +14,7 @@ from server.domain import match, sizing
 from server.domain.errors import TooMany
 from server.domain.intervals import Intervals
 from server.domain.task import TaskState
-from server.services.cards import HostCard, ProductionCard, TaskCard
+from server.services.cards import Fits, HostCard, ProductionCard, TaskCard
 from server.services.deps import Deps, LeaseValue
 from server.services.feeder import Line, Taken
 from server.services.refill import refill
@@ -145,15 +145,22 @@ async def _attempt(this: _Round, tx: Tx) -> Offer:
 def _fitting(this: _Round) -> list[ProductionCard]:
     """The productions whose requirements the host meets, found once while nothing changes."""
     registry, card = this.deps.registry, this.card
-    if card.fits[0] != registry.version:
+    if card.fits.version != registry.version:
         fits = [p for p in registry.active() if not match.unmet(p.requirements, card.facts)]
-        card.fits = registry.version, tuple(fits)
+        card.fits = Fits(
+            registry.version,
+            fits,
+            max((p.requirements.memory_mb for p in fits), default=0),
+            max((p.requirements.disk_mb for p in fits), default=0),
+        )
     memory_mb, disk_mb = this.asked.memory_mb, this.asked.disk_mb
+    if card.fits.memory_mb <= memory_mb and card.fits.disk_mb <= disk_mb:
+        return card.fits.productions
     return [
         production
-        for production in card.fits[1]
-        if (wants := production.definition.requirements).memory_mb <= memory_mb
-        and wants.disk_mb <= disk_mb
+        for production in card.fits.productions
+        if production.requirements.memory_mb <= memory_mb
+        and production.requirements.disk_mb <= disk_mb
     ]
 
 
@@ -247,4 +254,5 @@ def renew(deps: Deps, task: TaskCard, now: float) -> None:
     """A sign of life: the lease slides forward, up to its absolute deadline."""
     production = deps.registry.productions.get(task.row.production)
     lease_s = production.definition.policy.lease_s if production else 60.0
-    task.until = min(now + lease_s, task.row.deadline or now + lease_s)
+    until, deadline = now + lease_s, task.row.deadline
+    task.until = until if not deadline or until < deadline else deadline

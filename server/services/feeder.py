@@ -133,11 +133,10 @@ class Line:
         if not holdings:
             return waiting.first, waiting.last
         first, last = waiting.first, waiting.last
-        held = [
-            (h.first, h.last)
-            for h in holdings
-            if h.account == account and h.first < last and h.last > first
-        ]
+        held = []
+        for h in holdings:
+            if h.account == account and h.first < last and h.last > first:
+                held.append((h.first, h.last))
         for start, end in sorted(held):
             if start > first:
                 return first, start

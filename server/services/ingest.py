@@ -7,6 +7,9 @@ import hashlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import msgspec
+
+from server.blobs.base import BlobTrouble
 from server.db import frames, tasks, units
 from server.db.base import Tx
 from server.db.tasks import Task
@@ -24,6 +27,8 @@ from server.services.deps import Deps
 from server.services.dispatch import renew
 from server.services.frameread import HEAD, lengths_in
 from server.services.trouble import told
+
+_LEASED = str(TaskState.LEASED)
 
 
 class Taking(NamedTuple):
@@ -117,9 +122,12 @@ class Arrival:
 
     def __init__(self, deps: Deps, taking: Taking, size: int) -> None:
         self.taking, self._size = taking, size
-        with told():
+        try:
             self.place = deps.segments.reserve(size) if taking.fresh else None
-        self._sha, self._came = hashlib.sha256(), 0
+        except BlobTrouble as error:
+            raise told(error) from error
+        self._sha: hashlib._Hash | None = None
+        self._came = 0
         self._head: bytes | None = b""
 
     def whole(self, body: bytes) -> bytes:
@@ -127,18 +135,16 @@ class Arrival:
         self._check(body, len(body))
         if len(body) != self._size:
             raise BadFrameRefused(f"it ends after {len(body)} bytes of {self._size}")
-        if self.place is not None:
-            with told():
-                self.place.write(body)
+        self._write(body)
         return hashlib.sha256(body).digest()
 
     def piece(self, piece: bytes) -> None:
         """The next piece. Raises BadFrameRefused as soon as its head is seen to be wrong."""
         self._came += len(piece)
+        if self._sha is None:
+            self._sha = hashlib.sha256()
         self._sha.update(piece)
-        if self.place is not None:
-            with told():
-                self.place.write(piece)
+        self._write(piece)
         if self._head is not None:
             self._head += piece
             if self._check(self._head, self._came):
@@ -146,9 +152,17 @@ class Arrival:
 
     def end(self) -> bytes:
         """There are no more pieces; the digest of all. Raises BadFrameRefused."""
-        if self._head is not None or self._came != self._size:
+        if self._sha is None or self._head is not None or self._came != self._size:
             raise BadFrameRefused(f"it ends after {self._came} bytes of {self._size}")
         return self._sha.digest()
+
+    def _write(self, piece: bytes) -> None:
+        if self.place is None:
+            return
+        try:
+            self.place.write(piece)
+        except BlobTrouble as error:
+            raise told(error) from error
 
     def _check(self, head: bytes, came: int) -> bool:
         """Hold the head against the address once it is there; whether it was."""
@@ -216,10 +230,12 @@ async def _keep(deps: Deps, host: HostCard, arrival: Arrival, digest: bytes) -> 
         if row.id not in deps.registry.tasks:
             units.mark(tx, taking.production.id, row.unit)
 
-    with told():
+    try:
         if not small:
             await deps.segments.sync(place)
         await deps.store.write(write)
+    except BlobTrouble as error:
+        raise told(error) from error
     _note(deps, host, taking, place.size, now)
 
 
@@ -256,8 +272,8 @@ def _check_records(taking: Taking, first: int, events: int, lengths: Sequence[in
         raise BadFrameRefused(f"a record has {largest} bytes, the manifest allows {most}")
 
 
-class TaskView(NamedTuple):
-    """A task as its host is told of it."""
+class TaskView(msgspec.Struct, frozen=True, gc=False):
+    """A task as its host is told of it, in the fields of the wire."""
 
     task: int
     state: str
@@ -281,5 +297,5 @@ def view_card(card: TaskCard) -> TaskView:
     """A leased task."""
     row = card.row
     return TaskView(
-        row.id, str(TaskState.LEASED), row.first, row.last, list(card.held), card.until
+        row.id, _LEASED, row.first, row.last, card.held.pairs, card.until
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
+from server.blobs.base import BlobTrouble
 from server.db import payloads, productions
 from server.db.payloads import Payload
 from server.domain.errors import BadInput, DigestMismatch, Exists, NotFound
@@ -35,8 +36,10 @@ async def add(deps: Deps, bundle: Bundle, data: bytes, found: str) -> Payload:
     known = await deps.store.read(lambda tx: payloads.by_digest(tx, bundle.digest))
     if known is not None:
         return known
-    with told():
+    try:
         await deps.blobs.put(key_of(bundle.digest), data)
+    except BlobTrouble as error:
+        raise told(error) from error
     row = Payload(
         bundle.digest, bundle.name, bundle.version, bundle.size, bundle.statement, deps.clock()
     )

@@ -16,35 +16,18 @@ LONGEST_S = 60.0
 Key = tuple[int, int | None]
 
 
-class _Told:
-    """What `told` gives; a generator would cost more than most that is done inside."""
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, BlobFull):
-            raise DiskFull(FULL_RETRY_S) from error
-        if isinstance(error, BlobTrouble):
-            raise Unavailable(RETRY_S) from error
-
-
-_TOLD = _Told()
-
-
-def told() -> _Told:
-    """Say in the words of the house that bytes cannot be kept or had now.
-
-    Raises DiskFull, Unavailable.
-    """
-    return _TOLD
+def told(error: BlobTrouble) -> DiskFull | Unavailable:
+    """What who asked is told when bytes cannot be kept or had now, in the words of the house."""
+    return DiskFull(FULL_RETRY_S) if isinstance(error, BlobFull) else Unavailable(RETRY_S)
 
 
 async def readable(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     """The same pieces. Raises Unavailable."""
-    with told():
+    try:
         async for piece in pieces:
             yield piece
+    except BlobTrouble as error:
+        raise told(error) from error
 
 
 class Unreadable(Exception):

@@ -130,7 +130,7 @@ CREATE TABLE tasks (
     CHECK ((state IN ('ready', 'withdrawn')) = (host IS NULL))
 );
 CREATE INDEX tasks_ready ON tasks (production, id) WHERE state = 'ready';
-CREATE INDEX tasks_leased ON tasks (host, id) WHERE state = 'leased';
+CREATE INDEX tasks_leased ON tasks (id) WHERE state = 'leased';
 CREATE INDEX tasks_of_unit ON tasks (production, unit);
 
 CREATE TABLE frames (
