@@ -1,0 +1,86 @@
+"""The life of a production on PostgreSQL."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.integration.test_production_life import WHOLE, output_of
+from tests.kit import postgres
+from tests.kit.house import finish, honest, house
+from vmagent.wire import messages as m
+
+postgres_server = postgres.postgres_server
+pytestmark = pytest.mark.postgres
+
+
+@pytest.fixture
+def options(postgres_server: postgres.Postgres) -> dict[str, str]:
+    """Settings that name an empty database."""
+    return {"database.url": postgres_server.new_database()}
+
+
+async def test_a_production_is_made_on_postgresql_across_a_restart(
+    tmp_path: Path, options: dict[str, str]
+) -> None:
+    async with house(tmp_path, **options) as found:
+        await found.produce(found.definition())
+        ada, bob = await found.join("ada"), await found.join("bob")
+        [lease] = await ada.leases()
+        await ada.send(lease, lease.first, lease.first + 10)
+    async with house(tmp_path, **options) as again:
+        ada.house = bob.house = again
+        status, state = await ada.call("GET", f"/api/v1/tasks/{lease.task}")
+        assert (status, state["held"]) == (200, [[lease.first, lease.first + 10]])
+        status, _ = await ada.send(lease, lease.first + 10, lease.last)
+        await ada.report(lease)
+        view = await finish(again, [ada, bob])
+        assert view["settled"] == 1000
+        assert await output_of(again) == WHOLE
+
+
+async def test_cheats_failures_holds_and_aborts_go_alike_on_postgresql(
+    tmp_path: Path, options: dict[str, str]
+) -> None:
+    async with house(tmp_path, **options) as found:
+        await found.produce(found.definition(events=100, unit=100, reference=0, most_errors=1))
+        ada, bob, eve = [await found.join(name) for name in ("ada", "bob", "eve")]
+        [lease] = await ada.leases()
+        await ada.send(lease, 0, 30)
+        failures = [m.EventFailure(50, 51, "segfault")]
+        await ada.report(lease, "failed", failures=failures)
+
+        async def held() -> bool:
+            return "segfault" in (await found.show())["reason"]
+
+        await found.until(held)
+        await found.manage("POST", "/productions/toy-run/release")
+
+        async def given() -> list[m.Lease]:
+            return await eve.leases(8)
+
+        for each in await found.until(given):
+            await eve.work(each, lambda event: honest(event + (event == 99)))
+        view = await finish(found, [ada, bob])
+        assert view["rejected_hosts"] == [["eve", 1]]
+        assert await output_of(found) == b"".join(honest(event) for event in range(100))
+        await found.produce(found.definition("second", events=100, unit=100, reference=0))
+        assert await ada.leases() != []
+        status, view = await found.manage("POST", "/productions/second/abort")
+        assert (status, view["state"]) == (200, "aborted")
+        page = await found.answer("GET", "/productions/second")
+        assert page.status == 200
+
+
+async def test_a_range_is_split_on_postgresql_as_well(
+    tmp_path: Path, options: dict[str, str]
+) -> None:
+    async with house(tmp_path, **options) as found:
+        await found.produce(found.definition(events=200, unit=200, reference=0))
+        ada, bob = await found.join("ada"), await found.join("bob")
+        [lease] = await ada.leases()
+        await ada.send(lease, 0, 20)
+        await ada.report(lease, "returned")
+        await finish(found, [bob, ada])
+        assert await output_of(found) == b"".join(honest(event) for event in range(200))
