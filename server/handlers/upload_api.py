@@ -101,7 +101,7 @@ class UploadApi:
                   Body.STREAM, reply=FrameReply, most=self.frame_most, slowest=SLOWEST_S,
                   headers=(digests.HEADER,),
                   codes=("bad-frame", "digest-mismatch", "outside-lease", "production-unknown",
-                         "production-over", "too-large", "disk-full")),
+                         "production-over", "too-large", "too-many", "disk-full")),
             Route("GET", f"{base}/payloads/{digest}", self.payload, Host(),
                   "A payload bundle.", media=BYTES, codes=("payload-unknown",)),
             Route("GET", f"{base}/payloads/{digest}/statement", self.statement, Host(),

@@ -60,6 +60,8 @@ class HostCard:
     asks: int = 0
     asks_since: float = 0.0
     saved_at: float = 0.0
+    unproven: int = 0
+    unproven_since: float = 0.0
     fits: Fits = field(default_factory=lambda: Fits(-1, [], 0, 0))
     woken: asyncio.Event = field(default_factory=asyncio.Event)
 

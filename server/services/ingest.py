@@ -19,6 +19,7 @@ from server.domain.errors import (
     OutsideLease,
     ProductionOver,
     TooLarge,
+    TooMany,
 )
 from server.domain.intervals import Intervals
 from server.domain.task import TaskState
@@ -29,6 +30,8 @@ from server.services.frameread import HEAD, lengths_in
 from server.services.trouble import told
 
 _LEASED = str(TaskState.LEASED)
+
+UNPROVEN = 8  # largest frames that a host may have under way or spoilt, a minute
 
 
 class Taking(NamedTuple):
@@ -47,7 +50,7 @@ async def admit(
 ) -> Taking:
     """May this host send these events, in so many bytes?
 
-    Raises NotFound, ProductionOver, OutsideLease, TooLarge, BadFrameRefused.
+    Raises NotFound, ProductionOver, OutsideLease, TooLarge, BadFrameRefused, TooMany.
     """
     card = deps.registry.productions.get(production)
     if card is None:
@@ -67,8 +70,25 @@ async def admit(
         row = task.row
         if row.production == production and row.first <= first and last <= row.last:
             fresh = not task.held.covers(first, last)
+            _count(deps, host, size if fresh else 0)
             return Taking(card, row, task, first, last, fresh)
-    return await _late(deps, host, card, first, last)
+    late = await _late(deps, host, card, first, last)
+    _count(deps, host, size if late.fresh else 0)
+    return late
+
+
+def _count(deps: Deps, host: HostCard, size: int) -> None:
+    """Count room that a host takes until its frame proves to be good.
+
+    What turns out to be bad stays written until its segment is freed: without an end to it, one
+    host could fill the disk with garbage. Raises TooMany.
+    """
+    now = deps.clock()
+    if not 0 <= now - host.unproven_since < 60:
+        host.unproven_since, host.unproven = now, 0
+    if host.unproven + size > UNPROVEN * deps.limits.frame_bytes:
+        raise TooMany(max(1.0, 60 - (now - host.unproven_since)))
+    host.unproven += size
 
 
 def _check_grain(card: ProductionCard, first: int, last: int) -> None:
@@ -129,6 +149,11 @@ class Arrival:
         self._sha: hashlib._Hash | None = None
         self._came = 0
         self._head: bytes | None = b""
+
+    @property
+    def size(self) -> int:
+        """Its bytes, as announced."""
+        return self._size
 
     def whole(self, body: bytes) -> bytes:
         """The whole frame at once; its digest. Raises BadFrameRefused."""
@@ -201,6 +226,7 @@ async def keep(deps: Deps, host: HostCard, arrival: Arrival, digest: bytes) -> N
         if taking.card is None or not taking.card.held.covers(taking.first, taking.last):
             await _keep(deps, host, arrival, digest)
         kept = True
+        host.unproven = max(0, host.unproven - arrival.size)
     finally:
         waiting = deps.keeping.pop(key)
         if waiting is not None:
@@ -296,6 +322,4 @@ def view(taking: Taking) -> TaskView:
 def view_card(card: TaskCard) -> TaskView:
     """A leased task."""
     row = card.row
-    return TaskView(
-        row.id, _LEASED, row.first, row.last, card.held.pairs, card.until
-    )
+    return TaskView(row.id, _LEASED, row.first, row.last, card.held.pairs, card.until)

@@ -326,3 +326,27 @@ async def test_a_packed_body_is_refused(found: House, ada: Hand) -> None:
     answer = await found.answer("PUT", path, body, ada.token, headers)
     assert answer.status in (400, 415)
     assert await stored(found) == []
+
+
+async def test_a_host_that_sends_garbage_cannot_fill_the_disk(tmp_path: Path) -> None:
+    async with house(tmp_path, **{"limits.frame_bytes": "100000"}) as found:
+        await found.produce(found.definition(events=200, reference=0))
+        eve, ada = await found.join("eve"), await found.join("ada")
+        lease, honest_one = await lease_of(eve), await lease_of(ada)
+        body = frame(lease.first, lease.first + 1, lambda event: b"x" * 90_000)
+        told = [
+            await eve.send(
+                lease, lease.first, lease.first + 1, body=body, digest=content_digest(b"")
+            )
+            for _ in range(12)
+        ]
+        codes = [said["code"] for _, said in told]
+        assert codes == ["digest-mismatch"] * 8 + ["too-many"] * 4
+        for event in range(honest_one.first, honest_one.first + 20):
+            good = frame(event, event + 1, lambda event: b"x" * 90_000)
+            status, _ = await ada.send(honest_one, event, event + 1, body=good)
+            assert status == 200
+        now = found.deps.clock()
+        found.deps.clock = lambda: now + 61
+        status, said = await eve.send(lease, lease.first, lease.first + 1, body=body)
+        assert (status, said["task"]["held"]) == (200, [[lease.first, lease.first + 1]])
