@@ -77,6 +77,13 @@ def pin(tx: Tx, production: int, number: int, klass: str) -> None:
     )
 
 
+async def unpin(tx: Tx, production: int, number: int) -> None:
+    """Let a unit have any class again."""
+    await tx.run(
+        "UPDATE units SET class = NULL WHERE production = $1 AND number = $2", production, number
+    )
+
+
 def mark(tx: Tx, production: int, number: int) -> None:
     """This unit wants to be judged again."""
     tx.later(

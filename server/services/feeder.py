@@ -293,6 +293,16 @@ class Line:
             self.events += waiting.last - waiting.first
         self.cursors.clear()
 
+    def free(self, unit: int) -> str | None:
+        """The class of a unit counts no longer; which it was."""
+        self.cursors.clear()
+        return self.classes.pop(unit, None)
+
+    def pin(self, unit: int, klass: str | None) -> None:
+        """Undo a `free` whose transaction was undone."""
+        if klass is not None:
+            self.classes[unit] = klass
+
     def unlearn(self, numbers: Iterable[int]) -> None:
         """Undo that it was learnt who holds what of these units."""
         for number in numbers:

@@ -28,7 +28,7 @@ from server.services.deps import Deps
 from server.services.frameread import read_pieces
 from server.services.holding import why_held
 from server.services.joining import join, reach
-from server.services.waiting import wait_again, withdraw
+from server.services.waiting import unpin, wait_again, withdraw
 
 log = logging.getLogger("windfall.settle")
 PER_EVENT = 1.0  # credit of one settled event, until hosts are calibrated
@@ -191,6 +191,8 @@ async def _carry_out(
         if not over:
             await units.clean(tx, card.id, unit.number, unit.dirty)
         _book(tx, card, picture, verdict, owners, now)
+        if unit.klass is not None and not picture.frames:
+            await unpin(tx, deps, card.id, unit.number)
         if hold:
             reason = why_held(card.definition.policy, unit, verdict.exhausted, picture.failures)
             await units.move(

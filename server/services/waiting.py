@@ -33,6 +33,21 @@ async def withdraw(tx: Tx, deps: Deps, production: int, unit: int | None = None)
         tx.on_abort(partial(line.restore, line.drop(unit)))
 
 
+async def unpin(tx: Tx, deps: Deps, production: int, unit: int) -> None:
+    """A unit of which nobody has anything may be made by hosts of any class again.
+
+    Else it would wait for ever for a class whose last host has gone.
+    """
+    if await frames.between(tx, production, unit, unit + 1):
+        return
+    if await tasks.leases_between(tx, production, unit, unit + 1):
+        return
+    await units.unpin(tx, production, unit)
+    line = deps.lines.get(production)
+    if line is not None:
+        tx.on_abort(partial(line.pin, unit, line.free(unit)))
+
+
 async def learn(tx: Tx, line: Line, production: int, numbers: Iterable[int]) -> None:
     """Who holds what of those of these units that are not known yet, and their classes."""
     new = {number for number in numbers if number not in line.holdings}

@@ -182,6 +182,23 @@ class Life:
         await self.room.output(self.production, UNITS)
 
 
+async def test_a_unit_whose_class_has_left_with_nothing_done_goes_to_another(
+    tmp_path: Path,
+) -> None:
+    room = Backroom(tmp_path)
+    await room.open()
+    await room.produce(events=UNIT, unit=UNIT, reference=5)
+    ada = await room.join("ada", "ada", "a" * 64)
+    bob = await room.join("bob", "bob", "b" * 64)
+    [card, *_] = await room.ask(ada, 1)
+    assert await room.ask(bob, 1) == []
+    await room.revoke(ada)
+    await room.judge()
+    assert card.row.unit == 0
+    assert await room.ask(bob, 1) != []
+    await room.stop()
+
+
 def part(card: TaskCard, tenth: int) -> tuple[int, int]:
     """Some events of a lease; borders are multiples of ten, or the lease's own."""
     first, last = card.row.first, card.row.last
