@@ -1,0 +1,1 @@
+"""Measures what the server costs, as ratios against a bare server in the same run."""
