@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NoReturn, Optional
 
 from vmagent import __version__, errors
+from vmagent.plaintext import lines, printable
 from vmagent.settings import Settings, default_state
 
 
@@ -73,7 +74,7 @@ def _home(found: argparse.Namespace) -> Any:
 
 
 def _run(found: argparse.Namespace) -> int:
-    from vmagent import clock, link, logs
+    from vmagent import clock, kin, link, logs
     from vmagent.calls import Server
     from vmagent.loop import Agent
 
@@ -83,6 +84,7 @@ def _run(found: argparse.Namespace) -> int:
     home.prepare()
     identity = home.identity()
     home.lock()
+    kin.adopt()
     line = link.Link(identity.server, identity.token, settings.ca, connections=8)
     agent = Agent(home, identity, settings, Server(line, clock.ServerClock()))
     agent.watch_signals()
@@ -102,7 +104,7 @@ def _join(found: argparse.Namespace) -> int:
     home.lock()
     token = joining.read_token(found.token_file, os.environ)
     identity = joining.join(home, found.server, token, found.name, settings)
-    print(f"joined {identity.server} as host {identity.host} of {identity.account}")
+    print(printable(f"joined {identity.server} as host {identity.host} of {identity.account}"))
     return 0
 
 
@@ -140,7 +142,8 @@ def _status(found: argparse.Namespace) -> int:
             span = f"[{task['first']}, {task['last']})"
             print(f"  task {task['task']} {span} {task['phase']}, {task['done']} events done")
         if shown.get("last_refusal"):
-            print(f"  refused so far: {shown['refused']}; last: {shown['last_refusal']}")
+            last = printable(shown["last_refusal"])
+            print(f"  refused so far: {shown['refused']}; last: {last}")
     return 0 if pid is not None else errors.NotRunning.code
 
 
@@ -193,8 +196,8 @@ def main(arguments: Optional[Sequence[str]] = None) -> NoReturn:
         code = _VERBS[found.verb](found)
     except errors.AgentError as error:
         if isinstance(error, errors.PayloadFailed) and error.log:
-            print(error.log, file=sys.stderr)
-        print(f"windfall-agent: {error}", file=sys.stderr)
+            print(lines(error.log), file=sys.stderr)
+        print(printable(f"windfall-agent: {error}"), file=sys.stderr)
         code = error.code
     except KeyboardInterrupt:
         code = 1

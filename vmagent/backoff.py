@@ -4,6 +4,8 @@ from __future__ import annotations
 
 BASE_S = 0.5
 MOST_S = 300.0
+# However long a server says: it may have been somebody else's for an hour.
+ASKED_MOST_S = 3600.0
 
 
 def pause(failures: int, jitter: float, retry_after: float = 0.0) -> float:
@@ -14,5 +16,6 @@ def pause(failures: int, jitter: float, retry_after: float = 0.0) -> float:
     """
     window = min(MOST_S, BASE_S * 2.0 ** min(failures, 20))
     if retry_after > 0:
-        return retry_after + jitter * min(window, retry_after)
+        asked = min(ASKED_MOST_S, retry_after)
+        return asked + jitter * min(window, asked)
     return jitter * window

@@ -6,12 +6,13 @@ as ``jitter`` in [0, 1) on the events that make it wait.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
 from vmagent import hand, orders, stimuli
-from vmagent.backoff import pause
+from vmagent.backoff import ASKED_MOST_S, pause
 from vmagent.hand import CLOSING, INQUIRING, PREPARING, READY, REPORTING, RUNNING
 from vmagent.plan import BEAT_MOST_S, Plan
 from vmagent.wire import messages
@@ -19,6 +20,10 @@ from vmagent.wire import messages
 REVOKED_CODE = 5
 IDLE_ASK_S = 10.0
 PROBE_TRIES = 5
+# What one answer may make an agent do, and how often it may make it ask.
+COMMANDS_MOST, PROBES_MOST, FAILURES_MOST = 64, 16, 256
+ASK_LEAST_S = 0.05
+TASK = re.compile(r"[0-9]{1,19}")
 
 
 class Brain(Plan):
@@ -68,14 +73,14 @@ class Brain(Plan):
                 yield from self._close(self.tasks[taken.task], hand.returned("leaving"))
             else:
                 yield orders.Prepare(taken.task)
-        for manifest in event.probes:
+        for manifest in event.probes[:PROBES_MOST]:
             if manifest not in self.probing:
                 self._wanted_probes.setdefault(manifest, now)
         if event.refused:
             self._ask_at = now + pause(self._refusals, event.jitter, event.retry_after)
         elif not event.taken and not event.probes:
             wait = event.retry_after or IDLE_ASK_S * (0.5 + event.jitter)
-            self._ask_at = now + wait
+            self._ask_at = now + min(ASKED_MOST_S, max(ASK_LEAST_S, wait))
 
     def _ask_failed(self, event: stimuli.AskFailed, now: float) -> Iterator[orders.Order]:
         self._asking = False
@@ -183,13 +188,18 @@ class Brain(Plan):
     def _probed(self, event: stimuli.Probed, now: float) -> Iterator[orders.Order]:
         self.probing.pop(event.manifest, None)
         self._probe_failures.pop(event.manifest, None)
-        self._ask_at = min(self._ask_at, now)
+        told = self._probes_told.get(event.manifest, 0)
+        self._probes_told[event.manifest] = told + 1
+        # Asked for what it was told already, the agent lets the server wait.
+        self._ask_at = now + pause(told, 1.0) if told else min(self._ask_at, now)
         yield from ()
 
     def _probe_failed(self, event: stimuli.ProbeFailed, now: float) -> Iterator[orders.Order]:
         self.probing.pop(event.manifest, None)
         tries = self._probe_failures.get(event.manifest, 0) + 1
         self._probe_failures[event.manifest] = tries
+        for oldest in list(self._probe_failures)[:-FAILURES_MOST]:
+            del self._probe_failures[oldest]
         wait = pause(tries + 3, event.jitter, event.retry_after)
         if tries < PROBE_TRIES:
             self._wanted_probes[event.manifest] = now + wait
@@ -210,11 +220,12 @@ class Brain(Plan):
         yield from ()
 
     def _commanded(self, event: stimuli.Commanded, now: float) -> Iterator[orders.Order]:
-        for command in sorted(event.commands, key=lambda one: one.seq):
-            if command.seq <= self.seq:
-                continue
-            self.seq = command.seq
-            yield orders.Remember(command.seq)
+        fresh = {one.seq: one for one in event.commands if one.seq > self.seq}
+        told = [fresh[seq] for seq in sorted(fresh)[:COMMANDS_MOST]]
+        if told:
+            self.seq = told[-1].seq
+            yield orders.Remember(self.seq)
+        for command in told:
             yield orders.Say("commanded", why=command.name)
             yield from self._obey(command, now)
 
@@ -231,7 +242,7 @@ class Brain(Plan):
             yield orders.RefreshKeys()
         elif command.name == "abort":
             number = command.args.get("task", "")
-            task = self.tasks.get(int(number)) if number.isdigit() else None
+            task = self.tasks.get(int(number)) if TASK.fullmatch(number) else None
             if task is not None:
                 yield from self._forget(task)
 

@@ -9,7 +9,7 @@ import tarfile
 import tempfile
 import zlib
 from pathlib import Path, PurePosixPath
-from typing import Callable
+from typing import IO, Callable, cast
 
 from vmagent import files
 from vmagent.errors import Untrusted
@@ -17,6 +17,7 @@ from vmagent.errors import Untrusted
 FILES_MOST = 20_000
 UNPACKED_MOST = 4 * 1024**3
 BUNDLE_MOST = 1024**3
+READ_MOST = 1024**2
 
 
 class Bundles:
@@ -67,18 +68,45 @@ class Bundles:
             files.remove(left)
 
 
+class _Bounded:
+    """What a compressed archive unpacks to, never much of it in memory at once.
+
+    The names in an archive may be as long as it says, and are read whole.
+    """
+
+    def __init__(self, packed: gzip.GzipFile) -> None:
+        self._packed = packed
+        self.seek, self.tell, self.close = packed.seek, packed.tell, packed.close
+
+    def read(self, size: int = -1) -> bytes:
+        """At most so many bytes; ValueError if that is too much to ask for."""
+        if not 0 <= size <= READ_MOST:
+            raise ValueError(f"a part of {size} bytes that has to be read at once")
+        return self._packed.read(size)
+
+
+def _reading(packed: gzip.GzipFile) -> tarfile.TarFile:
+    return tarfile.open(fileobj=cast(IO[bytes], _Bounded(packed)), mode="r:")
+
+
+_NO_BUNDLE = (
+    *(tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError, ValueError),
+    *(FileExistsError, NotADirectoryError, IsADirectoryError),  # two members in each other's way
+)
+
+
 def unpack(archive: Path, place: Path) -> None:
     """Unpack a .tar.gz of plain files and folders; `Untrusted` at anything else in it."""
     place.mkdir(mode=0o700)
     total = 0
     try:
-        with tarfile.open(archive, "r:gz") as tar:
+        with gzip.open(archive) as packed, _reading(packed) as tar:
             for count, member in enumerate(tar):
                 total += max(0, member.size)
                 if count >= FILES_MOST or total > UNPACKED_MOST:
                     raise _refused(member, f"more than {FILES_MOST} files or {UNPACKED_MOST} bytes")
                 _unpack_one(tar, member, place)
-    except (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError, ValueError) as error:
+    except _NO_BUNDLE as error:
         raise Untrusted("unreadable", "a payload bundle", str(error)) from error
 
 

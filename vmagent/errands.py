@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Callable, Optional, TypeVar
 
-from vmagent import errors, monitor, stimuli, trust
+from vmagent import errors, link, monitor, stimuli, trust
 from vmagent.bundles import Bundles
 from vmagent.calls import Server
 from vmagent.home import Home
@@ -176,7 +176,8 @@ class Errands:
         try:
             state = self.server.task(task)
         except errors.RequestRefused as error:
-            if isinstance(error, errors.TokenRefused) or error.status not in (403, 404, 410):
+            final = error.status in (403, 404, 410) and error.word != link.UNKNOWN
+            if isinstance(error, errors.TokenRefused) or not final:
                 self._failed(error, stimuli.CallFailed(task, jitter()))
                 return
             state = messages.TaskState(task, "gone", held.lease.first, held.lease.last, [], 0.0)

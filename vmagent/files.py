@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
+import secrets
 import tempfile
 from pathlib import Path
 
@@ -39,12 +39,44 @@ def sync_folder(path: Path) -> None:
 
 
 def remove(path: Path) -> None:
-    """Take away a file or folder, if it is there; parts that resist stay."""
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
+    """Take away a file or folder, if it is there; parts that resist stay.
+
+    What a payload leaves behind may be closed to its owner, or deeper than a stack or a path can
+    be: every folder is opened up, and brought up to the top before it is emptied.
+    """
+    if not path.is_dir() or path.is_symlink():
         with contextlib.suppress(FileNotFoundError):
             path.unlink()
+        return
+    waiting = [path]
+    while waiting:
+        folder = waiting.pop()
+        with contextlib.suppress(OSError):
+            os.chmod(folder, 0o700)
+        for inner in _emptied(folder):
+            top = path / f".{secrets.token_hex(12)}"
+            with contextlib.suppress(OSError):
+                os.chmod(inner, 0o700)  # to be moved, a folder must be open itself
+                os.rename(inner, top)
+                waiting.append(top)
+        if folder != path:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+    with contextlib.suppress(OSError):
+        path.rmdir()
+
+
+def _emptied(folder: Path) -> list[str]:
+    """Take away every file of a folder; the folders in it."""
+    inner = []
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                inner.append(entry.path)
+            else:
+                with contextlib.suppress(OSError):
+                    os.unlink(entry.path)
+    return inner
 
 
 def free_bytes(path: Path) -> int:

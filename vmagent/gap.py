@@ -229,12 +229,12 @@ class Pass:
         self._progress()
         manifest = self._job.manifest
         most = min(manifest.limits.event_bytes * (last - first), FILE_MOST)
-        raw = output.take(self._process.outdir, name, most)
+        raw = self._process.folder.take(name, most)
         records = output.split(raw, first, last, manifest.granule, manifest.split, sizes)
         self._work.add(first, last, records)
 
     def _read_folder(self, over: bool) -> None:
-        for first, last, name in output.named(self._process.outdir):
+        for first, last, name in self._process.folder.named():
             if not self._work.room() and not over:
                 return
             self._heard_at = time.monotonic()
@@ -256,14 +256,14 @@ class Pass:
         raise Misbehaved("output-missing", f"it ended well, and events {left[0]} have not come")
 
     def _whole_file(self) -> None:
-        self._file(self._first, self._given_last, output.only(self._process.outdir), None)
+        self._file(self._first, self._given_last, self._process.folder.only(), None)
 
     def _failed(self) -> bool:
         found = self._process.exit
         return found is None or bool(found.verdict) or found.code != 0
 
     def _word(self, found: Exit) -> str:
-        if found.verdict in ("memory", "cpu", "disk"):
+        if found.verdict in ("memory", "cpu", "disk", "processes"):
             return found.verdict
         if found.signal == 24:  # SIGXCPU
             return "cpu"

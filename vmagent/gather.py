@@ -9,6 +9,7 @@ from vmagent.pipe import Misbehaved
 from vmagent.wire import frames
 
 RECORD_MOST = frames.FRAME_MOST - 65_536
+FAILURES_MOST = 1000  # what a report can tell
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,13 @@ class Gather:
         """Take in that these events failed."""
         self._check(first, last)
         self._failed.add(first, last)
-        self.failures.append(Failed(first, last, word))
+        before = self.failures[-1] if self.failures else None
+        if before is not None and (before.last, before.word) == (first, word):
+            self.failures[-1] = Failed(before.first, last, word)
+        elif len(self.failures) >= FAILURES_MOST:
+            raise Misbehaved("event-failed", f"more than {FAILURES_MOST} runs of events failed")
+        else:
+            self.failures.append(Failed(first, last, word))
 
     def _check(self, first: int, last: int) -> None:
         if first < self.first or last > self._given_last:
@@ -76,7 +83,7 @@ class Gather:
 
     def gaps(self) -> list[tuple[int, int]]:
         """What is neither done nor failed yet."""
-        settled = Intervals([*self.done, *self._failed])
+        settled = Intervals([*self.done, *self._failed]) if self.failures else self.done
         return list(settled.missing(self.first, self.last))
 
     @property

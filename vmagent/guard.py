@@ -19,12 +19,16 @@ import sys
 import time
 from typing import Any, NoReturn, Optional
 
-PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 1, 36, 38
+PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 1, 4, 36, 38
 TICK_S = 0.2
 MIB = 1 << 20
 # Address space is a wall far behind the limit: libraries map much more than they touch. What
 # counts is resident memory of the whole family, looked at every tick.
 WALL_FACTOR, WALL_EXTRA_MB = 2, 512
+# Processes of one payload, and threads that its user may have beside those of today: a fork bomb
+# ends here, before the machine does.
+PROCESSES_MOST, THREADS_MORE = 1000, 4000
+ENTRY_BYTES = 1024  # an empty file costs an inode, and time to look at
 _CLOCK = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
@@ -66,14 +70,39 @@ def usage(pid: int) -> tuple[float, int]:
         return 0.0, 0
 
 
-def disk_bytes(folder: str) -> int:
-    """Bytes on disk below a folder, links not followed."""
+def disk_bytes(folder: str, most: int) -> int:
+    """Bytes on disk below a folder, links not followed; the count ends once it is above ``most``.
+
+    What cannot be looked at, being too deep or closed, counts as too much.
+    """
     total = 0
-    for place, _, names in os.walk(folder):
-        for name in names:
-            with contextlib.suppress(OSError):
-                total += os.lstat(os.path.join(place, name)).st_blocks * 512
+    waiting = [folder]
+    while waiting and total <= most:
+        place = waiting.pop()
+        try:
+            with os.scandir(place) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append(entry.path)
+                    with contextlib.suppress(FileNotFoundError):
+                        total += entry.stat(follow_symlinks=False).st_blocks * 512 + ENTRY_BYTES
+                    if total > most:
+                        break
+        except FileNotFoundError:
+            continue
+        except OSError:
+            return most + 1
     return total
+
+
+def threads(user: int) -> int:
+    """How many threads a user has by now."""
+    found = 0
+    for name in os.listdir("/proc"):
+        with contextlib.suppress(OSError, ValueError):
+            if os.stat(f"/proc/{int(name)}").st_uid == user:
+                found += len(os.listdir(f"/proc/{name}/task"))
+    return found
 
 
 def start(order: dict[str, Any]) -> int:
@@ -113,6 +142,7 @@ def _become(order: dict[str, Any], guard: int) -> NoReturn:
         (resource.RLIMIT_CPU, cpu),
         (resource.RLIMIT_FSIZE, order["disk_mb"] * MIB),
         (resource.RLIMIT_NOFILE, 1024),
+        (resource.RLIMIT_NPROC, threads(os.geteuid()) + THREADS_MORE),
         (resource.RLIMIT_CORE, 0),
     ):
         hard = resource.getrlimit(which)[1]
@@ -141,15 +171,17 @@ class Guard:
         """Until the payload has ended, gone beyond a limit, or nobody wants it any more."""
         for handle in (*self.order["fds"], self.order["log_fd"]):
             os.close(handle)
-        while self.status is None and not self.verdict:
-            ready = select.select([0, wake], [], [], TICK_S)[0]
-            if wake in ready:
-                os.read(wake, 4096)
-            if 0 in ready and not self._obey():
-                self.verdict = "ended"
-            self._measure()
-            self._reap(os.WNOHANG)
-        self._sweep()
+        try:
+            while self.status is None and not self.verdict:
+                ready = select.select([0, wake], [], [], TICK_S)[0]
+                if wake in ready:
+                    os.read(wake, 4096)
+                if 0 in ready and not self._obey():
+                    self.verdict = "ended"
+                self._measure()
+                self._reap(os.WNOHANG)
+        finally:
+            self._sweep()
 
     def _obey(self) -> bool:
         got = os.read(0, 4096)
@@ -174,7 +206,8 @@ class Guard:
 
     def _measure(self) -> None:
         cpu, rss = self.reaped_cpu, 0
-        for pid in family(os.getpid()):
+        members = family(os.getpid())
+        for pid in members:
             one_cpu, one_rss = usage(pid)
             cpu, rss = cpu + one_cpu, rss + one_rss
         self.cpu, self.top_rss = max(self.cpu, cpu), max(self.top_rss, rss)
@@ -182,9 +215,12 @@ class Guard:
             self.verdict = "memory"
         elif self.cpu > self.cpu_most:
             self.verdict = "cpu"
+        elif len(members) > PROCESSES_MOST:
+            self.verdict = "processes"
         elif time.monotonic() >= self._disk_at:
             begun = time.monotonic()
-            if disk_bytes(self.order["home"]) > self.order["disk_mb"] * MIB:
+            most = self.order["disk_mb"] * MIB
+            if disk_bytes(self.order["home"], most) > most:
                 self.verdict = "disk"
             now = time.monotonic()
             self._disk_at = now + max(0.5, 20 * (now - begun))
@@ -246,6 +282,7 @@ def _first_line() -> bytes:
 def main() -> None:
     """Read the order, watch, answer."""
     prctl(PR_SET_CHILD_SUBREAPER, 1)
+    prctl(PR_SET_DUMPABLE, 0)  # or its payload could write the agent's orders by /proc
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     order = json.loads(_first_line())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import secrets
 import socket
 import sys
@@ -18,6 +19,7 @@ from vmagent.home import Home, Identity
 from vmagent.settings import Settings
 from vmagent.wire import messages
 
+HOST_TOKEN = re.compile(r"wfh_[A-Za-z0-9_-]{43}")
 TRIES = 6
 LONGEST_S = 20.0
 STDIN = "-"
@@ -50,6 +52,8 @@ def join(home: Home, server_url: str, token: str, name: str, settings: Settings)
     request = messages.EnrolRequest(_request(home), token, shown, facts)
     enrolled = _enrol(Server(line, clock.ServerClock()), request)
     line.close()
+    if not HOST_TOKEN.fullmatch(enrolled.token):
+        raise errors.JoinRefused("the server's answer has no host token in it")
     pins = trust.Pins.start(root, enrolled.keys)
     identity = Identity(line.server, enrolled.host, enrolled.token, enrolled.account, shown)
     home.join(identity, pins)

@@ -16,11 +16,13 @@ from typing import Any, Optional, Union
 import urllib3
 
 from vmagent import __version__, errors
+from vmagent.plaintext import printable
 from vmagent.wire import jws, messages
 
 ANSWER_MOST = 8 * 1024 * 1024
 CONNECT_S = 10.0
 READ_S = 60.0
+UNKNOWN = "unknown"  # the word of a refusal that is no problem details: a proxy's, not the server's
 
 
 def check_url(url: str) -> str:
@@ -65,7 +67,7 @@ def seconds_of(header: Optional[str], now: float) -> float:
         pass
     try:
         return min(3600.0, max(0.0, email.utils.parsedate_to_datetime(header).timestamp() - now))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return 0.0
 
 
@@ -191,8 +193,11 @@ def _plain(error: BaseException) -> str:
 
 
 def _bounded(response: urllib3.BaseHTTPResponse, most: int) -> bytes:
+    # Not asked for, and a few kilobytes of it could unpack to gigabytes.
+    if response.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise errors.AnswerUnreadable("a compressed answer, which was not asked for")
     try:
-        raw = response.read(most + 1, decode_content=True)
+        raw = response.read(most + 1, decode_content=False)
     except (urllib3.exceptions.HTTPError, OSError) as error:
         raise errors.NetworkDown(_plain(error)) from error
     if len(raw) > most:
@@ -224,8 +229,8 @@ def _problem(answer: Answer) -> tuple[str, str]:
     try:
         problem = codec.decode(answer.body, messages.Problem)
     except codec.BadMessage:
-        return "unknown", answer.body[:200].decode("utf-8", "replace").replace("\n", " ")
-    return problem.code, problem.detail[:300]
+        return UNKNOWN, printable(answer.body[:200].decode("utf-8", "replace"))
+    return printable(problem.code[:64]), printable(problem.detail[:300])
 
 
 def statement_text(answer: Answer) -> str:

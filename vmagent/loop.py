@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Optional
 
-from vmagent import __version__, clock, errors, orders, probe, stimuli
+from vmagent import __version__, clock, errors, monitor, orders, probe, stimuli
 from vmagent.backoff import pause
 from vmagent.brain import Brain
 from vmagent.calls import Server
@@ -22,7 +22,7 @@ from vmagent.gather import Gather
 from vmagent.home import Home, Identity
 from vmagent.pace import Pace
 from vmagent.plan import Rules
-from vmagent.process import lay_out_helpers
+from vmagent.process import Most, lay_out_helpers
 from vmagent.room import Room
 from vmagent.runner import Outcome
 from vmagent.sender import Sender
@@ -61,7 +61,8 @@ class Agent:
         self._pace = Pace(settings.flush_bytes, settings.flush_s, settings.mean_life_s)
         self._sender = Sender(server, self._pace, self._inbox.put)
         helper = lay_out_helpers(home.path)
-        self._slots = [Slot(n, home.path, helper) for n in range(settings.slots)]
+        most = Most(monitor.memory_mb(settings.memory_mb), settings.reserve_mb)
+        self._slots = [Slot(n, home.path, helper, most) for n in range(settings.slots)]
         self._pool = ThreadPoolExecutor(ERRANDS, thread_name_prefix="errand")
         self._over = threading.Event()
         self._running: dict[int, int] = {}
@@ -257,6 +258,11 @@ class Agent:
             except errors.LinkFault as error:
                 failures += 1
                 self._over.wait(pause(failures, jitter(), error.retry_after))
+                continue
+            except Exception:  # a fault of ours: without this thread no farm can be vacated
+                log.exception("poll fault")
+                failures += 1
+                self._over.wait(pause(failures, jitter()))
                 continue
             failures = 0
             if reply.commands:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import re
 import stat
@@ -13,53 +14,88 @@ from typing import Optional
 from vmagent.pipe import Misbehaved
 from vmagent.wire import frames
 
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 NAME = re.compile(r"^([0-9]{1,19})-([0-9]{1,19})\.[A-Za-z0-9_.]{1,40}$")
 
 
-def take(outdir: Path, name: str, most: int) -> bytes:
-    """Read and remove a file below ``outdir``; `Misbehaved` if it is elsewhere, a link, too big."""
-    place = outdir / name
-    home = os.path.realpath(outdir)
-    folder = os.path.realpath(place.parent)
-    if folder != home and not folder.startswith(home + os.sep):
-        raise Misbehaved("lied", f"file {name[:80]!r} is not below EVP_OUTDIR")
-    path = os.path.join(folder, place.name)
-    try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except FileNotFoundError as error:
-        raise Misbehaved("output-missing", f"there is no file {name[:80]!r}") from error
-    except OSError as error:
-        raise Misbehaved("lied", f"file {name[:80]!r} cannot be opened: {error}") from error
-    with os.fdopen(handle, "rb") as found:
-        facts = os.fstat(found.fileno())
-        if not stat.S_ISREG(facts.st_mode) or facts.st_nlink != 1:
-            raise Misbehaved("lied", f"file {name[:80]!r} is not a plain file of its own")
-        if facts.st_size > most:
-            raise Misbehaved("flooded", f"file {name[:80]!r}: {facts.st_size} bytes, most {most}")
-        raw = found.read(most + 1)
-    with contextlib.suppress(OSError):
-        os.unlink(path)
-    return raw
+class Folder:
+    """EVP_OUTDIR, held open since before the payload began.
 
+    Whatever a payload does to names and links on the way there, nothing outside of this very folder
+    is read or removed.
+    """
 
-def named(outdir: Path) -> Iterator[tuple[int, int, str]]:
-    """Files of the directory mode that are there by now: (first, last, name), in order."""
-    found = []
-    with os.scandir(outdir) as entries:
-        for entry in entries:
-            match = NAME.match(entry.name)
+    def __init__(self, path: Path) -> None:
+        self._handle = os.open(path, _FOLDER)
+        self._called = (f"{path}/", f"{os.path.realpath(path)}/")
+
+    def close(self) -> None:
+        """Let go of it."""
+        os.close(self._handle)
+
+    def take(self, name: str, most: int) -> bytes:
+        """Read and remove a file in it; `Misbehaved` if it is elsewhere, a link, too big."""
+        with self._holding(name) as (folder, last):
+            try:
+                handle = os.open(last, _FILE, dir_fd=folder)
+            except FileNotFoundError as error:
+                raise Misbehaved("output-missing", f"there is no file {name[:80]!r}") from error
+            except OSError as error:
+                raise Misbehaved("lied", f"file {name[:80]!r} cannot be opened: {error}") from error
+            with os.fdopen(handle, "rb") as found:
+                facts = os.fstat(found.fileno())
+                if not stat.S_ISREG(facts.st_mode) or facts.st_nlink != 1:
+                    raise Misbehaved("lied", f"file {name[:80]!r} is not a plain file of its own")
+                if facts.st_size > most:
+                    size = facts.st_size
+                    raise Misbehaved("flooded", f"file {name[:80]!r}: {size} bytes, most {most}")
+                raw = found.read(most + 1)
+            with contextlib.suppress(OSError):
+                os.unlink(last, dir_fd=folder)
+        return raw
+
+    @contextlib.contextmanager
+    def _holding(self, name: str) -> Iterator[tuple[int, str]]:
+        """The folder that holds a file, opened without following a link, and its last name."""
+        inner = name
+        for called in self._called:
+            if name.startswith(called):
+                inner = name[len(called) :]
+        *way, last = inner.split("/")
+        outside = Misbehaved("lied", f"file {name[:80]!r} is not below EVP_OUTDIR")
+        if "\0" in name or {"", ".", ".."} & {*way, last}:
+            raise outside
+        at = self._handle
+        try:
+            for part in way:
+                try:
+                    before, at = at, os.open(part, _FOLDER, dir_fd=at)
+                except OSError as error:
+                    raise outside from error
+                if before != self._handle:
+                    os.close(before)
+            yield at, last
+        finally:
+            if at != self._handle:
+                os.close(at)
+
+    def named(self) -> Iterator[tuple[int, int, str]]:
+        """Files of the directory mode that are there by now: (first, last, name), in order."""
+        found = []
+        for name in os.listdir(self._handle):
+            match = NAME.fullmatch(name)
             if match:
-                found.append((int(match.group(1)), int(match.group(2)), entry.name))
-    return iter(sorted(found))
+                found.append((int(match.group(1)), int(match.group(2)), name))
+        return iter(sorted(found))
 
-
-def only(outdir: Path) -> str:
-    """The one file that the command mode leaves; `Misbehaved` if there is none or several."""
-    names = sorted(os.listdir(outdir))
-    if len(names) != 1:
-        word = "lied" if names else "output-missing"
-        raise Misbehaved(word, f"one output file was to be left, there are {len(names)}")
-    return names[0]
+    def only(self) -> str:
+        """The one file that the command mode leaves; `Misbehaved` if there is none or several."""
+        names = sorted(os.listdir(self._handle))
+        if len(names) != 1:
+            word = "lied" if names else "output-missing"
+            raise Misbehaved(word, f"one output file was to be left, there are {len(names)}")
+        return names[0]
 
 
 def split(
@@ -76,9 +112,9 @@ def split(
     if how == "lines":
         return tuple(_lines(raw, first, last, granule))
     if how == "lengths":
-        records = tuple(_lengths(raw))
+        records = tuple(itertools.islice(_lengths(raw), count + 1))
         if len(records) != count:
-            raise Misbehaved("lied", f"[{first}, {last}) are {count} records, found {len(records)}")
+            raise Misbehaved("lied", f"[{first}, {last}) are {count} records, the file has others")
         return records
     raise Misbehaved("lied", f"[{first}, {last}) is more than a granule and there is no split")
 

@@ -40,6 +40,7 @@ class Plan:
         self._ask_at = self._beat_at = 0.0
         self._wanted_probes: dict[str, float] = {}
         self._probe_failures: dict[str, int] = {}
+        self._probes_told: dict[str, int] = {}
         self.probing: dict[str, int] = {}
         self._goodbye_s = rules.grace_s + CLOSING_S
         self._leave_at: Optional[float] = None

@@ -9,23 +9,37 @@ import pkgutil
 import platform
 import select
 import shutil
-import subprocess
 import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
 
-from vmagent import files
+from vmagent import files, kin
 from vmagent.errors import StateUnusable
 from vmagent.guard import family, usage
+from vmagent.output import Folder
 from vmagent.pipe import Parser
 from vmagent.ring import Ring
 from vmagent.wire import statements
 
+MIB = 1 << 20
 END_S = 10.0
+LOOK_S = 1.0
+LOG_KEPT = 1 << 20  # bytes of a payload's log held in memory, whatever its manifest allows
 _PIPE_MOST = 1 << 20
 _F_SETPIPE_SZ = 1031  # Linux; fcntl names it from Python 3.10 on
+
+
+@dataclass(frozen=True)
+class Most:
+    """What this machine grants a payload, whatever its manifest asks for.
+
+    ``reserve_mb`` of the disk are left alone.
+    """
+
+    memory_mb: int = 2**30
+    reserve_mb: int = 0
 
 
 @dataclass(frozen=True)
@@ -91,11 +105,18 @@ def environment(manifest: statements.Manifest, home: Path, helper: Path) -> dict
 class Process:
     """One running payload; everything here is non-blocking but `start` and `end`."""
 
-    def __init__(self, manifest: statements.Manifest, bundle: Path, home: Path, helper: Path):
-        self.manifest, self.home = manifest, home
-        self.outdir = home / "out"
+    def __init__(
+        self,
+        manifest: statements.Manifest,
+        bundle: Path,
+        home: Path,
+        helper: Path,
+        most: Most = Most(),
+    ) -> None:
+        self.manifest, self.home, self._most = manifest, home, most
         self._bundle, self._helper = bundle, helper
-        self.log = Ring(manifest.limits.log_bytes)
+        self.log = Ring(min(LOG_KEPT, manifest.limits.log_bytes))
+        self._looked_at = 0.0
         self.exit: Optional[Exit] = None
         self._answer = b""
         self.parser = Parser(manifest.granule, manifest.limits.event_bytes)
@@ -115,31 +136,29 @@ class Process:
         env.update(EVP_FD_OUT=str(payload_out), EVP_FD_IN=str(payload_in))
         mine = (payload_out, payload_in, payload_log)
         try:
-            self._guard = subprocess.Popen(
+            self._guard = kin.start(
                 [sys.executable, "-I", "-S", "-B", str(self._helper / "guard.py")],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                pass_fds=mine,
-                start_new_session=True,
-                env={"PATH": env["PATH"], "LANG": "C.UTF-8"},
-                cwd=str(self.home),
-                bufsize=0,
+                mine,
+                {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"},
+                str(self.home),
             )
         except OSError:
             for handle in (from_payload, to_payload, from_log):
                 os.close(handle)
+            self.folder.close()
             raise
         finally:
             for handle in mine:
                 os.close(handle)
         self.pipe, self._to_payload, self.logs = from_payload, to_payload, from_log
-        for handle in (self.pipe, self.logs, self.answer):
+        # Nor may a payload that reads nothing hold up who writes to it.
+        for handle in (self.pipe, self.logs, self.answer, to_payload):
             os.set_blocking(handle, False)
         self._control(json.dumps(self._order(env, mine, cpu_s)))
 
     def _order(self, env: dict[str, str], fds: tuple[int, ...], cpu_s: float) -> dict[str, object]:
         limits = self.manifest.limits
+        room_mb = files.free_bytes(self.home) // MIB - self._most.reserve_mb
         argv = [sys.executable if w == "{python}" else w for w in self.manifest.command]
         return {
             "argv": argv,
@@ -148,8 +167,8 @@ class Process:
             "log_fd": fds[2],
             "cwd": str(self.home / "work"),
             "home": str(self.home),
-            "memory_mb": limits.memory_mb,
-            "disk_mb": limits.disk_mb,
+            "memory_mb": min(limits.memory_mb, self._most.memory_mb),
+            "disk_mb": max(1, min(limits.disk_mb, room_mb)),
             "cpu_s": min(cpu_s, 1e9),
         }
 
@@ -161,6 +180,7 @@ class Process:
         shutil.copytree(self._bundle, self.home / "work")
         for name, text in self.manifest.inputs.items():
             (self.home / "inputs" / name).write_text(text, "utf-8")
+        self.folder = Folder(self.home / "out")
 
     @property
     def answer(self) -> int:
@@ -216,19 +236,32 @@ class Process:
             return True
         raw = read(self.answer)
         if raw is None:
+            self._look_at_guard()
             return False
         self._answer += raw
         if raw and not self._answer.endswith(b"\n"):
             return False
         self._guard.wait()
+        kin.forget(self._guard.pid)
         try:
             told = json.loads(self._answer)
             self.exit = Exit(
                 told["exit"], told["signal"], told["verdict"], told["cpu_s"], told["rss_mb"]
             )
-        except (ValueError, KeyError):
+        except (ValueError, KeyError, TypeError):
             self.exit = Exit(signal=9, verdict="crashed")
+            kin.sweep()
         return True
+
+    def _look_at_guard(self) -> None:
+        """A guard that somebody has stopped guards nothing: end it, and all that it guarded."""
+        now = time.monotonic()
+        if now - self._looked_at >= LOOK_S:
+            self._looked_at = now
+            if kin.is_stopped(self._guard.pid):
+                for pid in family(self._guard.pid):
+                    kin.kill(pid)
+                self._guard.kill()
 
     def end(self) -> Exit:
         """End it now, if it has not ended: afterwards nothing of it runs."""
@@ -252,6 +285,7 @@ class Process:
             os.close(handle)
         assert self._guard.stdout is not None  # noqa: S101 - opened above
         self._guard.stdout.close()
+        self.folder.close()
         files.remove(self.home)
 
 

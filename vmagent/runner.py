@@ -14,7 +14,7 @@ from typing import Optional
 
 from vmagent.gap import Ended, Job, Pass, cpu_allowance
 from vmagent.pipe import Misbehaved
-from vmagent.process import Process
+from vmagent.process import Most, Process
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,8 @@ class Outcome:
 class Runner:
     """One slot: a payload process, kept alive from range to range of the same manifest."""
 
-    def __init__(self, home: Path, helper: Path) -> None:
-        self._home, self._helper = home, helper
+    def __init__(self, home: Path, helper: Path, most: Most = Most()) -> None:  # noqa: B008
+        self._home, self._helper, self._most = home, helper, most
         self._process: Optional[Process] = None
         self._shown: Optional[Process] = None
         self._digest = ""
@@ -112,7 +112,7 @@ class Runner:
         manifest, gaps, extra = job.manifest, job.work.gaps(), {}
         if manifest.mode != "pipe" and gaps:
             extra = {"EVP_FIRST": str(gaps[0][0]), "EVP_LAST": str(gaps[0][1])}
-        process = Process(manifest, job.bundle, self._home, self._helper)
+        process = Process(manifest, job.bundle, self._home, self._helper, self._most)
         process.start(cpu_allowance(job) + manifest.limits.silence_s, extra)
         process.greeted = manifest.mode != "pipe"
         self._process, self._digest, self._shown = process, job.digest, process

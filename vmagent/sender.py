@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 from typing import Callable, Optional
 
-from vmagent import errors, stimuli
+from vmagent import errors, link, stimuli
 from vmagent.backoff import pause
 from vmagent.calls import Server
 from vmagent.pace import Pace
@@ -21,6 +21,7 @@ log = logging.getLogger("vmagent.sender")
 FINAL = (400, 403, 404, 410, 413)
 DAMAGED = "digest-mismatch"  # on its way: worth another try
 DAMAGED_MOST = 5
+FAULT_S = 10.0
 
 
 @dataclass
@@ -71,7 +72,11 @@ class Sender(threading.Thread):
             found = self._next()
             if found is None:
                 return
-            wait = self._send(*found)
+            try:
+                wait = self._send(*found)
+            except Exception:  # a fault of ours: without this thread nothing would ever be sent
+                log.exception("sender fault", extra={"task": found[0]})
+                wait = FAULT_S
             if wait > 0 and self._rest(wait):
                 return
 
@@ -124,7 +129,8 @@ class Sender(threading.Thread):
     def _refused(self, task: int, stream: Stream, error: errors.RequestRefused) -> float:
         stream.damaged += error.word == DAMAGED
         passing = error.word == DAMAGED and stream.damaged < DAMAGED_MOST
-        if passing or error.status not in FINAL:
+        # What stands between may refuse too, and knows nothing of who wants these events.
+        if passing or error.status not in FINAL or error.word == link.UNKNOWN:
             return self._later(task, error)
         log.warning("frame refused", extra={"task": task, "why": str(error)})
         self.drop(task)

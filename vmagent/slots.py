@@ -15,6 +15,7 @@ from vmagent import stimuli
 from vmagent.gap import Job
 from vmagent.gather import Gather
 from vmagent.pace import Pace
+from vmagent.process import Most
 from vmagent.room import Room
 from vmagent.runner import Outcome, Runner
 from vmagent.spool import Spool
@@ -111,9 +112,9 @@ class Assignment:
 class Slot(threading.Thread):
     """Runs one job after the other; the payload of the last one stays ready for a while."""
 
-    def __init__(self, number: int, home: Path, helper: Path) -> None:
+    def __init__(self, number: int, home: Path, helper: Path, most: Most) -> None:
         super().__init__(name=f"slot-{number}", daemon=True)
-        self._runner = Runner(home / "work" / f"slot-{number}", helper)
+        self._runner = Runner(home / "work" / f"slot-{number}", helper, most)
         self._jobs: queue.Queue[Optional[Assignment]] = queue.Queue()
         self._over = False
 

@@ -257,7 +257,12 @@ def _hold_manifest(manifest: statements.Manifest, digest: str) -> None:
             (min(limits.silence_s, limits.cpu_s_per_event) <= 0, "a time limit is not positive"),
             (limits.log_bytes < 1024, "log_bytes must be at least 1024"),
             (any(name.startswith(_OURS) for name in manifest.environment), "it sets our variables"),
-            (not all(re.fullmatch(r"[A-Za-z0-9_]{1,64}", n) for n in manifest.inputs), "input name"),
+            (not all(map(_NAME.fullmatch, manifest.inputs)), "input name"),
+            (not all(map(_NAME.fullmatch, manifest.environment)), "a variable's name"),
+            (any("\0" in text for text in _texts(manifest)), "a text with a zero byte"),
+            (manifest.events > messages.EVENTS_MOST, "too many events"),
+            (manifest.cores > 4096, "more than 4096 cores"),
+            (max(limits.memory_mb, limits.disk_mb) > _SIZE_MOST, "a limit beyond any machine"),
             (manifest.v != 1, f"its version is {manifest.v}"),
         )
         if wrong
@@ -266,4 +271,11 @@ def _hold_manifest(manifest: statements.Manifest, digest: str) -> None:
         raise Untrusted("unreadable", f"manifest {digest[:12]}", "; ".join(faults))
 
 
+def _texts(manifest: statements.Manifest) -> tuple[str, ...]:
+    """What is handed to the system, which takes a zero byte for an end."""
+    return (*manifest.command, *manifest.environment.values())
+
+
+_NAME = re.compile(r"[A-Za-z0-9_]{1,64}")
+_SIZE_MOST = 2**30
 _OURS = ("EVP_", "WINDFALL_", "PYTHONPATH")

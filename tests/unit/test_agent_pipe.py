@@ -129,7 +129,8 @@ def test_files_are_taken_from_below_the_output_folder_alone(tmp_path: Path) -> N
     (out / "sub").mkdir(parents=True)
     (tmp_path / "secret").write_text("s")
     (out / "sub" / "good").write_bytes(b"good")
-    assert output.take(out, "sub/good", 100) == b"good"
+    folder = output.Folder(out)
+    assert folder.take("sub/good", 100) == b"good"
     assert not (out / "sub" / "good").exists()
     (out / "link").symlink_to(tmp_path / "secret")
     (out / "away").symlink_to(tmp_path)
@@ -137,12 +138,13 @@ def test_files_are_taken_from_below_the_output_folder_alone(tmp_path: Path) -> N
     os.mkfifo(out / "fifo")
     for name in ("link", "away/secret", "hard", "fifo", "../secret", str(tmp_path / "secret")):
         with pytest.raises(Misbehaved, match=r"^lied"):
-            output.take(out, name, 100)
+            folder.take(name, 100)
     with pytest.raises(Misbehaved, match=r"^output-missing"):
-        output.take(out, "nothing", 100)
+        folder.take("nothing", 100)
     (out / "big").write_bytes(b"x" * 101)
     with pytest.raises(Misbehaved, match=r"^flooded"):
-        output.take(out, "big", 100)
+        folder.take("big", 100)
+    folder.close()
 
 
 def test_a_file_is_split_as_its_manifest_says() -> None:
