@@ -14,12 +14,17 @@ from tools.benches.figures import Slice
 from tools.benches.process import LOAD_CORE, Served, pinned
 
 SCRIPTS = Path(__file__).parent
+TRIES = 3
 UNITS_MS = {"us": 1e-3, "ms": 1.0, "s": 1e3, "m": 6e4}
 TAKEN_AHEAD = 2  # requests a connection may have made without an answer when a slice ends
 
 
 class NoLoad(RuntimeError):
     """The load generator is not there, or did not do what it should."""
+
+
+class NothingAnswered(NoLoad):
+    """No request was answered within a slice."""
 
 
 def milliseconds(text: str) -> float:
@@ -36,8 +41,10 @@ def parse(output: str, cpu_ns: int) -> Slice:
     rate = re.search(r"Requests/sec:\s+([\d.]+)", output)
     median = re.search(r"\s50%\s+(\S+)", output)
     tail = re.search(r"\s99%\s+(\S+)", output)
-    if requests is None or rate is None or median is None or tail is None or requests[1] == "0":
+    if requests is None or rate is None or median is None or tail is None:
         raise NoLoad(f"wrk measured nothing:\n{output[-2000:]}")
+    if requests[1] == "0":
+        raise NothingAnswered(f"no request was answered:\n{output[-2000:]}")
     # Answers are late by design when the disk is slow; lost connections are not.
     errors = re.search(r"Socket errors: connect (\d+), read (\d+), write (\d+)", output)
     if errors is not None and any(int(count) for count in errors.groups()):
@@ -67,6 +74,7 @@ class Side:
     script: str
     arguments: tuple[str, ...]
     connections: int
+    seconds: int = 1
 
 
 class Counter:
@@ -81,12 +89,24 @@ class Counter:
 
 
 def one(side: Side, counter: Counter) -> Slice:
-    """One slice. `NoLoad` if anything was refused."""
+    """One slice; one in which a crowded machine answered nothing is tried again.
+
+    `NoLoad` if anything was refused, or nothing answered again and again.
+    """
+    for _ in range(TRIES - 1):
+        try:
+            return _once(side, counter)
+        except NothingAnswered:
+            counter.past(0, side.connections)
+    return _once(side, counter)
+
+
+def _once(side: Side, counter: Counter) -> Slice:
     if shutil.which("wrk") is None:
         raise NoLoad("there is no wrk; install it: apt-get install wrk")
     command = [
         *("wrk", "--threads", "1", "--connections", str(side.connections)),
-        *("--duration", "1s", "--timeout", "30s", "--latency"),
+        *("--duration", f"{side.seconds}s", "--timeout", "30s", "--latency"),
         *("--script", str(SCRIPTS / side.script), f"{side.served.url}{side.path}"),
         *("--", str(counter.next), *side.arguments),
     ]

@@ -28,14 +28,12 @@ def tree(texts: Sequence[bytes]) -> tuple[bytes, list[bytes]]:
             _sha256(b"\1" + level[k] + level[k + 1]).digest() if k + 1 < len(level) else level[k]
             for k in range(0, len(level), 2)
         ]
-    paths = []
-    for index in range(len(texts)):
-        at, path = index, []
-        for row in levels:
-            if at ^ 1 < len(row):
-                path.append(row[at ^ 1])
-            at >>= 1
-        paths.append(b"".join(path))
+    paths = [b""]
+    for row in reversed(levels):  # a node's path is its sister and then its parent's path
+        paths = [
+            row[k ^ 1] + paths[k >> 1] if k ^ 1 < len(row) else paths[k >> 1]
+            for k in range(len(row))
+        ]
     return level[0], paths
 
 
