@@ -8,7 +8,7 @@ from typing import IO, Any
 
 import click
 
-from server.cli.output import emit, is_json
+from server.cli.output import emit, is_json, printable
 from vmagent.wire.messages import Problem
 
 EXITS = (
@@ -42,9 +42,9 @@ class Fault(click.ClickException):
         if self.as_json:
             fault = {"code": self.code, "exit": self.exit_code, "detail": self.message}
             emit({"error": {**fault, "faults": self.faults, **self.facts}})
-        click.echo(f"Error: {self.message}", file=file or sys.stderr)
+        click.echo(printable(f"Error: {self.message}"), file=file or sys.stderr)
         for line in self.faults:
-            click.echo(f"  - {line}", file=file or sys.stderr)
+            click.echo(printable(f"  - {line}"), file=file or sys.stderr)
 
 
 class CheckFailed(Fault):

@@ -22,9 +22,17 @@ def is_json() -> bool:
     return bool(context and context.meta.get(JSON_FLAG))
 
 
+def printable(text: str) -> str:
+    """What others wrote, without anything that a terminal would obey; line ends stay."""
+    return "".join(
+        sign if sign.isprintable() or sign == "\n" else "\N{REPLACEMENT CHARACTER}" for sign in text
+    )
+
+
 def emit(value: Any) -> None:
     """One JSON document on standard output."""
-    click.echo(json.dumps(codec.plain(value), indent=2, ensure_ascii=False))
+    text = json.dumps(codec.plain(value), indent=2, ensure_ascii=False)
+    click.echo("".join(s if s.isprintable() or s == "\n" else json.dumps(s)[1:-1] for s in text))
 
 
 def tell(value: Any, *lines: str) -> None:
@@ -32,12 +40,12 @@ def tell(value: Any, *lines: str) -> None:
     if is_json():
         emit(value)
     for line in () if is_json() else lines:
-        click.echo(line)
+        click.echo(printable(line))
 
 
 def note(line: str) -> None:
     """Something by the way, on standard error."""
-    click.echo(line, err=True)
+    click.echo(printable(line), err=True)
 
 
 def tell_rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], empty: str) -> None:
@@ -82,9 +90,10 @@ def shown(name: str, fact: Any) -> str:
         case list():
             return "\n".join(shown(name, one) for one in fact)
         case dict():
-            return ", ".join(f"{key}: {shown(str(key), one)}" for key, one in fact.items())
+            pairs = (f"{key}: {shown(str(key), one)}" for key, one in fact.items())
+            return printable(", ".join(pairs))
         case _:
-            return str(fact)
+            return printable(str(fact))
 
 
 def size(count: float) -> str:
@@ -108,7 +117,9 @@ def _table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> Any:
         right = figures and not is_time and name != "id"
         table.add_column(name.replace("_", " "), justify="right" if right else "left")
     for row in rows:
-        table.add_row(*(Text(shown(name, row.get(name))) for name in columns))
+        cells = (shown(name, row.get(name)) for name in columns)
+        # A name with a line end in it would make a row of its own.
+        table.add_row(*(Text(cell.replace("\n", "\N{REPLACEMENT CHARACTER}")) for cell in cells))
     return table
 
 

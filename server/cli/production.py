@@ -14,7 +14,7 @@ from server.cli.create import create_command, sign_command
 from server.cli.exits import CheckFailed
 from server.cli.groups import House
 from server.cli.options import PATH, with_server
-from server.cli.output import emit, is_json, size, tell, tell_facts, tell_rows
+from server.cli.output import emit, is_json, printable, size, tell, tell_facts, tell_rows
 from server.cli.payload import rows_of
 from server.cli.transfer import fetch
 
@@ -78,7 +78,7 @@ def _watched(server: Client, id: str, found: dict[str, Any], every: float) -> di
     ) as bar:
         task = bar.add_task("", total=found.get("events"))
         while True:
-            title = f"{found.get('name', id)}: {found.get('state')}"
+            title = printable(f"{found.get('name', id)}: {found.get('state')}")
             bar.update(task, completed=found.get("settled", 0), description=title)
             if found.get("state") in OVER:
                 return found

@@ -9,9 +9,12 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from server.domain.fields import Field, shown
-from server.domain.tomltext import Path, key_lines
+from server.domain.tomltext import Path, deepest, key_lines
 
 Section = Mapping[str, Field]
+
+FAULTS_MOST = 100
+DOTS_MOST = 16
 
 
 class Unreadable(Exception):
@@ -28,6 +31,9 @@ class Reader:
 
     def __init__(self, text: str) -> None:
         """`Unreadable` if the text is not TOML."""
+        if deepest(text) > DOTS_MOST:
+            rule = f"a key has at most {DOTS_MOST} dots; write sections and keys"
+            raise Unreadable([f"line 1: one of its keys is too deep; {rule}"])
         try:
             self._document = tomllib.loads(text)
         except (ValueError, RecursionError) as error:
@@ -82,7 +88,9 @@ class Reader:
         """`Unreadable` if there were faults."""
         if self._faults:
             ordered = sorted(self._faults, key=lambda item: item[0])
-            raise Unreadable([f"line {line}: {fault}" for line, fault in ordered])
+            told = [f"line {line}: {fault}" for line, fault in ordered[:FAULTS_MOST]]
+            left = len(ordered) - len(told)
+            raise Unreadable([*told, *([f"and {left} faults more"] if left else [])])
 
     def _table(self, name: str) -> dict[str, Any]:
         table = self._document.get(name, {})

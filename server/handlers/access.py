@@ -70,6 +70,8 @@ class Gate(Protocol):
 def bearer(request: web.Request) -> str:
     """The token of the Authorization header (RFC 6750)."""
     header = request.headers.get(hdrs.AUTHORIZATION, "")
+    if not header.isascii():  # bytes that are no text come as half characters
+        raise TokenMissing()
     if header.startswith("Bearer "):
         return header[7:]
     scheme, _, token = header.partition(" ")

@@ -15,6 +15,8 @@ from server.domain.intervals import Intervals
 from server.domain.match import Facts, Requirements
 from server.domain.production import ProductionState
 
+REVOKED_MOST = 10_000  # tokens told that they are revoked; older ones are merely unknown
+
 
 @dataclass(slots=True, eq=False)
 class TaskCard:
@@ -99,6 +101,28 @@ class ProductionCard:
         return sizing.cut(first, last, events, payload.block, payload.granule)
 
 
+class Recent:
+    """The digests of tokens whose bearers are told that they are revoked; the oldest go.
+
+    A machine may join again and again with one request, and each time leaves a token behind.
+    """
+
+    def __init__(self) -> None:
+        self._found: dict[bytes, None] = {}
+
+    def add(self, digest: bytes) -> None:
+        """One more."""
+        self._found[digest] = None
+        while len(self._found) > REVOKED_MOST:
+            del self._found[next(iter(self._found))]
+
+    def __contains__(self, digest: object) -> bool:
+        return digest in self._found
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+
 @dataclass(eq=False)
 class Registry:
     """Every card, by the keys that requests come with.
@@ -108,7 +132,7 @@ class Registry:
 
     by_hash: dict[bytes, HostCard] = field(default_factory=dict)
     hosts: dict[int, HostCard] = field(default_factory=dict)
-    revoked: set[bytes] = field(default_factory=set)
+    revoked: Recent = field(default_factory=Recent)
     tasks: dict[int, TaskCard] = field(default_factory=dict)
     productions: dict[int, ProductionCard] = field(default_factory=dict)
     names: dict[int, str] = field(default_factory=dict)
@@ -137,9 +161,11 @@ class Registry:
 
     def add_task(self, card: TaskCard) -> None:
         """A task is leased from now on."""
-        self.tasks[card.row.id] = card
-        if card.row.host in self.hosts:
-            self.hosts[card.row.host].tasks[card.row.id] = card
+        row = card.row
+        self.tasks[row.id] = card
+        host = self.hosts.get(row.host or 0)
+        if host is not None:
+            host.tasks[row.id] = card
 
     def drop_task(self, task: int) -> TaskCard | None:
         """A task is leased no longer."""
