@@ -8,6 +8,7 @@ import json
 import random
 import re
 import shutil
+import signal
 import sys
 import time
 from pathlib import Path
@@ -21,7 +22,7 @@ from tools.demonstration import report
 from tools.demonstration.play import Play
 from tools.demonstration.stage import ROOT, Machine, Stage, StageFailed, patiently, windfall
 
-LEAST_EVENTS = 2_000
+LEAST_EVENTS = {"pythia8": 8_000, "zpole": 100_000}  # less is over before it can be disturbed
 LIMIT_S = 1800.0
 NAMES = ("alma", "bela", "chiara", "mallory")
 
@@ -32,6 +33,8 @@ def main() -> int:
     console = Console(stderr=options.json)
     stage = Stage(options.output.absolute())
     begun = time.monotonic()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupted)
     try:
         result = _perform(stage, options, console, begun)
         if options.json:
@@ -60,11 +63,14 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--keep", action="store_true", help="let the server run on at the end")
     parser.add_argument("--json", action="store_true", help="one line of JSON at the end")
     options = parser.parse_args()
+    options.asked = options.payload is not None
     if options.payload is None:
         options.payload = "pythia8" if importlib.util.find_spec("pythia8mc") else "zpole"
-    options.events = options.events or (50_000 if options.payload == "pythia8" else 200_000)
-    if options.events < LEAST_EVENTS:
-        parser.error(f"--events: at least {LEAST_EVENTS}, so that there is time to disturb it")
+    if options.events is None:
+        options.events = 50_000 if options.payload == "pythia8" else 200_000
+    least = LEAST_EVENTS[options.payload]
+    if options.events < least:
+        parser.error(f"--events: at least {least} of {options.payload}, to have time to disturb it")
     if options.agents < len(NAMES):
         parser.error("--agents: at least 4: two honest ones, one to evict, and a cheat")
     return options
@@ -73,8 +79,8 @@ def _options() -> argparse.Namespace:
 def _perform(
     stage: Stage, options: argparse.Namespace, console: Console, begun: float
 ) -> report.Result:
-    if options.payload == "zpole":
-        console.print("Pythia's wheel does not exist for this machine, or zpole was asked for.")
+    if options.payload == "zpole" and not options.asked:
+        console.print("Pythia's wheel does not exist for this machine: zpole makes the events.")
     console.print(f"[bold]Windfall[/]: {options.events:,} events, {options.agents} machines")
     stage.prepare()
     stage.start_server()
@@ -202,6 +208,11 @@ def _conclude(
     report.show(console, result, fates)
     report.paths(console, result, folder, seconds)
     return result
+
+
+def _interrupted(number: int, _: object) -> None:
+    """Whatever ends the demonstration ends its processes too."""
+    raise KeyboardInterrupt
 
 
 def _until_interrupted() -> None:

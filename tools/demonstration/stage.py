@@ -20,6 +20,7 @@ import urllib3
 from tools import pack_agent
 
 ROOT = Path(__file__).resolve().parents[2]
+MARK = ".windfall-demonstration"  # so that nothing but our own leftovers is ever removed
 RUN = ["--slots", "1", "--grace", "5", "--flush-s", "0.5"]
 
 
@@ -137,11 +138,30 @@ class Stage:
         return self.folder / "keys" / "release.key"
 
     def prepare(self) -> None:
-        """An empty folder, keys, and the data folder of a server."""
-        if self.folder.exists():
-            shutil.rmtree(self.folder)
-        (self.folder / "keys").mkdir(parents=True, mode=0o700)
+        """An empty folder, keys, and the data folder of a server.
+
+        Only what an earlier demonstration left is removed.
+        """
+        try:
+            if not self._is_ours():
+                raise StageFailed(
+                    f"{self.folder} is not empty, and no demonstration made it; name another"
+                    " folder with --output"
+                )
+            shutil.rmtree(self.folder, ignore_errors=True)
+            (self.folder / "keys").mkdir(parents=True, mode=0o700)
+            (self.folder / MARK).touch()
+        except OSError as error:
+            raise StageFailed(
+                f"{self.folder} cannot be used: {error.strerror}; name another with --output"
+            ) from error
         windfall("init", "--release-key", self.release_key, data=self.data)
+
+    def _is_ours(self) -> bool:
+        """Whether there is nothing at this place but what a demonstration left."""
+        if (self.folder / MARK).exists() or not self.folder.exists():
+            return True
+        return self.folder.is_dir() and not any(self.folder.iterdir())
 
     def start_server(self) -> None:
         """Start the server on a free port of loopback."""
