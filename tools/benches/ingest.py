@@ -109,18 +109,12 @@ def _one(folder: Path, kind: Kind, size: Size) -> Result:
         pool.start()
         stack.callback(pool.stop)
         arguments = (asyncio.run(fill(pool, size.hosts)), str(kind.events), str(kind.bytes))
+        shared = ("ingest.lua", arguments, CONNECTIONS, kind.seconds if size.warm_up else 1)
         sides = [
-            Side("bare", bare, kind.bare, "ingest.lua", arguments, CONNECTIONS, kind.seconds),
-            Side(
-                "frame",
-                pool.running,
-                FRAME_PATH,
-                "ingest.lua",
-                arguments,
-                CONNECTIONS,
-                kind.seconds,
-            ),
+            Side("bare", bare, kind.bare, *shared),
+            Side("frame", pool.running, FRAME_PATH, *shared),
         ]
-        found = measure(sides, size.slices, size.warm_up, lambda side: warm(folder, kind.slice_mb))
+        megabytes = kind.slice_mb if size.warm_up else 0
+        found = measure(sides, size.slices, size.warm_up, lambda side: warm(folder, megabytes))
     facts = absolute("bare", found["bare"]) | absolute("frame", found["frame"])
     return Result(kind.goal, spread(cpu_ratios(found["bare"], found["frame"])), size.slices, facts)
