@@ -139,7 +139,7 @@ VALUES: Sequence[Any] = (
     messages.AskReply(
         NOW, LEASES[MINE:], proof(MINE, BATCH), [jws.digest(MANIFEST_TEXT)], 1.5, COMMANDS
     ),
-    messages.ClassReport(jws.digest(MANIFEST_TEXT), CLASS, 0.25),
+    messages.ClassReport(jws.digest(MANIFEST_TEXT), "0" * 64, 0.25, "crashed", "Zürich: 粒子\n"),
     STATE,
     messages.FrameReply(STATE, COMMANDS),
     PROGRESS,

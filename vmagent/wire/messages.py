@@ -30,6 +30,7 @@ def bound(
 
 
 WORD = r"^[a-z0-9][a-z0-9_.-]*$"
+WORD_OR_NONE = r"^([a-z0-9][a-z0-9_.-]*)?$"
 HEX64 = r"^[0-9a-f]{64}$"
 REQUEST_ID = r"^[A-Za-z0-9_-]{8,64}$"
 EVENTS_MOST = 2**62
@@ -142,11 +143,16 @@ class AskReply:
 
 @dataclass(frozen=True)
 class ClassReport:
-    """The digest of the reference events of a manifest as this host computes them."""
+    """The digest of the reference events of a manifest as this host computes them.
+
+    If it cannot, ``failed`` is one word why, ``digest`` is 64 zeros and ``log`` its last words.
+    """
 
     manifest: str = field(metadata=bound(most=64, pattern=HEX64))
     digest: str = field(metadata=bound(most=64, pattern=HEX64))
     seconds_per_event: float = field(default=0.0, metadata=bound(least=0))
+    failed: str = field(default="", metadata=bound(most=64, pattern=WORD_OR_NONE))
+    log: str = field(default="", metadata=bound(most=LOG_MOST))
 
 
 @dataclass(frozen=True)
