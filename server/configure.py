@@ -227,9 +227,7 @@ def _hold(value: Any, rule: Rule) -> None:
         hint = f"; did you mean {near[0]}?" if near else ""
         raise ValueError(f"is one of {', '.join(rule.choices)}, not {value!r}{hint}")
     if rule.pattern and value and not re.fullmatch(rule.pattern, value):
-        raise ValueError(
-            f"has not the form it should, found {shown(value)!r}; it is: {rule.meaning}"
-        )
+        raise ValueError(f"is {rule.form}, not {shown(value)!r}")
 
 
 def _built(values: Mapping[str, Any], sources: Mapping[str, str]) -> Settings:

@@ -38,8 +38,9 @@ class NoKeys(KeyTrouble):
             "Otherwise, on a machine of yours:  windfall key new release\n"
             "and on this one:                   windfall key new work\n"
             "then sign the work key's statement (work.jws) with your release key:\n"
-            "                                   windfall key endorse work.jws --key release.key\n"
-            "and bring both statements here:    windfall key add release.jws work.jws"
+            "                                   windfall key endorse work.jws\n"
+            "and bring both statements here:    windfall key add release.jws work.jws\n"
+            f"The private half of the work key (work.key) belongs into {folder}."
         )
 
 
@@ -53,8 +54,8 @@ class NoWorkKey(KeyTrouble):
             f"{folder} holds no work key to sign leases with; it must be endorsed by a release "
             f"key, valid today, and here with its private half.{why}\n"
             "Make one with `windfall key new work`, have it endorsed with "
-            "`windfall key endorse work.jws --key release.key`, "
-            "and bring it here with `windfall key add work.jws`"
+            "`windfall key endorse work.jws`, "
+            "and bring it here with `windfall key add work.jws`; work.key belongs there too"
         )
 
 

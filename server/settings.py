@@ -22,6 +22,7 @@ class Rule:
     most: float | None = None
     choices: tuple[str, ...] = ()
     pattern: str = ""
+    form: str = ""
     path: bool = False
 
 
@@ -41,6 +42,7 @@ class Server:
         "The address under which agents and browsers reach the server; "
         "when empty, made from host and port.",
         pattern=r"https?://[^/\s]+(/[^\s?#]*)?",
+        form="https://HOST[:PORT][/PATH] (http:// on loopback only)",
     )
     data: str = told(
         "windfall-data", "Folder of the database, the blobs, the keys and the token.", path=True
@@ -63,6 +65,7 @@ class Database:
         "sqlite:///FILE (four slashes begin an absolute path) or postgresql://USER@HOST/NAME; "
         "when empty, windfall.db in the data folder.",
         pattern=r"(sqlite:///|postgres(ql)?://)\S+",
+        form="sqlite:///FILE (four slashes begin an absolute path) or postgresql://USER@HOST/NAME",
     )
 
 
@@ -75,6 +78,7 @@ class Blobs:
         "file:///FOLDER, s3://BUCKET/PREFIX or root://HOST//PATH; when empty, blobs in the data "
         "folder.",
         pattern=r"[a-z][a-z0-9+.-]*://\S*",
+        form="file:///FOLDER, s3://BUCKET/PREFIX or root://HOST//PATH",
     )
     segment_mb: int = told(
         256, "Size of the shared files that frames are appended to.", unit="MiB", least=1, most=4096

@@ -114,7 +114,7 @@ def test_an_empty_folder_says_which_commands_to_run(tmp_path: Path) -> None:
         "windfall init",
         "windfall key new release",
         "windfall key new work",
-        "windfall key endorse work.jws --key release.key",
+        "windfall key endorse work.jws\n",
         "windfall key add release.jws work.jws",
     ):
         assert command in str(caught.value)
