@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -10,9 +11,10 @@ import click
 from server import keyring
 from server.cli.exits import BadFile, NotSigned
 from server.cli.groups import House
-from server.cli.options import PATH, release_key, release_key_option, with_settings
+from server.cli.options import PATH, release_key_option, with_settings
 from server.cli.output import tell
 from server.cli.payload import digest_of
+from server.cli.signing import hold_agent, put, signing_key
 from server.settings import Settings
 from vmagent import __version__
 from vmagent.wire import codec, jws, statements
@@ -32,12 +34,13 @@ def agent() -> None:
 @release_key_option
 def sign_command(file: Path, version: str, out: Path | None, key: Path | None) -> None:
     """Sign the agent FILE (tools/pack_agent makes it) with a release key."""
-    private = keyring.read_private(release_key(key))
+    private = signing_key(key)
+    hold_agent(file)
     value = statements.AgentStatement(
         version, digest_of(file), file.stat().st_size, round(time.time(), 3)
     )
     out = out or file.with_suffix(".jws")
-    out.write_text(jws.sign(statements.AGENT, codec.plain(value), private) + "\n")
+    put(out, statements.AGENT, jws.sign(statements.AGENT, codec.plain(value), private))
     tell(
         {"file": str(out), **codec.plain(value)},
         f"{out}: agent {version}, signed",
@@ -51,9 +54,10 @@ def sign_command(file: Path, version: str, out: Path | None, key: Path | None) -
 @with_settings
 def publish_command(file: Path, statement: Path | None, settings: Settings) -> None:
     """Let the server of this machine hand out the agent FILE; no restart is needed."""
+    hold_agent(file)
     source = statement or file.with_suffix(".jws")
-    text = source.read_text(encoding="ascii").strip()
-    trusted = keyring.load(settings.keys_folder, time.time()).trusted
+    text = _read(source)
+    trusted = _trusted(settings)
     try:
         found = jws.verify(statements.AGENT, text, trusted)
         value = codec.build(found, statements.AgentStatement, "statement")
@@ -73,6 +77,31 @@ def publish_command(file: Path, statement: Path | None, settings: Settings) -> N
         {"folder": str(folder), "version": value.version, "digest": value.digest},
         f"agent {value.version} is at /agent/{NAME}.pyz of this server",
     )
+
+
+def _read(statement: Path) -> str:
+    try:
+        return statement.read_text(encoding="ascii").strip()
+    except FileNotFoundError:
+        raise NotSigned(
+            f"{statement}: the statement is not there; make it with `windfall agent sign FILE`"
+        ) from None
+    except UnicodeDecodeError:
+        raise BadFile(f"{statement}: not the statement of an agent") from None
+
+
+def _trusted(settings: Settings) -> Mapping[str, str]:
+    """The release keys of the server whose data folder these settings name."""
+    folder = settings.keys_folder
+    try:
+        return keyring.load(
+            folder, time.time(), [Path(name) for name in settings.keys.release]
+        ).trusted
+    except keyring.NoKeys as error:
+        raise BadFile(
+            f"{folder}: no keys are there, so {settings.data} is not the data folder of a server; "
+            "name it with --data, or the server's settings with --config"
+        ) from error
 
 
 def _replace(path: Path, body: bytes) -> None:

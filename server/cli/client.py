@@ -135,7 +135,7 @@ class Client:
                 # Not given back for the next request: some of the answer may be unread.
                 response.close()
         except HTTPError as error:
-            raise NotReached(f"{self.url}: {_why(error)}") from error
+            raise NotReached(f"{self.url}: {_why(error, self.url)}") from error
 
 
 def _join(base: str, path: tuple[str | int, ...]) -> str:
@@ -175,9 +175,19 @@ def _refused(response: urllib3.BaseHTTPResponse, url: str) -> Exception:
     return refusal(problem, response.headers.get("Retry-After"))
 
 
-def _why(error: HTTPError) -> str:
+def _plain(url: str) -> str:
+    parts = urlsplit(url)
+    told = "the server speaks plain HTTP there, not HTTPS; "
+    if is_loopback(parts.hostname or ""):
+        return f"{told}try http://{parts.netloc}{parts.path}"
+    return f"{told}a token is sent over that on loopback only, so try its HTTPS address or port"
+
+
+def _why(error: HTTPError, url: str) -> str:
     """What an error of the connection means to a person."""
     match error:
+        case SSLError() if "WRONG_VERSION_NUMBER" in str(error):
+            return _plain(url)
         case SSLError():
             return (
                 f"its certificate is not believed ({error}); name the authority's PEM file in "

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import textwrap
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 
+from server import keyring
+from server.blobs.base import BackendAbsent
+from server.blobs.choose import BadBlobsUrl, open_blobs
 from server.cli.exits import BadFile
 from server.cli.groups import House
 from server.cli.options import PATH, with_settings
 from server.cli.output import emit, is_json, tell
+from server.configure import PLACES, locate
 from server.settings import Rule, Settings, rules, sections, shown
 
 HEAD = "# Settings of a Windfall server. Lines that begin with # are the defaults.\n"
@@ -27,9 +34,44 @@ def config() -> None:
 @config.command("check")
 @with_settings
 def check_command(settings: Settings) -> None:
-    """Read the settings as the server would, and tell all that is at fault."""
+    """Read the settings as the server would, and tell all that is at fault.
+
+    The place of the blobs and the keys are looked at too, as far as this machine can tell.
+    """
+    named = click.get_current_context().params.get("config")
+    file = locate(named, os.environ, Path.cwd())
+    if faults := [*_blobs_faults(settings), *_keys_faults(settings)]:
+        raise BadFile("the settings cannot be used", faults, file=str(file) if file else None)
+    has_keys = settings.keys_folder.is_dir()
+    keys = "its keys are good" if has_keys else "is not there yet (windfall init, or key add)"
     count = len(settings.sources)
-    tell({"ok": True, "set": dict(settings.sources)}, f"the settings are good ({count} set)")
+    tell(
+        {"ok": True, "file": str(file) if file else None, "set": dict(settings.sources)},
+        f"read: {file}" if file else f"no file was read: there is none of {', '.join(PLACES)}",
+        f"{settings.keys_folder}: {keys}",
+        f"the settings are good ({count} set)",
+    )
+
+
+def _blobs_faults(settings: Settings) -> Iterator[str]:
+    try:
+        open_blobs(settings.blobs_url)
+    except (BadBlobsUrl, BackendAbsent, ValueError) as error:
+        yield f"{settings.sources.get('blobs.url', 'default')}: blobs.url: {shown(str(error))}"
+
+
+def _keys_faults(settings: Settings) -> Iterator[str]:
+    where = settings.sources.get("keys.release", "default")
+    release = [Path(name) for name in settings.keys.release]
+    missing = [path for path in release if not path.is_file()]
+    for path in missing:
+        yield f"{where}: keys.release: {path} is not a file; name the statement (.jws) of a key"
+    if missing or not settings.keys_folder.is_dir():
+        return
+    try:
+        keyring.load(settings.keys_folder, time.time(), release)
+    except keyring.KeyTrouble as error:
+        yield str(error)
 
 
 @config.command("show")
@@ -56,9 +98,9 @@ def _section(settings: Settings, name: str) -> dict[str, Any]:
 
 
 @config.command("init")
-@click.argument("file", type=PATH, default="windfall.toml")
+@click.argument("file", type=PATH, default="windfall.toml", metavar="[FILE]")
 def init_command(file: Path) -> None:
-    """Write FILE with every setting explained and left at its default."""
+    """Write FILE (windfall.toml) with every setting explained and left at its default."""
     try:
         with file.open("x", encoding="utf-8") as out:
             out.write(template())

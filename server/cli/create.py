@@ -13,13 +13,14 @@ from typing import Any
 
 import click
 
-from server import keyring
+from server.cli.asking import confirm
 from server.cli.client import Client
-from server.cli.exits import BadFile, CheckFailed, NotSigned, WrongUse
+from server.cli.exits import BadFile, CheckFailed, Missing, NotSigned, Refused, WrongUse
 from server.cli.groups import Deed
-from server.cli.options import PATH, release_key, release_key_option, with_server
-from server.cli.output import emit, is_json, note, tell, tell_facts
-from server.cli.payload import bundle_beside, held_against, read_statement
+from server.cli.options import PATH, release_key_option, with_server
+from server.cli.output import emit, is_json, note, span, tell, tell_facts
+from server.cli.payload import bundle_beside, held_against, read_statement, rows_of
+from server.cli.signing import put, signing_key
 from server.domain.definition import Definition, Faults, parse
 from vmagent.wire import jws, statements
 
@@ -47,7 +48,7 @@ def sign_command(file: Path, payload: Path, out: Path | None, key: Path | None) 
     out = out or file.with_suffix(".jws")
     if out == payload:
         raise WrongUse(f"{out}: that is the payload's statement; name another file with -o")
-    out.write_text(manifest + "\n", encoding="ascii")
+    put(out, statements.MANIFEST, manifest)
     tell(
         {"file": str(out), "digest": jws.digest(manifest)},
         f"{out}: the manifest of {definition.name}, signed",
@@ -80,23 +81,68 @@ def create_command(
     work = prepared(file, manifest, payload, key)
     body = {"definition": work.text, "manifest": work.manifest}
     plan = dict(server.post("productions", body={**body, "plan_only": True}))
+    plan["accounts"] = work.definition.policy.quorum
     bundle = bundle or (bundle_beside(payload) if payload else None)
-    if probe and bundle is not None:
+    if unprobed := why_unprobed(work.definition, payload, bundle, asked=probe):
+        note(unprobed)
+    elif bundle is not None:
         plan |= estimate(work, run_probe(work.manifest, bundle, payload))
     if not is_json():
-        tell_facts(plan)
+        tell_facts(for_people(plan))
+    warn_of_accounts(server, work.definition.policy.quorum)
     if plan_only:
         if is_json():
             emit({"plan": plan})
         return
-    if not (yes or is_json()):
-        click.confirm("Create it?", abort=True)
+    confirm("Create it?", yes=yes)
     made = server.post("productions", body={**body, "plan_only": False})
     tell(
         {"plan": plan, "production": made},
         f"production {made.get('id')}: {made.get('name')}, {made.get('state')}",
         f"Next: windfall production show {made.get('id')} --watch",
     )
+
+
+def why_unprobed(
+    definition: Definition, payload: Path | None, bundle: Path | None, *, asked: bool
+) -> str:
+    """Why the payload is not timed on this machine; empty if it is."""
+    if not asked:
+        why = "--no-probe was given"
+    elif not definition.payload.reference:
+        why = "reference = 0 leaves no event to time"
+    elif bundle is not None:
+        return ""
+    elif payload is not None:
+        why = f"its bundle does not lie beside {payload}; name it with --bundle"
+    else:
+        why = "no bundle was named; name it with --bundle"
+    return f"Not probed, so what it costs is not known: {why}."
+
+
+def for_people(plan: dict[str, Any]) -> dict[str, Any]:
+    """A plan with its figures in words."""
+    words = {name: fact for name, fact in plan.items() if name not in ("accounts", "core_hours")}
+    if (hours := plan.get("core_hours")) is not None:
+        words["computing"] = f"{span(hours * 3600)} of one core"
+    words["hosts"] = f"needs machines of at least {plan['accounts']} different accounts"
+    return words
+
+
+def warn_of_accounts(server: Client, quorum: int) -> None:
+    """Say it if so many accounts do not have a host; one is no question."""
+    if quorum < 2:
+        return
+    try:
+        hosts = rows_of(server.get("hosts"), "hosts")
+    except (Missing, Refused):
+        return  # this token may not see the hosts
+    accounts = {row.get("account") for row in hosts if row.get("state") != "revoked"}
+    if len(accounts) < quorum:
+        note(
+            f"Warning: of accounts with hosts the server has {len(accounts)}, and this production "
+            f"needs {quorum}: until more join it cannot end (windfall account create, then token)"
+        )
 
 
 def read_definition(file: Path) -> tuple[str, Definition]:
@@ -139,7 +185,7 @@ def _read_manifest(path: Path) -> str:
 def signed(definition: Definition, payload: Path, key: Path | None) -> str:
     """The manifest of a definition, signed with a release key."""
     statement = read_statement(payload)
-    private = keyring.read_private(release_key(key))
+    private = signing_key(key)
     value = definition.manifest(statement.value.digest, time.time())
     return jws.sign(statements.MANIFEST, value, private)
 

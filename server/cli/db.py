@@ -25,7 +25,7 @@ def upgrade_command(settings: Settings) -> None:
     """Bring the database to the schema of this program; stop the server and make a backup first."""
     from server.db.choose import upgrade_store
 
-    settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _hold_there(settings.database_url)
     applied = asyncio.run(upgrade_store(settings.database_url))
     where = shown(settings.database_url)
     tell({"database": where, "applied": applied}, *applied, f"{where} is up to date")
@@ -50,16 +50,24 @@ def backup_command(file: Path, settings: Settings) -> None:
 @with_settings
 def check_command(settings: Settings) -> None:
     """Look the database over for damage and for its schema; stop the server first."""
-    from server.db.choose import sqlite_path
-
-    path = sqlite_path(settings.database_url)
-    if path is not None and not path.is_file():
-        raise Missing(f"{path}: there is no database yet; the server makes it when it starts")
+    _hold_there(settings.database_url)
     schema, faults = asyncio.run(_look_over(settings.database_url))
     where = shown(settings.database_url)
     if faults:
         raise CheckFailed(f"{where} is damaged; restore a backup", faults)
     tell({"database": where, "schema": schema, "ok": True}, f"{where}: schema {schema}, whole")
+
+
+def _hold_there(url: str) -> None:
+    """`Missing` if this is a database in a file, and the file is not there."""
+    from server.db.choose import sqlite_path
+
+    path = sqlite_path(url)
+    if path is not None and not path.is_file():
+        raise Missing(
+            f"{path}: there is no database; the server makes it when it first starts. If there is "
+            "one elsewhere, name its data folder with --data or its settings with --config"
+        )
 
 
 async def _look_over(url: str) -> tuple[int, list[str]]:

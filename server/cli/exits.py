@@ -42,6 +42,7 @@ class Fault(click.ClickException):
         if self.as_json:
             fault = {"code": self.code, "exit": self.exit_code, "detail": self.message}
             emit({"error": {**fault, "faults": self.faults, **self.facts}})
+            return
         click.echo(printable(f"Error: {self.message}"), file=file or sys.stderr)
         for line in self.faults:
             click.echo(printable(f"  - {line}"), file=file or sys.stderr)

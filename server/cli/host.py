@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import click
 
+from server.cli.asking import confirm
 from server.cli.client import Client
 from server.cli.groups import House
 from server.cli.options import with_server
-from server.cli.output import is_json, tell, tell_rows
+from server.cli.output import tell, tell_rows
 from server.cli.payload import rows_of
 
 COMMANDS = ("drain", "stop", "suspend", "resume")
@@ -35,8 +36,7 @@ def list_command(server: Client) -> None:
 @with_server
 def revoke_command(id: str, yes: bool, server: Client) -> None:
     """Believe the host ID no longer: its leases end, and it has to be paired anew."""
-    if not (yes or is_json()):
-        click.confirm(f"Believe host {id} no longer?", abort=True)
+    confirm(f"Believe host {id} no longer?", yes=yes)
     server.post("hosts", id, "revoke")
     tell({"host": id, "revoked": True}, f"host {id} is believed no longer")
 

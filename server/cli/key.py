@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ import click
 from server import keyring
 from server.cli.exits import BadFile, NotSigned, WrongUse
 from server.cli.groups import House
-from server.cli.options import PATH, home_key, release_key, release_key_option, with_settings
-from server.cli.output import tell, tell_facts, tell_rows
+from server.cli.options import PATH, home_key, release_key_option, with_settings
+from server.cli.output import note, tell, tell_facts, tell_rows
+from server.cli.signing import signing_key
 from server.keyring import KeyTrouble, Statement
 from server.settings import Settings
 from vmagent.wire import jws
@@ -42,7 +44,7 @@ def new_command(use: str, name: str | None, folder: Path | None, settings: Setti
     own = keyring.read_statement(path)
     cure = {
         "release": f"{path.with_suffix('.key')} belongs on a machine of yours, not on the server",
-        "work": f"have it endorsed: windfall key endorse {path} --key release.key",
+        "work": f"have it endorsed: windfall key endorse {path}",
     }
     tell(_facts(own, "new"), f"{path}: {use} key {own.value.kid}", f"Next: {cure[use]}")
 
@@ -69,7 +71,7 @@ def endorse_command(
     statement: Path, days: float | None, in_days: float, out: Path | None, key: Path | None
 ) -> None:
     """Sign the STATEMENT of a work key or of another release key, so that it is believed."""
-    private = keyring.read_private(release_key(key))
+    private = signing_key(key)
     endorsed = endorse(keyring.read_statement(statement), private, days, in_days)
     out = out or statement
     write(out, endorsed)
@@ -77,7 +79,7 @@ def endorse_command(
     tell(
         _facts(done, "endorsed"),
         f"{out}: {done.value.use} key {done.value.kid}, endorsed by {done.signer}",
-        f"Next, where the server is: windfall key add {out}",
+        f"Next, where the server is: windfall key add {out}{_with_half(done)}",
     )
 
 
@@ -104,11 +106,21 @@ def endorse(
     return keyring.state(value.use, value.public, private, first, upto)
 
 
+def _with_half(statement: Statement) -> str:
+    """What has to come along with the statement of a work key."""
+    if statement.value.use != "work":
+        return ""
+    return f", with {statement.path.stem}.key (its private half) in the server's folder of keys"
+
+
 @key.command("add")
 @click.argument("files", type=PATH, nargs=-1, required=True, metavar="STATEMENT...")
 @with_settings
 def add_command(files: tuple[Path, ...], settings: Settings) -> None:
-    """Put key statements into the server's folder; a running server takes them up."""
+    """Put key statements into the server's folder; a running server takes them up.
+
+    The private half of a work key (NAME.key) you bring there yourself; a release key's stays away.
+    """
     folder = settings.keys_folder
     fresh = [keyring.read_statement(path) for path in files]
     names = {s.path.name for s in fresh}
@@ -130,6 +142,20 @@ def add_command(files: tuple[Path, ...], settings: Settings) -> None:
         *(f"{folder / s.path.name}: {s.value.use} key {s.value.kid}" for s in fresh),
         "A running server takes it up by itself.",
     )
+    for statement in _without_half(folder, fresh):
+        name = f"{statement.path.stem}.key"
+        note(
+            f"Warning: {folder} has no private half of the work key {statement.value.kid}, so the "
+            f"server cannot sign with it yet; copy {name} there, with mode 600"
+        )
+
+
+def _without_half(folder: Path, found: Sequence[Statement]) -> list[Statement]:
+    """The work keys among these whose private half is not in the server's folder."""
+    halves = {
+        jws.key_id(keyring.public_of(keyring.read_private(path))) for path in folder.glob("*.key")
+    }
+    return [s for s in found if s.value.use == "work" and s.value.kid not in halves]
 
 
 @key.command("list")

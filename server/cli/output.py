@@ -65,15 +65,24 @@ def tell_facts(value: Mapping[str, Any]) -> None:
         return
     width = max((len(name) for name in value), default=0)
     for name, fact in value.items():
-        for number, line in enumerate(shown(name, fact).splitlines() or [""]):
+        for number, line in enumerate(_lines(name, fact)):
             head = name.replace("_", " ") if number == 0 else ""
             click.echo(f"{head:<{width}}  {line}".rstrip())
+
+
+def _lines(name: str, fact: Any) -> list[str]:
+    """A fact in lines; of a thing with parts, one for each."""
+    if isinstance(fact, dict) and fact:
+        return [f"{key.replace('_', ' ')}: {shown(key, one)}" for key, one in fact.items()]
+    return shown(name, fact).splitlines() or [""]
 
 
 def shown(name: str, fact: Any) -> str:
     """A fact as people read it: times in UTC, counts with thin groups, lists in a row."""
     match fact:
-        case None | "" | [] | {}:
+        case None | "":
+            return "-"
+        case list() | dict() if not fact:  # as a pattern, {} is any dictionary
             return "-"
         case bool():
             return "yes" if fact else "no"
@@ -94,6 +103,19 @@ def shown(name: str, fact: Any) -> str:
             return printable(", ".join(pairs))
         case _:
             return printable(str(fact))
+
+
+def span(seconds: float) -> str:
+    """A time as people read it: below two hours in minutes, below two minutes in seconds."""
+    for unit, length in (("days", 86_400), ("hours", 3600), ("minutes", 60)):
+        if seconds >= 2 * length:
+            return f"{_figure(seconds / length)} {unit}"
+    return f"{_figure(seconds)} seconds"
+
+
+def _figure(number: float) -> str:
+    """Two figures, or every whole one, with thin groups."""
+    return f"{number:.2g}" if number < 10 else f"{number:,.0f}".replace(",", " ")
 
 
 def size(count: float) -> str:

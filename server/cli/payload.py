@@ -11,13 +11,13 @@ from typing import Any
 
 import click
 
-from server import keyring
 from server.cli.client import Client
 from server.cli.exits import BadFile, NotSigned, WrongUse
 from server.cli.groups import House
-from server.cli.options import PATH, release_key, release_key_option, with_server
+from server.cli.options import PATH, release_key_option, with_server
 from server.cli.output import size, tell, tell_rows
 from server.cli.pack import pack
+from server.cli.signing import hold_bundle, put, signing_key
 from server.cli.transfer import progress
 from vmagent.wire import codec, jws, statements
 
@@ -72,12 +72,13 @@ def sign_command(
         raise WrongUse(f"{name}: a payload's name is lower-case letters, digits, _ . -; use --name")
     if not version:
         raise WrongUse(f"{bundle}: its name tells no version (NAME-VERSION.tar.gz); use --version")
-    private = keyring.read_private(release_key(key))
+    private = signing_key(key)
+    hold_bundle(bundle)
     value = statements.PayloadStatement(
         name, version, digest_of(bundle), bundle.stat().st_size, time.time()
     )
     out = out or statement_beside(bundle)
-    out.write_text(jws.sign(statements.PAYLOAD, codec.plain(value), private) + "\n")
+    put(out, statements.PAYLOAD, jws.sign(statements.PAYLOAD, codec.plain(value), private))
     tell(
         {"file": str(out), **codec.plain(value)},
         f"{out}: {name} {version}, signed",

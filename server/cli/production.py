@@ -9,17 +9,33 @@ from typing import Any
 
 import click
 
+from server.cli.asking import confirm
 from server.cli.client import Client
 from server.cli.create import create_command, sign_command
 from server.cli.exits import CheckFailed
 from server.cli.groups import House
 from server.cli.options import PATH, with_server
-from server.cli.output import emit, is_json, printable, size, tell, tell_facts, tell_rows
+from server.cli.output import (
+    emit,
+    is_json,
+    printable,
+    shown,
+    size,
+    span,
+    tell,
+    tell_facts,
+    tell_rows,
+)
 from server.cli.payload import rows_of
 from server.cli.transfer import fetch
+from server.domain.task import TaskState
 
 COLUMNS = ("id", "name", "state", "events", "settled", "units", "units_settled", "created_at")
 TASKS = ("id", "unit", "first", "last", "state", "host_name", "held", "cause", "leased_at")
+# Those that a lease can have: what nobody was given is not listed.
+TASK_STATES = tuple(s.value for s in TaskState if s not in (TaskState.READY, TaskState.WITHDRAWN))
+LOGS_MOST = 10
+LOG_LETTERS = 200
 OVER = ("done", "aborted")
 LONG = ("strip",)
 VERIFY_MOST_S = 6 * 3600.0
@@ -55,16 +71,42 @@ def show_command(id: str, watch: bool, every: float, server: Client) -> None:
     if is_json():
         emit(found)
     else:
-        tell_facts({name: fact for name, fact in found.items() if name not in LONG})
+        tell_facts(for_people(found))
+
+
+def for_people(found: dict[str, Any]) -> dict[str, Any]:
+    """A production without what only a page can draw; times in words, a line for each host."""
+    short = {name: fact for name, fact in found.items() if name not in LONG}
+    if (left := short.pop("eta_s", None)) is not None:
+        short["time_left"] = span(left)
+    if rejected := found.get("rejected_hosts"):
+        short["rejected_hosts"] = [{"host": name, "events": events} for name, events in rejected]
+    return short
+
+
+def _line(found: dict[str, Any]) -> str:
+    settled, events = (shown(name, found.get(name)) for name in ("settled", "events"))
+    return printable(f"{found.get('name')}: {found.get('state')}, {settled} of {events} events")
+
+
+def _lines(server: Client, id: str, found: dict[str, Any], every: float) -> dict[str, Any]:
+    """Follow a production where no bar can move: a line for each change."""
+    told = ""
+    while True:
+        line = _line(found)
+        if line != told and not is_json():
+            click.echo(line)
+            told = line
+        if found.get("state") in OVER:
+            return found
+        time.sleep(every)
+        found = server.get("productions", id)
 
 
 def _watched(server: Client, id: str, found: dict[str, Any], every: float) -> dict[str, Any]:
     """Follow a production; as it was when it ended."""
-    if is_json() or not sys.stderr.isatty():
-        while found.get("state") not in OVER:
-            time.sleep(every)
-            found = server.get("productions", id)
-        return found
+    if is_json() or not (sys.stdout.isatty() and sys.stderr.isatty()):
+        return _lines(server, id, found, every)
     from rich import progress as bars
     from rich.console import Console
 
@@ -89,8 +131,8 @@ def _watched(server: Client, id: str, found: dict[str, Any], every: float) -> di
 @production.command("tasks")
 @click.argument("id")
 @click.option("--host", type=int, help="Only those of this host.")
-@click.option("--state", help="Only those in this state: leased, delivered, expired, ...")
-@click.option("--limit", type=click.IntRange(1, 1000), default=100, help="At most so many.")
+@click.option("--state", type=click.Choice(TASK_STATES), help="Only those in this state.")
+@click.option("-n", "--limit", type=click.IntRange(1, 1000), default=100, help="At most so many.")
 @with_server
 def tasks_command(id: str, host: int | None, state: str | None, limit: int, server: Client) -> None:
     """List the latest leases of the production ID: whose, which events, how they ended."""
@@ -100,7 +142,18 @@ def tasks_command(id: str, host: int | None, state: str | None, limit: int, serv
     if state is not None:
         query["state"] = state
     rows = rows_of(server.get("productions", id, "tasks", query=query), "tasks")
-    tell_rows(rows, TASKS, "No leases yet.")
+    tell_rows(rows, TASKS, "No leases yet." if query.keys() == {"limit"} else "No such leases.")
+    if not is_json():
+        tell_logs([row for row in rows if row.get("state") == "failed" and row.get("log")])
+
+
+def tell_logs(failed: list[dict[str, Any]]) -> None:
+    """The last line of what each failed task has said."""
+    for row in failed[:LOGS_MOST]:
+        last = str(row["log"]).strip().splitlines()[-1:] or [""]
+        click.echo(printable(f"task {row.get('id')}, {row.get('cause')}: {last[0][-LOG_LETTERS:]}"))
+    if failed:
+        click.echo("(the last line of each log; --json has the logs)")
 
 
 def _steer(server: Client, id: str, deed: str) -> None:
@@ -139,8 +192,7 @@ def release_command(id: str, server: Client) -> None:
 @with_server
 def abort_command(id: str, yes: bool, server: Client) -> None:
     """End the production ID for good; what is not finished is dropped."""
-    if not (yes or is_json()):
-        click.confirm(f"End production {id} for good?", abort=True)
+    confirm(f"End production {id} for good?", yes=yes)
     _steer(server, id, "abort")
 
 

@@ -62,7 +62,7 @@ class Bench:
 
     def asked(self) -> list[bool]:
         """Of each request, whether it asked for a plan only."""
-        return [bool(seen.json()["plan_only"]) for seen in self.fake.seen]
+        return [bool(s.json()["plan_only"]) for s in self.fake.seen if s.method == "POST"]
 
     def value(self, text: str) -> dict[str, object]:
         """What a manifest says, its signature checked."""
@@ -79,6 +79,8 @@ def test_the_plan_is_shown_before_anything_is_created(bench: Bench) -> None:
     said = bench.create("--payload", bench.payload, "--key", bench.key, "--no-probe", answers="y\n")
     assert said.code == 0
     assert bench.asked() == [True, False]
+    assert "at least 2 different accounts" in said.out
+    assert "--no-probe was given" in said.err
     assert said.out.index("2 000") < said.out.index("Create it?") < said.out.index("production 3")
 
 
@@ -90,7 +92,7 @@ def test_answered_with_no_nothing_is_created(bench: Bench) -> None:
 
 def test_plan_only_creates_nothing(bench: Bench) -> None:
     options = ("--payload", bench.payload, "--key", bench.key, "--no-probe", "--plan-only")
-    assert bench.create(*options, "--json").json() == {"plan": PLAN}
+    assert bench.create(*options, "--json").json() == {"plan": {**PLAN, "accounts": 2}}
     assert bench.asked() == [True]
 
 
@@ -162,3 +164,45 @@ def test_a_bundle_that_is_not_the_signed_one_is_not_run(bench: Bench) -> None:
     assert said.code == 3
     assert "windfall payload sign" in said.err
     assert bench.asked() == [True]
+
+
+@pytest.mark.parametrize(
+    ("accounts", "warned"), [(["anna", "anna"], True), (["anna", "bert"], False), ([], True)]
+)
+def test_too_few_accounts_with_hosts_are_warned_of(
+    bench: Bench, accounts: list[str], warned: bool
+) -> None:
+    rows = [{"account": account, "state": "away"} for account in accounts]
+    gone = {"account": "carl", "state": "revoked"}
+    bench.fake.answer("GET /hosts", made({"hosts": [*rows, gone]}))
+    said = bench.create("--payload", bench.payload, "--key", bench.key, "--no-probe", "--yes")
+    assert said.code == 0
+    assert ("this production needs 2" in said.err) == warned
+
+
+def test_one_copy_of_each_event_needs_no_second_account(bench: Bench) -> None:
+    bench.file.write_text(TEXT + "[policy]\nquorum = 1\n")
+    said = bench.create("--payload", bench.payload, "--key", bench.key, "--no-probe", "--yes")
+    assert "Warning" not in said.err
+    assert [seen.method for seen in bench.fake.seen] == ["POST", "POST"]
+
+
+def test_a_probe_that_was_not_made_is_told_with_its_why(bench: Bench) -> None:
+    manifest = bench.place / "run.jws"
+    signing = ("--payload", bench.payload, "--key", bench.key)
+    assert run("production", "sign", bench.file, *signing).code == 0
+    assert "no bundle was named" in bench.create("--manifest", manifest, "--yes").err
+    bench.bundle.rename(bench.place / "elsewhere.tar.gz")
+    assert "does not lie beside" in bench.create(*signing, "--yes").err
+    bench.file.write_text(TEXT.replace("reference = 4", "reference = 0"))
+    assert "reference = 0" in bench.create(*signing, "--yes").err
+
+
+@pytest.mark.parametrize(
+    ("hours", "told"),
+    [(0.0034, "12 seconds"), (0.5, "30 minutes"), (30.0, "30 hours"), (54_000.0, "2 250 days")],
+)
+def test_what_a_production_costs_is_told_in_words(bench: Bench, hours: float, told: str) -> None:
+    bench.fake.answer("POST /productions", made({**PLAN, "core_hours": hours}))
+    options = ("--payload", bench.payload, "--key", bench.key, "--no-probe", "--plan-only")
+    assert f"{told} of one core" in bench.create(*options).out
