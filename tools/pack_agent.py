@@ -92,17 +92,8 @@ def _pip(folder: Path, python: str, requirement: str, machine: str) -> None:
     tag = "abi3" if project == "cryptography" else "cp" + "".join(python.split(".")[:2])
     if machine and any(f"-{tag}-" in p.name for p in folder.glob(f"{project}-*{machine}.whl")):
         return
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "--disable-pip-version-check",
-        "download",
-        "-q",
-        "--no-deps",
-        "-d",
-        str(folder),
-    ]
+    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download"]
+    command += ["-q", "--no-deps", "-d", str(folder)]
     command += ["--only-binary", ":all:", "--python-version", python, "--implementation", "cp"]
     for platform in ("manylinux2014", "manylinux_2_17") if machine else ():
         command += ["--platform", f"{platform}_{machine}"]

@@ -43,7 +43,9 @@ def check_command(settings: Settings) -> None:
     if faults := [*_blobs_faults(settings), *_keys_faults(settings)]:
         raise BadFile("the settings cannot be used", faults, file=str(file) if file else None)
     has_keys = settings.keys_folder.is_dir()
-    keys = "its keys are good" if has_keys else "is not there yet (windfall init, or key add)"
+    keys = (
+        "its keys are good" if has_keys else "is not there yet (windfall init, or windfall key add)"
+    )
     count = len(settings.sources)
     tell(
         {"ok": True, "file": str(file) if file else None, "set": dict(settings.sources)},
