@@ -11,7 +11,7 @@ from typing import Optional, Protocol
 
 from vmagent import output
 from vmagent.pipe import Events, Fail, Hello, Misbehaved, Next, OutFile
-from vmagent.process import Exit, Process, read
+from vmagent.process import LOG_LEAST, Exit, Process, read
 from vmagent.wire import statements
 
 TICK_S = 0.2
@@ -174,7 +174,7 @@ class Pass:
             self._read_folder(over)
         if over:
             return self._ended()
-        if self._log_since > LOG_FLOOD * self._job.manifest.limits.log_bytes:
+        if self._log_since > LOG_FLOOD * max(LOG_LEAST, self._job.manifest.limits.log_bytes):
             raise Misbehaved("flooded", f"{self._log_since} bytes of log without an event")
         return None
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import fcntl
 import json
 import os
 import resource
@@ -21,6 +22,8 @@ from typing import Any, NoReturn, Optional
 
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 1, 4, 36, 38
 TICK_S = 0.2
+# What a payload reads from and writes to: one digit, or old shells cannot redirect it.
+PIPE_IN, PIPE_OUT, ABOVE = 3, 4, 16
 MIB = 1 << 20
 # Address space is a wall far behind the limit: libraries map much more than they touch. What
 # counts is resident memory of the whole family, looked at every tick.
@@ -130,11 +133,7 @@ def _become(order: dict[str, Any], guard: int) -> NoReturn:
     signal.set_wakeup_fd(-1)
     for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(number, signal.SIG_DFL)
-    kept = set(order["fds"])
-    for name in os.listdir("/proc/self/fd"):
-        if int(name) > 2 and int(name) not in kept:
-            with contextlib.suppress(OSError):
-                os.close(int(name))
+    _lay_pipe(*order["fds"])
     wall = (WALL_FACTOR * order["memory_mb"] + WALL_EXTRA_MB) * MIB
     cpu = int(order["cpu_s"]) + 1
     for which, most in (
@@ -150,6 +149,20 @@ def _become(order: dict[str, Any], guard: int) -> NoReturn:
         resource.setrlimit(which, (top, hard if which == resource.RLIMIT_CPU else top))
     os.chdir(order["cwd"])
     os.execvpe(order["argv"][0], order["argv"], order["env"])  # noqa: S606 - no shell is wanted
+
+
+def _lay_pipe(out: int, into: int) -> None:
+    """Put the pipe where every shell can name it, and close all else but 0, 1 and 2.
+
+    Both ends are moved up first: one may lie where the other is to go.
+    """
+    ends = [fcntl.fcntl(end, fcntl.F_DUPFD, ABOVE) for end in (into, out)]
+    for end, place in zip(ends, (PIPE_IN, PIPE_OUT)):
+        os.dup2(end, place)
+    for name in os.listdir("/proc/self/fd"):
+        if int(name) > max(PIPE_IN, PIPE_OUT):
+            with contextlib.suppress(OSError):
+                os.close(int(name))
 
 
 class Guard:

@@ -17,7 +17,7 @@ from typing import Optional
 
 from vmagent import files, kin
 from vmagent.errors import StateUnusable
-from vmagent.guard import family, usage
+from vmagent.guard import PIPE_IN, PIPE_OUT, family, usage
 from vmagent.output import Folder
 from vmagent.pipe import Parser
 from vmagent.ring import Ring
@@ -26,6 +26,7 @@ from vmagent.wire import statements
 MIB = 1 << 20
 END_S = 10.0
 LOOK_S = 1.0
+LOG_LEAST = 1024  # bytes of a payload's log that are always kept
 LOG_KEPT = 1 << 20  # bytes of a payload's log held in memory, whatever its manifest allows
 _PIPE_MOST = 1 << 20
 _F_SETPIPE_SZ = 1031  # Linux; fcntl names it from Python 3.10 on
@@ -115,7 +116,7 @@ class Process:
     ) -> None:
         self.manifest, self.home, self._most = manifest, home, most
         self._bundle, self._helper = bundle, helper
-        self.log = Ring(min(LOG_KEPT, manifest.limits.log_bytes))
+        self.log = Ring(min(LOG_KEPT, max(LOG_LEAST, manifest.limits.log_bytes)))
         self._looked_at = 0.0
         self.exit: Optional[Exit] = None
         self._answer = b""
@@ -133,7 +134,7 @@ class Process:
             import fcntl
 
             fcntl.fcntl(from_payload, _F_SETPIPE_SZ, _PIPE_MOST)
-        env.update(EVP_FD_OUT=str(payload_out), EVP_FD_IN=str(payload_in))
+        env.update(EVP_FD_IN=str(PIPE_IN), EVP_FD_OUT=str(PIPE_OUT))
         mine = (payload_out, payload_in, payload_log)
         try:
             self._guard = kin.start(

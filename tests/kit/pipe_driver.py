@@ -14,6 +14,15 @@ from types import TracebackType
 from typing import IO, Self
 
 ROOT = Path(__file__).resolve().parents[2]
+# As the agent's guard does it: the pipe lies on descriptors 3 and 4.
+LAY_PIPE = """
+import fcntl, os, sys
+ends = [fcntl.fcntl(int(end), fcntl.F_DUPFD, 16) for end in sys.argv[1:3]]
+for end, place in zip(ends, (3, 4)):
+    os.dup2(end, place)
+os.closerange(5, 64)
+os.execvp(sys.argv[3], sys.argv[3:])
+"""
 PAYLOADS = ROOT / "tools" / "payloads"
 
 
@@ -84,15 +93,15 @@ class PipeDriver:
         self._heard = b""
         self.granule = granule
         self.process = subprocess.Popen(
-            command,
+            [sys.executable, "-I", "-S", "-c", LAY_PIPE, str(from_agent), str(to_agent), *command],
             pass_fds=(from_agent, to_agent),
             cwd=outdir,
             start_new_session=True,
             env={
                 **{k: os.environ[k] for k in ("PATH", "HOME", "LANG") if k in os.environ},
                 "PYTHONPATH": str(ROOT / "vmagent"),
-                "EVP_FD_IN": str(from_agent),
-                "EVP_FD_OUT": str(to_agent),
+                "EVP_FD_IN": "3",
+                "EVP_FD_OUT": "4",
                 "EVP_SEED": str(seed),
                 "EVP_OUTDIR": str(outdir),
                 "EVP_CORES": "1",

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -240,6 +244,49 @@ def test_a_payload_sees_a_clean_world(bench: Bench, monkeypatch: pytest.MonkeyPa
     assert seen["cwd"].startswith(str(bench.folder / "slot"))
     open_fds = set(seen["fds"]) - {"0", "1", "2", env["EVP_FD_IN"], env["EVP_FD_OUT"]}
     assert len(open_fds) <= 1, "listing the folder opens one itself"
+    assert (env["EVP_FD_IN"], env["EVP_FD_OUT"]) == ("3", "4"), "one digit, for old shells"
+
+
+@pytest.mark.parametrize("shell", ["sh", "dash", "bash"])
+@pytest.mark.parametrize("way", ["exec 7>&$EVP_FD_OUT 8<&$EVP_FD_IN", "/proc"])
+def test_any_shell_finds_its_pipe(bench: Bench, shell: str, way: str) -> None:
+    if shutil.which(shell) is None:
+        pytest.skip(f"there is no {shell} here")
+    if way == "/proc":
+        way = 'exec 7>"/proc/self/fd/$EVP_FD_OUT" 8<"/proc/self/fd/$EVP_FD_IN"'
+    script = f"{way}\necho HELLO 1 sh >&7\necho NEXT >&7\nread -r word i j <&8\n"
+    script += "printf 'EVENT %d %d 2\\nok' $i $j >&7; echo NEXT >&7; read -r word <&8"
+    work, held = Memory(0, 1), scripts.manifest(events=1)
+    bundle = scripts.bundle(bench.folder / "b", script)
+    manifest = replace(held, command=[shell, "main.py"])
+    ended = bench.runner.run(Job(1, "d", manifest, bundle, work))
+    assert ended.word == "done", (ended.why, ended.log)
+    assert work.records == {0: b"ok"}
+
+
+def test_the_pipe_is_laid_right_when_its_ends_lie_where_the_other_belongs(tmp_path: Path) -> None:
+    code = (
+        "import os\n"
+        "from vmagent import guard\n"
+        "(into, there), (back, out) = os.pipe(), os.pipe()\n"
+        "assert (into, there, back, out) == (3, 4, 5, 6)\n"
+        "os.dup2(out, 13); os.dup2(into, 14); os.dup2(there, 15); os.dup2(back, 16)\n"
+        "os.dup2(13, 3); os.dup2(14, 4)\n"
+        "keep = [os.dup2(15, 60), os.dup2(16, 61)]\n"
+        "if os.fork() == 0:\n"
+        "    guard._lay_pipe(3, 4)\n"
+        "    assert sorted(map(int, os.listdir('/proc/self/fd')))[:5] == [0, 1, 2, 3, 4]\n"
+        "    os.write(4, os.read(3, 9).upper()); os._exit(0)\n"
+        "os.write(60, b'word'); print(os.read(61, 9))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout == "b'WORD'\n", done.stderr
+
+
+def test_a_log_of_no_bytes_is_a_small_one(bench: Bench) -> None:
+    ended = bench.run("print('x' * 3000); raise SystemExit(1)", limits={"log_bytes": 0})
+    assert ended.word == "crashed"
+    assert 1000 <= len(ended.log) <= 1100
 
 
 def test_a_command_that_is_not_there_is_a_crash(bench: Bench) -> None:
