@@ -82,7 +82,8 @@ class Reference:
             total.update(record)
             size += len(record)
         seconds = max(1e-9, min(wall_s, self._ended - self._begun))
-        return Class(total.hexdigest(), seconds / self.last, size / self.last)
+        events = max(1, self.last)  # a manifest may ask for none
+        return Class(total.hexdigest(), seconds / events, size / events)
 
 
 def job(digest: str, manifest: statements.Manifest, bundle: Path) -> tuple[Job, Reference]:

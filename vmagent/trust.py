@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Optional, TypeVar
 
 from vmagent.errors import Untrusted
+from vmagent.plaintext import printable
 from vmagent.wire import codec, jws, merkle, messages, statements
 
 T = TypeVar("T")
@@ -244,6 +245,10 @@ def _word(kind: str, text: str, keys: dict[str, str]) -> str:
 
 def _hold_manifest(manifest: statements.Manifest, digest: str) -> None:
     limits = manifest.limits
+    ours = [name for name in manifest.environment if name.startswith(_OURS)]
+    inputs = [name for name in manifest.inputs if not _NAME.fullmatch(name)]
+    names = [name for name in manifest.environment if not _NAME.fullmatch(name)]
+    zeros = [name for name, text in _texts(manifest) if "\0" in text]
     faults = [
         why
         for wrong, why in (
@@ -251,15 +256,20 @@ def _hold_manifest(manifest: statements.Manifest, digest: str) -> None:
             (manifest.mode not in statements.MODES, f"mode {manifest.mode[:20]} is unknown"),
             (not manifest.command, "it has no command"),
             (min(manifest.events, manifest.granule, manifest.block, manifest.cores) < 1, "no size"),
-            (not 0 < manifest.reference <= 10_000, "reference must be 1 to 10000 events"),
+            (not 0 <= manifest.reference <= 10_000, "reference must be 0 to 10000 events"),
             (manifest.split not in ("", "lines", "lengths"), "its split is unknown"),
             (min(limits.memory_mb, limits.disk_mb, limits.event_bytes) < 1, "a limit is below 1"),
             (min(limits.silence_s, limits.cpu_s_per_event) <= 0, "a time limit is not positive"),
-            (limits.log_bytes < 1024, "log_bytes must be at least 1024"),
-            (any(name.startswith(_OURS) for name in manifest.environment), "it sets our variables"),
-            (not all(map(_NAME.fullmatch, manifest.inputs)), "input name"),
-            (not all(map(_NAME.fullmatch, manifest.environment)), "a variable's name"),
-            (any("\0" in text for text in _texts(manifest)), "a text with a zero byte"),
+            (
+                bool(ours),
+                f"environment: {_shown(ours)} begins with {', '.join(_OURS)}: the agent's",
+            ),
+            (bool(inputs), f"inputs: {_shown(inputs)} is no name: letters, digits, _, at most 64"),
+            (
+                bool(names),
+                f"environment: {_shown(names)} is no name: letters, digits, _, at most 64",
+            ),
+            (bool(zeros), f"{_shown(zeros)} has a zero byte"),
             (manifest.events > messages.EVENTS_MOST, "too many events"),
             (manifest.cores > 4096, "more than 4096 cores"),
             (max(limits.memory_mb, limits.disk_mb) > _SIZE_MOST, "a limit beyond any machine"),
@@ -271,9 +281,14 @@ def _hold_manifest(manifest: statements.Manifest, digest: str) -> None:
         raise Untrusted("unreadable", f"manifest {digest[:12]}", "; ".join(faults))
 
 
-def _texts(manifest: statements.Manifest) -> tuple[str, ...]:
-    """What is handed to the system, which takes a zero byte for an end."""
-    return (*manifest.command, *manifest.environment.values())
+def _texts(manifest: statements.Manifest) -> list[tuple[str, str]]:
+    """What is handed to the system, which takes a zero byte for an end, by what it is."""
+    words = [("the command", word) for word in manifest.command]
+    return [*words, *((f"environment: {k}", v) for k, v in manifest.environment.items())]
+
+
+def _shown(names: list[str]) -> str:
+    return ", ".join(printable(name[:64]) or "''" for name in names[:3])
 
 
 _NAME = re.compile(r"[A-Za-z0-9_]{1,64}")

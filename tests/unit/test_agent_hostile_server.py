@@ -24,7 +24,7 @@ from vmagent.intervals import Intervals
 from vmagent.plaintext import lines, printable
 from vmagent.process import LOG_KEPT, Process
 from vmagent.settings import Settings
-from vmagent.trust import Pins
+from vmagent.trust import Pins, _hold_manifest
 from vmagent.wire import jws, messages, statements
 
 ESCAPES = "\x1b]0;owned\x07\x1b[2J\x9b31m\u202egnp.exe\r\n"
@@ -160,7 +160,7 @@ def manifest(**changes: Any) -> statements.Manifest:
         {"limits": statements.Limits(memory_mb=0)},
         {"limits": statements.Limits(silence_s=0.0)},
         {"limits": statements.Limits(event_bytes=0)},
-        {"limits": statements.Limits(log_bytes=0)},
+        {"reference": -1},
         {"mode": "shell"},
     ],
 )
@@ -173,6 +173,30 @@ def test_a_manifest_that_would_harm_is_refused_though_it_is_signed(changes: dict
     with pytest.raises(errors.Untrusted) as told:
         pins.manifest(text, jws.digest(text), 0.0)
     assert told.value.word == "unreadable"
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ({"environment": {"FINE": "1", "EVP_SEED": "1"}}, "environment: EVP_SEED begins with EVP_"),
+        ({"environment": {"FINE": "1", "A-B": "1"}}, "environment: A-B is no name"),
+        ({"environment": {"FINE": "1", "BAD": "x\0y"}}, "environment: BAD has a zero byte"),
+        ({"inputs": {"CARD": "x", "a/b": "x"}}, "inputs: a/b is no name"),
+    ],
+)
+def test_a_refused_manifest_says_which_name_is_at_fault(
+    changes: dict[str, Any], fault: str
+) -> None:
+    with pytest.raises(errors.Untrusted, match=fault):
+        _hold_manifest(manifest(**changes), "d" * 64)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"reference": 0}, {"limits": statements.Limits(log_bytes=0)}],
+)
+def test_a_manifest_may_want_no_probe_and_no_log(changes: dict[str, Any]) -> None:
+    _hold_manifest(manifest(**changes), "d" * 64)
 
 
 def test_a_log_is_kept_within_the_agents_bounds_not_the_manifests(tmp_path: Path) -> None:
