@@ -72,6 +72,7 @@ class Deps:
     signals: Signals = field(default_factory=Signals)
     surplus: list[TaskCard] = field(default_factory=list)
     idle: set[int] = field(default_factory=set)
+    none_over_before: dict[int, float] = field(default_factory=dict)
     keeping: dict[tuple[int, int, int], asyncio.Future[bool] | None] = field(default_factory=dict)
     troubles: Troubles = field(default_factory=Troubles)
 

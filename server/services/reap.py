@@ -18,9 +18,18 @@ SAVE_S = 60.0  # how often "last seen" is written: the memory knows it better
 
 
 async def reap(deps: Deps) -> int:
-    """Expire the leases whose time is over; how many."""
-    now = deps.clock()
-    late = [card for card in deps.registry.tasks.values() if card.until < now]
+    """Expire the leases whose time is over; how many.
+
+    Signs of life only move a lease's end away, and a new lease lasts as long as its production
+    says: until the earliest end there is, or the shortest lease from now, none can run out.
+    """
+    now, registry = deps.clock(), deps.registry
+    if now < deps.none_over_before.get(registry.version, 0.0):
+        return 0
+    late = [card for card in registry.tasks.values() if card.until < now]
+    shortest = min((p.definition.policy.lease_s for p in registry.productions.values()), default=1)
+    soonest = min((card.until for card in registry.tasks.values()), default=now + shortest)
+    deps.none_over_before = {registry.version: max(now, min(soonest, now + shortest))}
     for card in late:
         cause = "deliver" if card.covered else "expire"
         await _end(deps, card, cause)
