@@ -49,10 +49,12 @@ def sign_command(file: Path, payload: Path, out: Path | None, key: Path | None) 
     if out == payload:
         raise WrongUse(f"{out}: that is the payload's statement; name another file with -o")
     put(out, statements.MANIFEST, manifest)
+    bundle = bundle_beside(payload)
     tell(
         {"file": str(out), "digest": jws.digest(manifest)},
         f"{out}: the manifest of {definition.name}, signed",
-        f"Next: windfall production create {file} --manifest {out}",
+        f"Next: windfall production create {file} --manifest {out}"
+        + (f" --bundle {bundle}" if bundle else ""),
     )
 
 
@@ -122,7 +124,8 @@ def why_unprobed(
 
 def for_people(plan: dict[str, Any]) -> dict[str, Any]:
     """A plan with its figures in words."""
-    words = {name: fact for name, fact in plan.items() if name not in ("accounts", "core_hours")}
+    own = ("accounts", "core_hours")
+    words = {name: fact for name, fact in plan.items() if name not in own and fact is not None}
     if (hours := plan.get("core_hours")) is not None:
         words["computing"] = f"{span(hours * 3600)} of one core"
     words["hosts"] = f"needs machines of at least {plan['accounts']} different accounts"

@@ -99,7 +99,9 @@ def test_plan_only_creates_nothing(bench: Bench) -> None:
 def test_what_is_signed_is_the_manifest_of_the_definition(bench: Bench) -> None:
     out = bench.place / "manifest.jws"
     signing = ("--payload", bench.payload, "--key", bench.key, "-o", out)
-    assert run("production", "sign", bench.file, *signing).code == 0
+    made = run("production", "sign", bench.file, *signing)
+    assert made.code == 0
+    assert f"--manifest {out} --bundle {bench.bundle}" in made.out
     said = bench.create("--manifest", out, "--json")
     assert said.code == 0
     assert said.json()["production"]["id"] == 3
