@@ -41,6 +41,7 @@ def _settings(found: argparse.Namespace) -> Settings:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="windfall-agent", description="The agent of Windfall.")
     parser.add_argument("--state", type=Path, default=default_state(os.environ), help="its folder")
+    parser.add_argument("--version", action="version", version=__version__)
     both = argparse.ArgumentParser(add_help=False)  # before the command or after it
     both.add_argument("--state", type=Path, default=argparse.SUPPRESS, help="the agent's folder")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="COMMAND")
@@ -129,18 +130,19 @@ def _check(found: argparse.Namespace) -> int:
 
 
 def _status(found: argparse.Namespace) -> int:
-    home = _home(found)
-    pid = home.running()
-    shown = {"running": pid is not None, "pid": pid, **(home.note("status") or {})}
+    shown = _home(found).status()
+    pid = shown["pid"]
     if found.json:
         print(json.dumps(shown))
     elif pid is None:
         print("no agent is running")
     else:
-        print(f"agent {pid}: {shown.get('state', 'starting')}, server {shown.get('server', '?')}")
+        print(f"agent {pid}: {shown['state']}, server {shown.get('server', '?')}")
         for task in shown.get("tasks", []):
             span = f"[{task['first']}, {task['last']})"
             print(f"  task {task['task']} {span} {task['phase']}, {task['done']} events done")
+        for manifest, word in shown.get("failed_probes", {}).items():
+            print(f"  manifest {manifest[:12]}: no reference events here, {word}")
         if shown.get("last_refusal"):
             last = printable(shown["last_refusal"])
             print(f"  refused so far: {shown['refused']}; last: {last}")

@@ -20,6 +20,7 @@ from vmagent.wire import messages
 REVOKED_CODE = 5
 IDLE_ASK_S = 10.0
 PROBE_TRIES = 5
+BARRED_S = 600.0  # as long as the server, told of it, does not offer the manifest again
 # What one answer may make an agent do, and how often it may make it ask.
 COMMANDS_MOST, PROBES_MOST, FAILURES_MOST = 64, 16, 256
 ASK_LEAST_S = 0.05
@@ -73,14 +74,23 @@ class Brain(Plan):
                 yield from self._close(self.tasks[taken.task], hand.returned("leaving"))
             else:
                 yield orders.Prepare(taken.task)
-        for manifest in event.probes[:PROBES_MOST]:
-            if manifest not in self.probing:
-                self._wanted_probes.setdefault(manifest, now)
+        fresh = [manifest for manifest in event.probes[:PROBES_MOST] if self._new(manifest, now)]
+        self._wanted_probes.update((manifest, now) for manifest in fresh)
         if event.refused:
             self._ask_at = now + pause(self._refusals, event.jitter, event.retry_after)
-        elif not event.taken and not event.probes:
+        elif not event.taken and not fresh:
             wait = event.retry_after or IDLE_ASK_S * (0.5 + event.jitter)
             self._ask_at = now + min(ASKED_MOST_S, max(ASK_LEAST_S, wait))
+
+    def _new(self, manifest: str, now: float) -> bool:
+        """Whether an offered probe is to be made: not one under way, or that failed just now."""
+        if manifest in self.probing or manifest in self._wanted_probes:
+            return False
+        if self._barred.get(manifest, 0.0) > now:
+            return False
+        if self._barred.pop(manifest, None) is not None:
+            self._probe_failures.pop(manifest, None)
+        return True
 
     def _ask_failed(self, event: stimuli.AskFailed, now: float) -> Iterator[orders.Order]:
         self._asking = False
@@ -188,11 +198,16 @@ class Brain(Plan):
     def _probed(self, event: stimuli.Probed, now: float) -> Iterator[orders.Order]:
         self.probing.pop(event.manifest, None)
         self._probe_failures.pop(event.manifest, None)
+        self._probes_lost = 0
         told = self._probes_told.get(event.manifest, 0)
         self._probes_told[event.manifest] = told + 1
         # Asked for what it was told already, the agent lets the server wait.
-        self._ask_at = now + pause(told, 1.0) if told else min(self._ask_at, now)
+        self._ask_sooner(now + (pause(told, 1.0) if told else 0.0))
         yield from ()
+
+    def _ask_sooner(self, at: float) -> None:
+        """The next question goes then, unless the server wants to be left alone for longer."""
+        self._ask_at = max(self._ask_at, at) if self._asks_failed else at
 
     def _probe_failed(self, event: stimuli.ProbeFailed, now: float) -> Iterator[orders.Order]:
         self.probing.pop(event.manifest, None)
@@ -200,11 +215,18 @@ class Brain(Plan):
         self._probe_failures[event.manifest] = tries
         for oldest in list(self._probe_failures)[:-FAILURES_MOST]:
             del self._probe_failures[oldest]
-        wait = pause(tries + 3, event.jitter, event.retry_after)
-        if tries < PROBE_TRIES:
+        # Other productions are not held up by it: only this manifest waits.
+        if event.told or tries >= PROBE_TRIES:
+            self._barred[event.manifest] = now + BARRED_S
+            for oldest in list(self._barred)[:-FAILURES_MOST]:
+                del self._barred[oldest]
+            self._probes_lost += 1
+            soon = max(ASK_LEAST_S, min(IDLE_ASK_S, pause(self._probes_lost, event.jitter)))
+            self._ask_sooner(now + soon)
+            yield orders.Say("probe-let-be", why=event.manifest[:12])
+        else:
+            wait = pause(tries + 3, event.jitter, event.retry_after)
             self._wanted_probes[event.manifest] = now + wait
-        self._ask_at = max(self._ask_at, now + wait)
-        yield orders.Say("probe-failed", why=event.manifest, grave=True)
 
     def _reported(self, event: stimuli.Reported, now: float) -> Iterator[orders.Order]:
         task = self.tasks.get(event.task)

@@ -15,7 +15,9 @@ from vmagent.calls import Server
 from vmagent.home import Home
 from vmagent.intervals import Intervals
 from vmagent.journal import Journal
+from vmagent.plaintext import lines
 from vmagent.probe import Class, Classes
+from vmagent.runner import Outcome
 from vmagent.settings import Settings
 from vmagent.spool import Spool
 from vmagent.wire import codec, messages, statements
@@ -23,6 +25,11 @@ from vmagent.wire import codec, messages, statements
 log = logging.getLogger("vmagent.errands")
 
 LEASES_MOST = 256
+NO_CLASS = "0" * 64
+FAILED_MOST = 64
+LOG_MOST = 60_000
+# What of a failed payload's log stands in the agent's own.
+SAID_LINES, SAID_MOST = 5, 1000
 T = TypeVar("T")
 Tell = Callable[[stimuli.Stimulus], None]
 
@@ -53,6 +60,8 @@ class Errands:
         self.held: dict[int, Held] = {}
         self.refusals = 0
         self.last_refusal = ""
+        self.failed_probes: dict[str, str] = {}
+        self.untold: dict[str, messages.ClassReport] = {}
         self._ask = str(home.note("ask") or "")
         self._ends_at: Optional[float] = None
         if settings.lifetime_s is not None:
@@ -265,22 +274,66 @@ class Errands:
 
     def tell_class(self, manifest: str, found: Class) -> None:
         """Tell the class of this host for a manifest."""
+        self.failed_probes.pop(manifest, None)
+        report = messages.ClassReport(manifest, found.digest, found.seconds_per_event)
+        self._report_class(report, stimuli.Probed(manifest))
+
+    def tell_failed(self, manifest: str, word: str, said: str = "") -> None:
+        """Tell that the reference events cannot be made here: in a word, and the payload's log."""
+        self.failed_probes[manifest] = word
+        for oldest in list(self.failed_probes)[:-FAILED_MOST]:
+            del self.failed_probes[oldest]
+        report = messages.ClassReport(manifest, NO_CLASS, failed=word, log=said[-LOG_MOST:])
+        self.untold[manifest] = report
+        self._report_class(report, stimuli.ProbeFailed(manifest, jitter(), told=True))
+
+    def tell_again(self, manifest: str) -> bool:
+        """Tell a failure that did not get through; False if there is none."""
+        report = self.untold.get(manifest)
+        if report is None:
+            return False
+        self._report_class(report, stimuli.ProbeFailed(manifest, jitter(), told=True))
+        return True
+
+    def _report_class(self, report: messages.ClassReport, done: stimuli.Stimulus) -> None:
+        manifest = report.manifest
         try:
-            self.server.report_class(
-                messages.ClassReport(manifest, found.digest, found.seconds_per_event)
-            )
+            self.server.report_class(report)
         except errors.LinkFault as error:
-            self._failed(error, stimuli.ProbeFailed(manifest, jitter(), error.retry_after))
+            final = isinstance(error, errors.RequestRefused)  # it will not be taken later either
+            if final:
+                self.untold.pop(manifest, None)
+            self._failed(
+                error, stimuli.ProbeFailed(manifest, jitter(), error.retry_after, told=final)
+            )
         else:
-            self.tell(stimuli.Probed(manifest))
+            self.untold.pop(manifest, None)
+            self.tell(done)
 
     def probe_refused(self, manifest: str, error: Exception) -> None:
-        """A probe whose manifest or payload could not be had."""
+        """A probe whose manifest or payload could not be had, or is not to be believed."""
         if isinstance(error, errors.Untrusted):
             self._refused(error)
+            self.tell_failed(manifest, f"refused-{error.word}", str(error))
+            return
+        log.warning("probe", extra={"manifest": manifest[:12], "why": str(error)})
+        if isinstance(error, errors.TokenRefused):
+            self.tell(stimuli.HostRevoked())
+        elif isinstance(error, errors.RequestRefused) and error.status in (403, 404, 410):
+            self.tell_failed(manifest, "missing", str(error))
         else:
-            log.warning("probe", extra={"manifest": manifest[:12], "why": str(error)})
-        self.tell(stimuli.ProbeFailed(manifest, jitter(), getattr(error, "retry_after", 0.0)))
+            self.tell(stimuli.ProbeFailed(manifest, jitter(), getattr(error, "retry_after", 0.0)))
+
+    def probe_ended(self, manifest: statements.Manifest, digest: str, outcome: Outcome) -> None:
+        """A probe whose payload did not make its reference events."""
+        said = outcome.log.strip().splitlines()[-SAID_LINES:]
+        extra = {"production": manifest.name, "manifest": digest[:12], "word": outcome.word}
+        shown = lines("\n".join(said))[-SAID_MOST:]
+        log.warning("probe failed", extra={**extra, "why": outcome.why, "said": shown})
+        if outcome.word == "stopped":  # by us, not by a fault of it
+            self.tell(stimuli.ProbeFailed(digest, jitter()))
+        else:
+            self.tell_failed(digest, outcome.word, outcome.log)
 
     def forget(self, task: int) -> None:
         """Let a task go, its spool too."""

@@ -62,6 +62,16 @@ class Home:
             os.close(self._lock)
             self._lock = None
 
+    def status(self) -> dict[str, Any]:
+        """What the agent shows of itself, and whether it runs at all."""
+        pid, shown = self.running(), self.note("status")
+        found: dict[str, Any] = shown if isinstance(shown, dict) else {}
+        if pid is None:
+            return {**found, "running": False, "pid": None, "state": "stopped", "tasks": []}
+        if found.get("pid") != pid:
+            found = {"state": "starting"}  # what is there was left by another
+        return {**found, "running": True, "pid": pid}
+
     def running(self) -> Optional[int]:
         """The process id of the agent that has the folder, if one has."""
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import queue
 import signal
 import threading
@@ -34,6 +35,7 @@ log = logging.getLogger("vmagent.loop")
 TICK_S = 0.5
 STATUS_S = 2.0
 ENDING_S = 20.0
+POLL_MOST_S = 10.0
 # Calls at the same time: a slow download must not keep a heartbeat waiting.
 ERRANDS = 4
 
@@ -70,6 +72,7 @@ class Agent:
         self._code: Optional[int] = None
         self._started = time.time()
         self._status_at = 0.0
+        self._ended_well = False
 
     def run(self) -> int:
         """Until the brain has had enough; the exit code."""
@@ -196,6 +199,8 @@ class Agent:
         if known is not None:
             self.errands.tell_class(digest, known)
             return
+        if self.errands.tell_again(digest):
+            return
         try:
             manifest, bundle = self.errands.fetch(digest)
         except (errors.Untrusted, errors.LinkFault, OSError) as error:
@@ -205,16 +210,16 @@ class Agent:
 
         def ended(outcome: Outcome) -> None:
             failed = stimuli.ProbeFailed(digest, jitter())
-            self._errand(failed, self._probed, digest, outcome, reference)
+            self._errand(failed, self._probed, job, outcome, reference)
 
         self._slots[slot].give(Assignment(job, ended))
 
-    def _probed(self, digest: str, outcome: Outcome, reference: probe.Reference) -> None:
-        try:
-            found = probe.judge(outcome, reference)
-        except errors.PayloadFailed as error:
-            self.errands.probe_refused(digest, error)
+    def _probed(self, job: Job, outcome: Outcome, reference: probe.Reference) -> None:
+        digest = job.digest
+        if outcome.word != "done":
+            self.errands.probe_ended(job.manifest, digest, outcome)
             return
+        found = probe.judge(outcome, reference)
         self.errands.classes.put(digest, found)
         log.info("probed", extra={"manifest": digest[:12], "class": found.digest[:12]})
         self.errands.tell_class(digest, found)
@@ -257,12 +262,14 @@ class Agent:
                 return
             except errors.LinkFault as error:
                 failures += 1
-                self._over.wait(pause(failures, jitter(), error.retry_after))
+                if failures == 1:
+                    log.warning("commands not heard", extra={"why": str(error)})
+                self._over.wait(_again(failures, error.retry_after))
                 continue
             except Exception:  # a fault of ours: without this thread no farm can be vacated
                 log.exception("poll fault")
                 failures += 1
-                self._over.wait(pause(failures, jitter()))
+                self._over.wait(_again(failures))
                 continue
             failures = 0
             if reply.commands:
@@ -272,13 +279,13 @@ class Agent:
 
     def _show(self) -> None:
         brain = self.brain
-        state = brain.leaving or ("suspended" if brain.suspended else "working")
         shown = {
             "agent": __version__,
             "server": self._identity.server,
             "host": self._identity.host,
             "name": self._identity.name,
-            "state": state,
+            "pid": os.getpid(),
+            "state": "stopped" if self._ended_well else brain.doing,
             "since": round(self._started),
             "slots": self._settings.slots,
             "disk_full": brain.disk_low,
@@ -286,6 +293,7 @@ class Agent:
             "refused": self.errands.refusals,
             "last_refusal": self.errands.last_refusal,
             "probing": sorted(brain.probing),
+            "failed_probes": dict(self.errands.failed_probes),
             "tasks": [
                 {
                     "task": t.task,
@@ -316,7 +324,13 @@ class Agent:
         self._sender.stop()
         self._sender.join(1.0)
         self._pool.shutdown(wait=False)
+        self._ended_well = True
         self._show()
+
+
+def _again(failures: int, retry_after: float = 0.0) -> float:
+    """Seconds until commands are asked for anew: a server that is back can command soon."""
+    return max(retry_after, min(POLL_MOST_S, pause(failures, jitter(), retry_after)))
 
 
 _CARRIES: dict[type[Any], Callable[[Agent, Any], None]] = {

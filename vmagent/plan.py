@@ -13,6 +13,8 @@ from vmagent.wire import messages
 BEAT_MOST_S, BEAT_LEAST_S = 30.0, 2.0
 # After the grace: the time to flush, send and report before the spool is left for the next start.
 CLOSING_S = 5.0
+# Leaving with empty hands: the time that an answer under way still has.
+ANSWER_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -41,11 +43,23 @@ class Plan:
         self._wanted_probes: dict[str, float] = {}
         self._probe_failures: dict[str, int] = {}
         self._probes_told: dict[str, int] = {}
+        self._barred: dict[str, float] = {}
+        self._probes_lost = 0
         self.probing: dict[str, int] = {}
         self._goodbye_s = rules.grace_s + CLOSING_S
         self._leave_at: Optional[float] = None
+        self._answer_by: Optional[float] = None
         self._idle_since: Optional[float] = None
         self._ends_at: Optional[float] = None
+
+    @property
+    def doing(self) -> str:
+        """In a word: stopping, draining, suspended, working or idle."""
+        if self.leaving:
+            return "stopping" if self.leaving == "stop" else "draining"
+        if self.suspended:
+            return "suspended"
+        return "working" if self.tasks or self.probing else "idle"
 
     def _exit(self, code: int, why: str) -> Iterator[orders.Order]:
         self._exited = True
@@ -79,11 +93,20 @@ class Plan:
             yield from self._start_ready()
         yield from self._beat(now)
         if self.leaving:
-            if not self._asking and not self.probing and not self._waited_for():
+            if not self.probing and not self._waited_for() and self._answered(now):
                 yield from self._exit(0, "nothing is left to do")
             return
         yield from self._ask(now)
         yield from self._idle(now)
+
+    def _answered(self, now: float) -> bool:
+        """Whether no answer is under way, or it takes too long to be waited for.
+
+        The question is kept: the next start asks it again, and has the leases that got lost.
+        """
+        if self._answer_by is None:
+            self._answer_by = now + ANSWER_S
+        return not self._asking or now >= self._answer_by
 
     def _waited_for(self) -> list[Task]:
         """Tasks that a farewell waits for: one found on disk keeps, if there is no time for it."""

@@ -146,11 +146,14 @@ class Probed:
 
 @dataclass(frozen=True)
 class ProbeFailed:
-    """The reference events of a manifest could not be made or told."""
+    """The reference events of a manifest could not be made; ``told``: the server knows, or never
+    will, so that there is nothing to try again soon.
+    """
 
     manifest: str
     jitter: float = 0.0
     retry_after: float = 0.0
+    told: bool = False
 
 
 @dataclass(frozen=True)

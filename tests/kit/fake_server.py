@@ -86,6 +86,10 @@ class FakeServer(ThreadingHTTPServer):
         self.asked: dict[str, messages.AskReply] = {}
         self.commands: list[messages.Command] = []
         self.classes: dict[str, str] = {}
+        self.failed: dict[str, messages.ClassReport] = {}
+        self.classes_away = 0
+        self.others: dict[str, str] = {}
+        self.payloads: dict[str, tuple[str, bytes]] = {}
         self.seen: list[str] = []
         self.time_off = 0.0
         self.lease_s = 60.0
@@ -94,6 +98,23 @@ class FakeServer(ThreadingHTTPServer):
         self.frame_answer: tuple[int, str] | None = None
         self.tamper: Callable[[messages.AskReply], messages.AskReply] = lambda reply: reply
         self.duplicates = 0
+
+    def offer(self, script: str, **manifest: Any) -> str:
+        """Another production, of which only the reference events are ever wanted; its digest."""
+        bundle = pack({"main.py": script})
+        payload = hashlib.sha256(bundle).hexdigest()
+        value = statements.Manifest("other", payload, ["{python}", "main.py"], 50, 7, **manifest)
+        text = jws.sign(statements.MANIFEST, asdict(value), self.keys.release)
+        said = statements.PayloadStatement("other", "1", payload, len(bundle))
+        signed = jws.sign(statements.PAYLOAD, asdict(said), self.keys.release)
+        self.payloads[payload] = (signed, bundle)
+        self.others[jws.digest(text)] = text
+        return jws.digest(text)
+
+    def wanted_probes(self, known: dict[str, str]) -> list[str]:
+        """The manifests of which a host with these classes is to make the reference events."""
+        own = [self.manifest] if self.wants_probe else []
+        return [m for m in (*self.others, *own) if m not in known and m not in self.failed]
 
     @property
     def url(self) -> str:
@@ -162,7 +183,7 @@ class FakeServer(ThreadingHTTPServer):
             return self.asked[request.ask]
         reply = messages.AskReply(self.now(), retry_after=0.2)
         if self.wants_probe and self.manifest not in request.classes:
-            return replace(reply, probes=[self.manifest])
+            return replace(reply, probes=self.wanted_probes(request.classes))
         leases = [
             one for one in (self.lease(request.ask) for _ in range(request.most_leases)) if one
         ]
@@ -229,13 +250,13 @@ class _Handler(BaseHTTPRequestHandler):
         elif kind == "work":
             self._json(server.answer_ask(codec.decode(body, messages.AskRequest)))
         elif kind == "classes":
-            report = codec.decode(body, messages.ClassReport)
-            server.classes[report.manifest] = report.digest
-            self._send(204, b"")
+            self._classify(codec.decode(body, messages.ClassReport))
         elif kind == "manifests":
-            self._send(200, server.manifest_text.encode())
+            self._send(200, server.others.get(parts[1], server.manifest_text).encode())
         elif kind == "payloads":
-            self._send(200, server.payload_text.encode() if len(parts) > 2 else server.bundle)
+            own = (server.payload_text, server.bundle)
+            text, bundle = own if parts[1] == server.payload else server.payloads[parts[1]]
+            self._send(200, text.encode() if len(parts) > 2 else bundle)
         elif kind == "productions":
             self._frame(parts[3], body)
         elif kind == "tasks":
@@ -251,6 +272,18 @@ class _Handler(BaseHTTPRequestHandler):
             self._json(messages.CommandsReply(server.commands[since:]))
         else:
             self._problem(404, "unknown")
+
+    def _classify(self, report: messages.ClassReport) -> None:
+        server = self.server
+        if server.classes_away:
+            server.classes_away -= 1
+            self._problem(503, "busy", {"Retry-After": "0.2"})
+            return
+        if report.failed:
+            server.failed[report.manifest] = report
+        else:
+            server.classes[report.manifest] = report.digest
+        self._send(204, b"")
 
     def _frame(self, span: str, body: bytes) -> None:
         server = self.server

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.kit.agent_life import OTHER, Life, M, of, state, taken
 from vmagent import orders, stimuli
+from vmagent.brain import BARRED_S
 from vmagent.wire import messages
 
 
@@ -237,6 +238,86 @@ def test_a_probe_that_fails_is_tried_again_a_few_times_and_then_let_be() -> None
         life.tell(stimuli.ProbeFailed(M, jitter=0.5))
         probes += len(of(orders.Probe, life.tell(stimuli.Ticked(), 400)))
     assert probes == 5
+
+
+def test_an_agent_with_a_slot_to_spare_does_not_ask_in_a_circle_while_it_probes() -> None:
+    life = Life(slots=2)
+    asks = len(of(orders.Ask, life.tell(stimuli.Started())))
+    for _ in range(500):
+        told = life.tell(stimuli.AskAnswered(probes=(M,)), 0.005)
+        asks += len(of(orders.Ask, told)) + len(of(orders.Ask, life.tell(stimuli.Ticked(), 0.005)))
+    assert len(of(orders.Probe, life.said)) == 1
+    assert asks <= 3
+    assert of(orders.Ask, life.tell(stimuli.Probed(M))), "and when it is done it asks at once"
+
+
+def test_a_probe_that_failed_holds_up_its_own_manifest_alone() -> None:
+    life = Life()
+    life.tell(stimuli.Started())
+    life.tell(stimuli.AskAnswered(probes=(M,)))
+    assert not of(orders.Ask, life.tell(stimuli.ProbeFailed(M, jitter=0.9, told=True)))
+    assert of(orders.Ask, life.tell(stimuli.Ticked(), 1.0)), "others may have work"
+    told = life.tell(stimuli.AskAnswered(probes=(M, OTHER)))
+    assert of(orders.Probe, told) == [orders.Probe(OTHER, 0)]
+    life.tell(stimuli.Probed(OTHER))
+    assert not of(orders.Probe, life.tell(stimuli.AskAnswered(probes=(M,)), BARRED_S - 5))
+    assert of(orders.Ask, life.tell(stimuli.Ticked(), 20.0))
+    assert of(orders.Probe, life.tell(stimuli.AskAnswered(probes=(M,)))), "it may work by now"
+
+
+def test_a_server_that_offers_a_failed_manifest_again_and_again_is_asked_now_and_then() -> None:
+    life = Life()
+    life.tell(stimuli.Started())
+    life.tell(stimuli.AskAnswered(probes=(M,)))
+    life.tell(stimuli.ProbeFailed(M, told=True))
+    asks = 0
+    for _ in range(1200):  # a minute
+        told = life.tell(stimuli.Ticked(), 0.05)
+        asks += len(of(orders.Ask, told))
+        if of(orders.Ask, told):
+            life.tell(stimuli.AskAnswered(probes=(M,), jitter=0.5))
+    assert 4 <= asks <= 10
+
+
+def test_a_server_that_wants_to_be_left_alone_is_whatever_a_probe_finds() -> None:
+    life = Life(slots=2)
+    life.tell(stimuli.Started())
+    life.tell(stimuli.AskAnswered(probes=(M, OTHER)))
+    life.tell(stimuli.Probed(M))
+    life.tell(stimuli.AskFailed(0.0, retry_after=60.0))
+    assert not of(orders.Ask, life.tell(stimuli.ProbeFailed(OTHER, told=True), 1.0))
+    assert not of(orders.Ask, life.tell(stimuli.Ticked(), 50.0))
+    assert of(orders.Ask, life.tell(stimuli.Ticked(), 10.0))
+
+
+def test_manifests_without_end_that_all_fail_are_not_asked_for_in_a_circle() -> None:
+    life = Life()
+    life.tell(stimuli.Started())
+    asks = 0
+    for number in range(1200):
+        told = life.tell(stimuli.Ticked(), 0.05)
+        if of(orders.Ask, told):
+            asks += 1
+            manifest = f"{number:064x}"
+            life.tell(stimuli.AskAnswered(probes=(manifest,)))
+            life.tell(stimuli.ProbeFailed(manifest, jitter=0.9, told=True))
+    assert asks < 20
+
+
+def test_what_it_does_is_said_in_a_word() -> None:
+    life = Life()
+    assert life.brain.doing == "idle"
+    life.tell(stimuli.Started())
+    assert life.brain.doing == "idle", "a question is no work"
+    life.tell(stimuli.AskAnswered(probes=(M,)))
+    assert life.brain.doing == "working"
+    life.tell(stimuli.Probed(M))
+    life.tell(stimuli.Commanded((messages.Command(1, "suspend", {}),)))
+    assert life.brain.doing == "suspended"
+    life.tell(stimuli.DrainAsked())
+    assert life.brain.doing == "draining"
+    life.tell(stimuli.StopAsked())
+    assert life.brain.doing == "stopping"
 
 
 def test_heartbeats_name_the_tasks_and_their_progress() -> None:

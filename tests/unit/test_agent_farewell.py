@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.kit.agent_life import Life, of, state, taken
 from vmagent import orders, stimuli
 from vmagent.brain import REVOKED_CODE
-from vmagent.plan import CLOSING_S
+from vmagent.plan import ANSWER_S, CLOSING_S
 from vmagent.wire import messages
 
 
@@ -54,6 +56,15 @@ def test_leases_that_come_while_it_leaves_are_given_back() -> None:
     told = life.tell(stimuli.AskAnswered((taken(),)))
     assert of(orders.Report, told)[0].report.reason == "leaving"
     assert of(orders.Exit, life.tell(stimuli.Reported(1)))
+
+
+@pytest.mark.parametrize("leave", [stimuli.StopAsked(), stimuli.DrainAsked()])
+def test_an_answer_that_does_not_come_holds_nobody_up(leave: stimuli.Stimulus) -> None:
+    life = Life()
+    life.tell(stimuli.Started())
+    life.tell(leave)
+    assert not of(orders.Exit, life.tell(stimuli.Ticked(), ANSWER_S - 0.1))
+    assert of(orders.Exit, life.tell(stimuli.Ticked(), 0.2)) == [orders.Exit(0)]
 
 
 def test_a_drain_finishes_the_work_in_hand_and_leaves() -> None:
