@@ -50,6 +50,16 @@ class JoinRefused(AgentError):
     code = 7
 
 
+class NoToken(AgentError):
+    """There is no enrolment token to join with."""
+
+    code = 2
+
+
+class WrongToken(JoinRefused):
+    """This is no enrolment token."""
+
+
 class Untrusted(AgentError):
     """This is not to be believed."""
 
@@ -99,6 +109,14 @@ class NetworkDown(LinkFault, ServerAway):
     """The server did not answer."""
 
 
+class NoTls(NetworkDown):
+    """The server does not speak TLS at this address; name its https:// port."""
+
+
+class CertificateRefused(NetworkDown):
+    """The server's certificate is not believed; name its authority with --ca."""
+
+
 class ServerBusy(LinkFault):
     """The server asks to come back later, or failed on its side."""
 
@@ -134,7 +152,7 @@ class ProtocolUnknown(LinkFault):
 EXIT_CODES: dict[int, str] = {
     0: "all is well; what was to be done is done",
     1: "something is in the way; the last line of the log names it",
-    2: "the command line is wrong",
+    2: "the command line is wrong, or there is no token where it says",
     3: "the machine has not joined a server",
     4: "another agent uses this state folder",
     5: "the server has revoked this host; the spool is kept",

@@ -23,6 +23,10 @@ HOST_TOKEN = re.compile(r"wfh_[A-Za-z0-9_-]{43}")
 TRIES = 6
 LONGEST_S = 20.0
 STDIN = "-"
+OTHERS = {
+    "wfa_": "an API token (wfa_), which is for the command windfall",
+    "wfh_": "a host's token (wfh_), which belongs to a machine that has joined",
+}
 
 
 def read_token(path: Optional[str], environment: Mapping[str, str]) -> str:
@@ -33,10 +37,10 @@ def read_token(path: Optional[str], environment: Mapping[str, str]) -> str:
         try:
             return Path(path).read_text("utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
-            raise errors.JoinRefused(f"token file {path}: {error}") from error
+            raise errors.NoToken(f"token file {path}: {error}") from error
     token = environment.get("WINDFALL_TOKEN", "").strip()
     if not token:
-        raise errors.JoinRefused("no token: give --token-file FILE (- is stdin) or WINDFALL_TOKEN")
+        raise errors.NoToken("give --token-file FILE (- is stdin) or WINDFALL_TOKEN")
     return token
 
 
@@ -45,6 +49,12 @@ def join(home: Home, server_url: str, token: str, name: str, settings: Settings)
 
     A try that was cut off is taken up with the same request: it makes one host, not two.
     """
+    for start, what in OTHERS.items():
+        if token.startswith(start):
+            raise errors.WrongToken(
+                f"it is {what}; one that begins with wf1. is made by "
+                "`windfall account token NAME --output FILE`"
+            )
     root = trust.root_of(token)
     line = link.Link(server_url, ca=settings.ca)
     facts = monitor.facts(home.path, settings.slots, settings.memory_mb, settings.reserve_mb)
@@ -76,8 +86,10 @@ def _enrol(server: Server, request: messages.EnrolRequest) -> messages.Enrolled:
             return server.enrol(request)
         except errors.RequestRefused as error:
             raise errors.JoinRefused(str(error)) from error
-        except errors.ProtocolUnknown:
+        except (errors.ProtocolUnknown, errors.NoTls, errors.CertificateRefused):
             raise
+        except errors.AnswerUnreadable as error:
+            raise errors.AnswerUnreadable(f"{error}; is {server.line.server} Windfall?") from error
         except errors.LinkFault as error:
             failures += 1
             if failures >= TRIES:

@@ -168,7 +168,7 @@ class Link:
                 timeout=urllib3.Timeout(connect=CONNECT_S, read=read_s),
             )
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise errors.NetworkDown(_plain(error)) from error
+            raise _away(error, self.server) from error
         drained = False
         try:
             yield response
@@ -190,6 +190,16 @@ def content_digest(raw: bytes) -> str:
 def _plain(error: BaseException) -> str:
     reason = getattr(error, "reason", None) or error
     return f"{type(error).__name__}: {reason}"[:300]
+
+
+def _away(error: BaseException, server: str) -> errors.NetworkDown:
+    """Why there is no connection; urllib3 wraps what the TLS library says, more than once."""
+    text = _plain(error)
+    if "CERTIFICATE_VERIFY_FAILED" in text:
+        return errors.CertificateRefused(f"{server}: {text}")
+    if "WRONG_VERSION_NUMBER" in text or "RECORD_LAYER_FAILURE" in text:
+        return errors.NoTls(f"{server} answers in plain HTTP, or what else it is")
+    return errors.NetworkDown(text)
 
 
 def _bounded(response: urllib3.BaseHTTPResponse, most: int) -> bytes:

@@ -88,6 +88,7 @@ class FakeServer(ThreadingHTTPServer):
         self.classes: dict[str, str] = {}
         self.failed: dict[str, messages.ClassReport] = {}
         self.classes_away = 0
+        self.html = False
         self.others: dict[str, str] = {}
         self.payloads: dict[str, tuple[str, bytes]] = {}
         self.seen: list[str] = []
@@ -223,6 +224,9 @@ class _Handler(BaseHTTPRequestHandler):
             server.seen.append(f"{self.command} {path.replace(BASE, '')}")
             if server.deaf:
                 self.close_connection = True
+                return
+            if server.html:
+                self._send(200, b"<html>A web server</html>")
                 return
             if server.busy:
                 self._problem(server.busy.pop(0), "busy", {"Retry-After": "0.1"})
