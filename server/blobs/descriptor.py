@@ -11,14 +11,14 @@ class Descriptor:
     """An open file for threads: it stays open while any of them is inside one of its methods.
 
     Closing by hand while another thread reads would let that thread read from whatever file is
-    given the same number next. The mode of a new file is 0640: frames are nobody else's business.
+    given the same number next. The mode of a new file is 0600: frames are nobody else's business.
     Whoever takes ``fd`` out holds the object as long.
     """
 
     __slots__ = ("__weakref__", "fd")
 
     def __init__(self, path: Path, flags: int) -> None:
-        self.fd = os.open(path, flags | os.O_CLOEXEC, 0o640)
+        self.fd = os.open(path, flags | os.O_CLOEXEC, 0o600)
         weakref.finalize(self, os.close, self.fd)
 
     def write(self, data: bytes | memoryview, offset: int) -> None:

@@ -185,7 +185,7 @@ def _make_folder(folder: Path) -> None:
         return
     _make_folder(folder.parent)
     with contextlib.suppress(FileExistsError):
-        folder.mkdir()
+        folder.mkdir(mode=0o700)
     sync_folder(folder.parent)
 
 

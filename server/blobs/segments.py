@@ -88,7 +88,7 @@ class Segments:
         segment is gone or too short, or if another process has the folder.
         """
         path = Path(folder).absolute()
-        path.mkdir(parents=True, exist_ok=True)
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
         segments = cls(path, _sizes(path), segment_bytes)
         try:
             segments._settle_in(used or {})
