@@ -7,9 +7,12 @@ from collections.abc import Callable, Iterator
 from math import lcm
 from typing import Any
 
+from server.domain.payload import Limits
+
 EVENTS_MOST = 2**62
 RECORDS_MOST = 1_000_000  # of a unit: their digests are judged in memory, 32 bytes each
 INPUTS_MOST = 2_500_000  # as JSON; base64 makes it a third more, and a statement has at most 4 MiB
+RECORD_BYTES_MOST = 16 * 1024 * 1024 - 1024  # a record travels inside one frame, which has a head
 UNIT = 5000
 REFERENCE = 20
 
@@ -24,6 +27,9 @@ def complete(found: Found) -> None:
         production["unit"] = min(EVENTS_MOST, _upto(UNIT, lcm(granule, block)))
     if payload.get("reference", 0) is None and granule and events:
         payload["reference"] = min(events, _upto(REFERENCE, granule))
+    if found["limits"].get("event_bytes", 0) is None:
+        most = RECORD_BYTES_MOST // (granule or 1)
+        found["limits"]["event_bytes"] = max(1, min(Limits.event_bytes, most))
     if found["requirements"].get("cores", 0) is None:
         found["requirements"]["cores"] = payload.get("cores")
 
@@ -79,6 +85,14 @@ def _deadline(deadline_s: float, lease_s: float) -> str | None:
     return f"it is not before the lease's {lease_s:g} s; write at least deadline_s = {lease_s:g}"
 
 
+def _frame(event_bytes: int, granule: int) -> str | None:
+    most = RECORD_BYTES_MOST // granule
+    if event_bytes <= most:
+        return None
+    cure = f"write at most event_bytes = {most}" if most else "write a smaller granule"
+    return f"a record of {granule} events travels in one frame of 16 MiB; {cure}"
+
+
 def _cores(required: int, cores: int) -> str | None:
     if required >= cores:
         return None
@@ -95,6 +109,7 @@ _RULES: tuple[tuple[tuple[str, ...], Callable[..., str | None]], ...] = (
     (("policy.most_copies", "policy.quorum"), _most_copies),
     (("policy.deadline_s", "policy.lease_s"), _deadline),
     (("requirements.cores", "payload.cores"), _cores),
+    (("limits.event_bytes", "payload.granule"), _frame),
 )
 
 

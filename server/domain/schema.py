@@ -7,6 +7,7 @@ import re
 from server.domain.fields import REQUIRED, choice, number, text, whole, words
 from server.domain.fitting import (
     EVENTS_MOST,
+    RECORD_BYTES_MOST,
     RECORDS_MOST,
     REFERENCE,
     UNIT,
@@ -19,7 +20,7 @@ from server.domain.payload import Limits
 from server.domain.policy import COMPARISONS, Policy
 from server.domain.reading import Reader, Section
 
-RECORD_BYTES_MOST = 16 * 1024 * 1024 - 1024  # a record travels inside one frame, which has a head
+LOG_LEAST = 1024  # bytes: agents keep so much in any case
 
 _SLUG = r"(?=.*[a-z])[a-z0-9][a-z0-9._-]{0,62}"
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._+-]{0,62}"
@@ -52,10 +53,10 @@ SECTIONS: dict[str, Section] = {
     "limits": {
         "memory_mb": whole(1, _SIZE, default=Limits.memory_mb),
         "disk_mb": whole(1, _SIZE, default=Limits.disk_mb),
-        "event_bytes": whole(1, RECORD_BYTES_MOST, default=Limits.event_bytes),
+        "event_bytes": whole(1, RECORD_BYTES_MOST, default=None, example=Limits.event_bytes),
         "silence_s": number(1, 7 * 86400, default=Limits.silence_s),
         "cpu_s_per_event": number(0.001, 7 * 86400, default=Limits.cpu_s_per_event),
-        "log_bytes": whole(0, _SIZE, default=Limits.log_bytes),
+        "log_bytes": whole(LOG_LEAST, _SIZE, default=Limits.log_bytes),
     },
     "policy": {
         "quorum": whole(1, 16, default=Policy.quorum),
@@ -84,8 +85,9 @@ _FREE = (
     ),
     (
         "environment",
-        r"(?!EVP_)[A-Za-z_][A-Za-z0-9_]{0,62}",
-        "it is letters, digits and underscores, and EVP_ is the agent's; write for example OMP_NUM",
+        r"(?!EVP_|WINDFALL_|PYTHONPATH)[A-Za-z_][A-Za-z0-9_]{0,62}",
+        "it is letters, digits and underscores, and EVP_*, WINDFALL_* and PYTHONPATH* are the"
+        " agent's; write for example OMP_NUM",
     ),
 )
 

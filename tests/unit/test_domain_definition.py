@@ -272,3 +272,19 @@ def test_a_long_value_is_cut_when_it_is_shown() -> None:
 )
 def test_what_is_not_toml_is_told_with_its_place(text: str, told: str) -> None:
     assert one_fault(text).startswith(told)
+
+
+def test_what_every_agent_refuses_is_refused_at_once() -> None:
+    for name in ("PYTHONPATH", "PYTHONPATH_EXTRA", "WINDFALL_TOKEN", "EVP_SEED"):
+        assert "are the agent's" in one_fault(SMALL + f'[environment]\n{name} = "x"')
+    assert "from 1024" in one_fault(SMALL + "[limits]\nlog_bytes = 1023")
+    assert parse(SMALL + "[limits]\nlog_bytes = 1024").limits.log_bytes == 1024
+    assert "there already" in one_fault(SMALL + '[inputs]\nCARD = "x"\nCard = "y"')
+
+
+def test_a_record_of_a_whole_granule_fits_into_a_frame() -> None:
+    assert parse(SMALL).limits.event_bytes == Limits.event_bytes
+    most = parse(SMALL + "granule = 1000\n").limits
+    assert 1000 * most.event_bytes + HEAD.size + 4 <= FRAME_MOST
+    said = one_fault(SMALL + f"granule = 1000\n[limits]\nevent_bytes = {most.event_bytes + 1}")
+    assert f"write at most event_bytes = {most.event_bytes}" in said
