@@ -85,6 +85,12 @@ async def one(tx: Tx, production: int) -> Production | None:
     return None if row is None else _production(row)
 
 
+async def named(tx: Tx, name: str) -> Production | None:
+    """The production of this name."""
+    row = await tx.one(f"SELECT {_COLUMNS} FROM productions WHERE name = $1", name)  # noqa: S608
+    return None if row is None else _production(row)
+
+
 async def manifest(tx: Tx, digest: str) -> str | None:
     """The signed manifest of this digest."""
     row = await tx.one("SELECT manifest FROM productions WHERE digest = $1 LIMIT 1", digest)

@@ -137,6 +137,31 @@ async def note_end(tx: Tx, task: int, cpu_s: float, log: str) -> None:
     await tx.run("UPDATE tasks SET cpu_s = $1, log = $2 WHERE id = $3", cpu_s, log or None, task)
 
 
+async def logs_kept(tx: Tx, production: int, unit: int, host: int) -> int:
+    """Of how many tasks of this unit and host, not delivered, there is a log."""
+    row = await tx.one(
+        "SELECT count(*) FROM tasks WHERE production = $1 AND unit = $2 AND host = $3"
+        " AND state <> 'delivered' AND log IS NOT NULL",
+        production,
+        unit,
+        host,
+    )
+    return 0 if row is None else int(row[0])
+
+
+async def accounts_failed(tx: Tx, production: int, unit: int, but: int) -> set[int]:
+    """The accounts with whom this unit, or events of it, failed before, in other tasks than one."""
+    rows = await tx.all(
+        "SELECT DISTINCT account FROM tasks WHERE production = $1 AND unit = $2 AND id <> $3"
+        " AND host IS NOT NULL AND (state = 'failed'"
+        " OR id IN (SELECT task FROM event_failures WHERE production = $1 AND unit = $2))",
+        production,
+        unit,
+        but,
+    )
+    return {int(row[0]) for row in rows}
+
+
 async def withdraw(tx: Tx, production: int, unit: int | None = None) -> int:
     """Take back the waiting ranges of a production, or of one unit of it; how many."""
     return await tx.run(

@@ -79,7 +79,10 @@ class AgentApi:
         return _ask_reply(now, sealed.leases(), sealed.proof(), [], 0.0, commands_of(card))
 
     async def classes(self, request: web.Request, card: HostCard, message: m.ClassReport) -> None:
-        """The class of a host for a manifest."""
+        """The class of a host for a manifest, or that it has none."""
+        if message.failed:
+            report.cannot(self.deps, card, message.manifest, message.failed, message.log)
+            return
         await report.classify(
             self.deps, card, message.manifest, message.digest, message.seconds_per_event
         )
@@ -126,8 +129,10 @@ class AgentApi:
         since = params.query_number(request, "since", 0, 0, 2**62)
         wait = params.query_number(request, "wait", 25.0, 0.0, WAIT_MOST)
         found = commands_of(card, since)
+        # One poll of a host waits at a time: a newer one ends the older.
+        card.woken.set()
+        card.woken.clear()
         if not found and wait:
-            card.woken.clear()
             try:
                 async with asyncio.timeout(wait):
                     await card.woken.wait()
@@ -148,7 +153,8 @@ class AgentApi:
         return [
             Route("POST", f"{base}/hosts", self.enrol, Public(), "A machine joins.",
                   Body.JSON, m.EnrolRequest, m.Enrolled, 201,
-                  codes=("token-unknown", "token-used", "token-expired", "token-revoked")),
+                  codes=("token-unknown", "token-used", "token-expired", "token-revoked",
+                         "bad-input")),
             Route("GET", f"{base}/keys", self.key_list, Public(),
                   "The key statements that agents pin, oldest first.", reply=m.KeyList),
             Route("POST", f"{base}/work", self.work, host, "Ask for leases.",

@@ -16,8 +16,8 @@ class Look(Protocol):
         """The whole pool."""
         ...
 
-    async def production(self, name: str) -> ProductionView:
-        """One production by its name; NotFound if there is none."""
+    async def production(self, name: str, old_s: float = 0.0) -> ProductionView:
+        """One production by its name, at most so old; NotFound if there is none."""
         ...
 
     async def moves(self, production: int, limit: int) -> list[MoveView]:

@@ -17,6 +17,7 @@ from web.render import ASSETS, page
 
 CARDS = 20
 MOVES = 50
+AGE_S = 1.0  # of what is shown of a production: anybody may ask for it, and often
 
 _POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self';"
@@ -69,7 +70,7 @@ def routes() -> list[Route]:
 async def render(look: keys.Look, topic: str, name: str = "_live") -> str:
     """The page of a topic: of the production of that name, or of the pool if it is empty."""
     if topic:
-        production = await look.production(topic)
+        production = await look.production(topic, AGE_S)
         moves = await look.moves(production.id, MOVES)
         facts: dict[str, Any] = {"production": production, "moves": moves, "here": ""}
         return page(f"production{name}", **facts)

@@ -15,6 +15,7 @@ from server.domain.intervals import Intervals
 from server.domain.match import Facts, Requirements
 from server.domain.production import ProductionState
 
+REST_MOST = 600.0  # seconds: the longest that a host is told to rest after failures
 REVOKED_MOST = 10_000  # tokens told that they are revoked; older ones are merely unknown
 
 
@@ -27,6 +28,8 @@ class TaskCard:
     held: Intervals
     done: int = 0
     bytes: int = 0
+    grown: int = -1
+    grown_at: float = 0.0
 
     @property
     def covered(self) -> bool:
@@ -64,6 +67,11 @@ class HostCard:
     saved_at: float = 0.0
     unproven: int = 0
     unproven_since: float = 0.0
+    hash: bytes = b""
+    slots: int = 0
+    promised: int = 0
+    failures: int = 0
+    rests_until: float = 0.0
     fits: Fits = field(default_factory=lambda: Fits(-1, [], 0, 0))
     woken: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -71,6 +79,30 @@ class HostCard:
     def lease_cause(self) -> str:
         """What the move log says of a lease to this host."""
         return f"leased to host {self.id}"
+
+    def failed(self, now: float) -> None:
+        """One more task failed in a row: the host rests, each time twice as long."""
+        self.failures += 1
+        if self.failures > 1:
+            self.rests_until = now + min(REST_MOST, 2.0 ** min(self.failures - 1, 30))
+
+    def delivered(self) -> None:
+        """It can do it after all."""
+        self.failures, self.rests_until = 0, 0.0
+
+    @property
+    def running(self) -> int:
+        """How many of its leases run: those that have something left, on the slots it has."""
+        open_ones = sum(1 for task in self.tasks.values() if not task.covered)
+        return min(open_ones, self.slots or self.facts.cores)
+
+
+class Unable(NamedTuple):
+    """A host could not compute the reference events: one word why, its last words, till when."""
+
+    word: str
+    log: str
+    until: float
 
 
 @dataclass(slots=True, eq=False)
@@ -127,7 +159,8 @@ class Recent:
 class Registry:
     """Every card, by the keys that requests come with.
 
-    ``found`` is the highest task id that the table held when this process started.
+    ``found`` is the highest task id that the table held when this process started; ``unable`` are
+    the hosts that cannot compute the reference events of a manifest.
     """
 
     by_hash: dict[bytes, HostCard] = field(default_factory=dict)
@@ -136,6 +169,7 @@ class Registry:
     tasks: dict[int, TaskCard] = field(default_factory=dict)
     productions: dict[int, ProductionCard] = field(default_factory=dict)
     names: dict[int, str] = field(default_factory=dict)
+    unable: dict[str, dict[int, Unable]] = field(default_factory=dict)
     version: int = 0
     task_id: int = 0
     found: int = 0
@@ -147,6 +181,7 @@ class Registry:
 
     def add_host(self, card: HostCard, digest: bytes) -> None:
         """A host is believed from now on."""
+        card.hash = digest
         self.hosts[card.id] = card
         self.by_hash[digest] = card
         self.names[card.id] = card.name
@@ -154,10 +189,15 @@ class Registry:
     def drop_host(self, host: int) -> HostCard | None:
         """A host is believed no longer."""
         card = self.hosts.pop(host, None)
-        for digest in [key for key, found in self.by_hash.items() if found.id == host]:
-            del self.by_hash[digest]
-            self.revoked.add(digest)
+        if card is not None:
+            self.by_hash.pop(card.hash, None)
+            self.revoked.add(card.hash)
         return card
+
+    def is_unable(self, host: int, manifest: str, now: float) -> bool:
+        """Whether a host is offered nothing of a manifest: its reference events failed there."""
+        found = self.unable.get(manifest)
+        return found is not None and host in found and found[host].until > now
 
     def add_task(self, card: TaskCard) -> None:
         """A task is leased from now on."""

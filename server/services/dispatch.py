@@ -11,6 +11,7 @@ from server.db import moves, tasks, units
 from server.db.base import Tx
 from server.db.tasks import Ready, Task
 from server.domain import match, sizing
+from server.domain.definition import Definition
 from server.domain.errors import TooMany
 from server.domain.intervals import Intervals
 from server.domain.task import TaskState
@@ -24,6 +25,9 @@ log = logging.getLogger("windfall.dispatch")
 PROBES = 4  # manifests a host is asked to probe at once
 FLUSH_EVENTS = 100  # the least that is worth a lease, where nothing else says
 NOTHING = 6.0  # times as long to wait if there is no production at all
+LEASES_PER_SLOT = 4  # one runs, one is sent, two wait: more would be kept from other hosts
+STILL_S = 3600.0  # a lease that does not grow for this long ends, or for as long as it may run
+STILL_LEASES = 10.0  # times the lease's own time that it may stand still
 _INSIDE = Intervals()
 
 
@@ -33,6 +37,11 @@ class Asked(Protocol):
     @property
     def ask(self) -> str:
         """The id of this question, the host's own."""
+        ...
+
+    @property
+    def slots(self) -> int:
+        """How many tasks it runs at a time."""
         ...
 
     @property
@@ -68,10 +77,10 @@ class Offer(NamedTuple):
 class _Round:
     """One ask while it is answered."""
 
-    __slots__ = ("asked", "card", "cards", "deps", "dry", "leases", "now", "probes")
+    __slots__ = ("asked", "card", "cards", "deps", "dry", "leases", "most", "now", "probes")
 
-    def __init__(self, deps: Deps, card: HostCard, asked: Asked, now: float) -> None:
-        self.deps, self.card, self.asked, self.now = deps, card, asked, now
+    def __init__(self, deps: Deps, card: HostCard, asked: Asked, now: float, most: int) -> None:
+        self.deps, self.card, self.asked, self.now, self.most = deps, card, asked, now, most
         self.leases: list[LeaseValue] = []
         self.cards: list[TaskCard] = []
         self.dry: list[ProductionCard] = []
@@ -87,7 +96,25 @@ async def lease(deps: Deps, card: HostCard, asked: Asked) -> Offer:
     _count(deps, card, now)
     if asked.ask == card.last_ask:
         return await _again(deps, card, asked)
-    this = _Round(deps, card, asked, now)
+    most = min(asked.most_leases, _room(card, asked))
+    if most <= 0 or card.rests_until > now:
+        return Offer(retry_after=max(deps.limits.retry_s, card.rests_until - now))
+    # Asks that come at once do not share the same room.
+    card.promised += most
+    try:
+        return await _lease(_Round(deps, card, asked, now, most))
+    finally:
+        card.promised -= most
+
+
+def _room(card: HostCard, asked: Asked) -> int:
+    """How many leases more a host may have: it could keep all there is from the others else."""
+    card.slots = max(1, min(asked.slots, card.facts.cores))
+    return LEASES_PER_SLOT * card.slots - len(card.tasks) - card.promised
+
+
+async def _lease(this: _Round) -> Offer:
+    deps, card, asked = this.deps, this.card, this.asked
     offer = await deps.store.write(partial(_attempt, this))
     if this.dry and not this.leases and await _fill(deps, this.dry):
         this.dry.clear()
@@ -115,13 +142,16 @@ async def _attempt(this: _Round, tx: Tx) -> Offer:
     this.cards.clear()
     this.dry.clear()
     this.probes.clear()
+    unable = this.deps.registry.unable
     for production in _fitting(this):
+        if unable and this.deps.registry.is_unable(this.card.id, production.digest, this.now):
+            continue
         klass = _class_of(this, production)
         if klass is None:
             this.probes.append(production.digest)
             continue
         line = this.deps.line(production.id)
-        while len(this.leases) < this.asked.most_leases:
+        while len(this.leases) < this.most:
             most = _how_many(this, production, line)
             taken = line.take(this.card.account, klass, most, production.cut)
             if taken is None:
@@ -251,8 +281,22 @@ def _filled(line: Line, task: asyncio.Task[bool]) -> None:
 
 
 def renew(deps: Deps, task: TaskCard, now: float) -> None:
-    """A sign of life: the lease slides forward, up to its absolute deadline."""
+    """A sign of life: the lease slides forward, up to its absolute deadline.
+
+    It slides no more if for long nothing came of it and its host told of no progress either.
+    """
     production = deps.registry.productions.get(task.row.production)
     lease_s = production.definition.policy.lease_s if production else 60.0
+    if task.bytes + task.done > task.grown:
+        task.grown, task.grown_at = task.bytes + task.done, now
+    elif production and now - task.grown_at > _still(production.definition):
+        return
     until, deadline = now + lease_s, task.row.deadline
     task.until = until if not deadline or until < deadline else deadline
+
+
+def _still(definition: Definition) -> float:
+    """For how long a lease may stand still, in s: a program may tell nothing before its end."""
+    policy = definition.policy
+    told = max(2 * policy.longest_s, definition.limits.silence_s)
+    return max(STILL_S, STILL_LEASES * policy.lease_s, told)

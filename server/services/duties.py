@@ -7,7 +7,7 @@ import logging
 from dataclasses import dataclass, field
 
 from server.domain.errors import Later, Overtaken
-from server.services import merge, reap
+from server.services import merge, reap, report
 from server.services.cards import ProductionCard
 from server.services.deps import Deps
 from server.services.settle import Memory, settle_unit
@@ -91,8 +91,9 @@ async def merge_once(deps: Deps) -> None:
 
 
 async def reap_once(deps: Deps) -> None:
-    """Expire leases, and write down who was here."""
+    """Expire leases, let those try again who failed long ago, and write down who was here."""
     await reap.reap(deps)
+    report.forgive(deps)
     await reap.save_seen(deps)
 
 

@@ -13,7 +13,9 @@ from server.db.hosts import Order
 from server.domain.errors import (
     BadInput,
     Exists,
+    HostRevoked,
     NotFound,
+    Refusal,
     TokenExpired,
     TokenRevoked,
     TokenUnknown,
@@ -26,6 +28,7 @@ from server.services.factsheet import Sheet, from_text, to_text
 
 ORDERS = ("drain", "stop", "suspend", "resume", "refresh-keys")
 ORDER_LIFE_S = 7 * 86_400.0
+PATH_MOST = 256  # characters of a folder that a host says it has
 
 
 @dataclass(frozen=True)
@@ -113,7 +116,7 @@ async def revoke_token(deps: Deps, token: int) -> None:
     """Revoke a token. Raises NotFound."""
     now = deps.clock()
     if not await deps.store.write(lambda tx: accounts.revoke_token(tx, token, now)):
-        raise NotFound("issued-token", token)
+        raise NotFound("token", token, "issued-token-unknown")
 
 
 async def caller(deps: Deps, text: str) -> Caller:
@@ -133,19 +136,40 @@ def _check(token: Token, now: float) -> None:
         raise TokenExpired
 
 
+async def _enrolling(tx: Tx, text: str, now: float) -> Token:
+    """The enrolment token of this text, still good."""
+    found = await accounts.token(tx, digest_of(text))
+    if found is None or found.kind != "enrol":
+        raise TokenUnknown
+    _check(found, now)
+    return found
+
+
+def _check_facts(name: str, sheet: Sheet) -> None:
+    faults = []
+    if not name.isprintable():
+        faults.append(f"name {name!r}: has characters that cannot be printed; use letters, digits")
+    faults += [
+        f"facts.paths: {path[:40]!r}... has {len(path)} characters; at most {PATH_MOST}"
+        for path in sheet.facts.paths
+        if len(path) > PATH_MOST
+    ]
+    if faults:
+        raise BadInput(faults)
+
+
 async def enrol(deps: Deps, request: str, token: str, name: str, sheet: Sheet) -> Joined:
     """A machine joins. The same request twice is one host, with a new secret.
 
-    Raises TokenUnknown, TokenUsed, TokenExpired, TokenRevoked.
+    Raises BadInput, TokenUnknown, TokenUsed, TokenExpired, TokenRevoked.
     """
+    _check_facts(name, sheet)
+    await deps.store.read(lambda tx: _enrolling(tx, token, deps.clock()))
     now, secret = deps.clock(), f"wfh_{secrets.token_urlsafe(32)}"
     digest, text = digest_of(secret), to_text(sheet)
 
     async def write(tx: Tx) -> tuple[int, Token]:
-        found = await accounts.token(tx, digest_of(token))
-        if found is None or found.kind != "enrol":
-            raise TokenUnknown
-        _check(found, now)
+        found = await _enrolling(tx, token, now)
         known = await hosts.enrolled_by(tx, found.id, request)
         if known is not None:
             if known.state != "active":
@@ -176,19 +200,27 @@ def host_of(deps: Deps, token: str) -> HostCard:
 
 
 async def revoke_host(deps: Deps, host: int) -> None:
-    """Believe a host no longer; see `server.services.reap.revoke`. Raises NotFound."""
+    """Believe a host no longer; see `server.services.reap.revoke`. Raises NotFound, HostRevoked."""
     if not await deps.store.write(lambda tx: hosts.revoke(tx, host)):
-        raise NotFound("host", host)
+        raise _no_host(deps, host)
     card = deps.registry.drop_host(host)
     if card is not None:
         card.woken.set()
 
 
+def _no_host(deps: Deps, host: int) -> Refusal:
+    """Why a host is not believed: it is none, or was revoked; ``names`` has every one there was."""
+    return HostRevoked(host) if host in deps.registry.names else NotFound("host", host)
+
+
 async def order(deps: Deps, host: int, name: str, args: dict[str, str], by: str) -> Order:
-    """Leave a command for a host, and wake its long poll. Raises NotFound, BadInput."""
+    """Leave a command for a host, and wake its long poll.
+
+    Raises NotFound, HostRevoked, BadInput.
+    """
     card = deps.registry.hosts.get(host)
     if card is None:
-        raise NotFound("host", host)
+        raise _no_host(deps, host)
     if name not in (*ORDERS, "abort"):
         raise BadInput([f"command {name!r}: must be one of {', '.join(ORDERS)}"])
     now = deps.clock()

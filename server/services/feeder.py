@@ -72,6 +72,7 @@ class Line:
     events: int = 0
     loaded: int = 0
     ended: bool = False
+    shunned: deque[tuple[float, int, Holding]] = field(default_factory=deque)
     filling: asyncio.Task[bool] | None = None
 
     def __len__(self) -> int:
@@ -225,6 +226,24 @@ class Line:
             self.holdings[unit].extend(Holding(account, a, b) for a, b in keeps)
         for key in [key for key in self.cursors if key[0] == account]:
             del self.cursors[key]
+
+    def shun(self, unit: int, account: int, first: int, last: int, until: float) -> None:
+        """These events failed with this account: until then only others may have them."""
+        if unit in self.holdings:
+            held = Holding(account, first, last)
+            self.holdings[unit].append(held)
+            self.shunned.append((until, unit, held))
+
+    def forgive(self, now: float, unit: int | None = None) -> None:
+        """Who failed long ago, or all who failed events of this unit, may try again."""
+        kept: deque[tuple[float, int, Holding]] = deque()
+        for until, number, held in self.shunned:
+            if until > now and number != unit:
+                kept.append((until, number, held))
+                continue
+            self._release(number, held.account, held.first, held.last)
+            self.cursors.clear()
+        self.shunned = kept
 
     def put_back(self, taken: Taken) -> None:
         """Undo a take whose lease was not written after all."""

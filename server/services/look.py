@@ -13,6 +13,7 @@ from server.db.moves import Move
 from server.db.productions import Production
 from server.db.views import TaskRow
 from server.domain import definition as definitions
+from server.domain.production import ProductionState
 from server.domain.split import units_total
 from server.services import produce
 from server.services.cards import HostCard
@@ -22,6 +23,8 @@ from server.services.factsheet import from_text
 NOW_S = 90.0  # a machine heard of within this time is "here now"
 STRIP = 400  # cells of a production's strip
 REASONS = 3  # held units, and units in trouble, whose reasons are told
+LINE = 200  # characters of a host's own words
+KEPT = 1000  # productions whose views are kept for a second
 RATE_S = 60.0  # rates are taken over this time
 
 
@@ -140,6 +143,7 @@ class Look:
     deps: Deps
     marks: dict[int, deque[tuple[float, int]]] = field(default_factory=dict)
     fresh: tuple[float, PoolView] | None = None
+    kept: dict[int, tuple[float, Production, ProductionView]] = field(default_factory=dict)
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def pool(self) -> PoolView:
@@ -164,9 +168,15 @@ class Look:
             now,
         )
 
-    async def production(self, name: str) -> ProductionView:
-        """One production by name or id. Raises NotFound."""
-        return await self._production(await produce.find(self.deps, name), self.deps.clock())
+    async def production(self, name: str, old_s: float = 0.0) -> ProductionView:
+        """One production by name or id, its counts at most so many seconds old. Raises NotFound."""
+        row, now = await produce.find(self.deps, name), self.deps.clock()
+        kept = self.kept.get(row.id)
+        if kept is None or kept[1] != row or not 0 <= now - kept[0] < old_s:
+            if len(self.kept) >= KEPT:
+                self.kept.clear()
+            kept = self.kept[row.id] = now, row, await self._production(row, now)
+        return kept[2]
 
     async def moves(self, production: int, limit: int) -> list[MoveView]:
         """The latest moves of a production, newest first."""
@@ -234,7 +244,28 @@ class Look:
         troubles = self.deps.troubles.of(
             row.id, lambda unit: "output not merged" if unit is None else f"unit {unit} not written"
         )
-        return "; ".join([*said, *troubles[:REASONS]])
+        said += troubles[:REASONS]
+        if not said and row.state is ProductionState.ACTIVE:
+            said = self._unable(row.digest)
+        return "; ".join(said)
+
+    def _unable(self, manifest: str) -> list[str]:
+        """Which host cannot compute the reference events of a manifest, and how many more."""
+        now, believed = self.deps.clock(), self.deps.registry.hosts
+        found = [
+            (host, unable)
+            for host, unable in self.deps.registry.unable.get(manifest, {}).items()
+            if unable.until > now and host in believed
+        ]
+        if not found:
+            return []
+        host, unable = found[-1]
+        lines = [line for line in unable.log.splitlines() if line.strip()]
+        told = f": {lines[-1].strip()[:LINE]}" if lines else ""
+        others = len(found) - 1
+        more = f"; and on {others} host{'s' * (others > 1)} more" if others else ""
+        name = self._name(host)
+        return [f"its reference events fail on host {name} ({unable.word}){told}{more}"]
 
     async def revoked(self) -> list[HostView]:
         """The hosts that are believed no longer."""
@@ -269,12 +300,20 @@ def _revoked_view(row: Host) -> HostView:
 def _host_view(card: HostCard, tallies: dict[int, tuple[int, int]], now: float) -> HostView:
     agreed, rejected = tallies.get(card.id, (0, 0))
     away = now - card.seen_at > NOW_S
-    state = "working" if card.tasks and not away else "away" if away else "waiting for work"
+    state = "working" if card.running else "waiting for work"
+    if away or _suspended(card):
+        state = "away" if away else "suspended"
     speed = min(card.speeds.values()) if card.speeds else None
     return HostView(
         card.id, card.name, card.account_name, state, card.seen_at, card.facts.cores,
-        card.facts.arch, card.agent, len(card.tasks), agreed, rejected, speed,
+        card.facts.arch, card.agent, card.running, agreed, rejected, speed,
     )  # fmt: skip
+
+
+def _suspended(card: HostCard) -> bool:
+    """Whether the last that the host was told of this is to stand still."""
+    told = [order.name for order in card.orders if order.name in ("suspend", "resume")]
+    return bool(told) and told[-1] == "suspend"
 
 
 def _move_view(move: Move) -> MoveView:

@@ -57,7 +57,7 @@ async def check(deps: Deps, text: str, signed: Signed) -> Definition:
         )
     if problems:
         raise BadInput(problems)
-    if any(card.name == found.name for card in await everyone(deps)):
+    if await deps.store.read(lambda tx: productions.named(tx, found.name)) is not None:
         raise Exists("production", found.name)
     return found
 
@@ -103,10 +103,13 @@ async def everyone(deps: Deps) -> list[Production]:
 
 async def find(deps: Deps, name: str) -> Production:
     """A production by its name or its id. Raises NotFound."""
-    for row in await everyone(deps):
-        if name in (row.name, str(row.id)):
-            return row
-    raise NotFound("production", name)
+    number = int(name) if name.isascii() and name.isdigit() and len(name) < 19 else None
+    row = await deps.store.read(
+        lambda tx: productions.named(tx, name) if number is None else productions.one(tx, number)
+    )
+    if row is None:
+        raise NotFound("production", name)
+    return row
 
 
 async def move(deps: Deps, name: str, cause: str, by: str) -> Production:
@@ -143,6 +146,7 @@ async def _release(deps: Deps, row: Production, now: float) -> bool:
         return False
     released = await deps.store.write(lambda tx: units.release(tx, row.id, now))
     for number in released:
+        deps.line(row.id).forgive(now, number)
         deps.mark(row.id, number)
     return bool(released)
 

@@ -12,11 +12,16 @@ from server.db.tasks import Task
 from server.domain.errors import NotFound, NotYours, Refusal
 from server.domain.intervals import Intervals
 from server.domain.task import MOVES, TaskState
-from server.services.cards import HostCard, TaskCard
+from server.services.cards import HostCard, ProductionCard, TaskCard, Unable
 from server.services.deps import Deps
 from server.services.dispatch import renew
 from server.services.ingest import TaskView, view_card
 
+SHUN_S = 600.0  # for so long only others may have what failed with an account
+HERE_S = 90.0  # who was heard of within this time may be given work
+LOGS = 3  # logs of failed tasks that are kept of a host and a unit
+LOG_KEPT = 4096  # last characters of a failed probe's log
+UNABLE_S = 600.0  # for so long a host whose reference events failed is offered nothing of them
 SMOOTH = 0.3  # weight of the newest measurement in a host's seconds per event
 
 
@@ -106,13 +111,14 @@ async def end(deps: Deps, card: TaskCard, cause: str, said: Report | None = None
     row, now = card.row, deps.clock()
     target = MOVES.after(TaskState.LEASED, cause)
     reason = cause if said is None or not said.reason else f"{cause}: {said.reason}"
+    failed = _failed(row, cause, said)
 
     async def write(tx: Tx) -> None:
         await tasks.end(tx, row, target, reason, card.held.events, card.done, now)
         if said is not None:
-            await tasks.note_end(tx, row.id, said.cpu_s, said.log)
+            await _note(tx, row, target, said)
             _keep_failures(tx, row, said, now)
-        if cause == "fail" or (said is not None and said.failures):
+        if failed is not None and await _is_error(deps, tx, row, now):
             await units.fail(tx, row.production, row.unit)
         units.mark(tx, row.production, row.unit)
 
@@ -125,6 +131,7 @@ async def end(deps: Deps, card: TaskCard, cause: str, said: Report | None = None
     if target is not TaskState.DELIVERED:
         line = deps.line(row.production)
         line.let_go(row.unit, row.account or 0, row.first, row.last, card.held)
+    _answer_for(deps, row, target, failed, now)
     deps.mark(row.production, row.unit)
     return target
 
@@ -136,6 +143,75 @@ def _keep_failures(tx: Tx, row: Task, said: Report, now: float) -> None:
         if low < high:
             failure = EventFailure(low, high, word, row.host or 0)
             event_failures.add(tx, row.production, row.unit, row.id, failure, now)
+
+
+async def _note(tx: Tx, row: Task, target: TaskState, said: Report) -> None:
+    """Keep what the host says of the end; of many failures only the first logs."""
+    log = said.log
+    if log and target is not TaskState.DELIVERED:
+        kept = await tasks.logs_kept(tx, row.production, row.unit, row.host or 0)
+        log = log if kept < LOGS else ""
+    await tasks.note_end(tx, row.id, said.cpu_s, log)
+
+
+def _failed(row: Task, cause: str, said: Report | None) -> tuple[int, int] | None:
+    """The events that failed here, from the first to the last of them."""
+    if cause == "fail":
+        return row.first, row.last
+    parts = [(max(a, row.first), min(b, row.last)) for a, b, _ in said.failures] if said else []
+    parts = [(a, b) for a, b in parts if a < b]
+    return (min(a for a, _ in parts), max(b for _, b in parts)) if parts else None
+
+
+async def _is_error(deps: Deps, tx: Tx, row: Task, now: float) -> bool:
+    """Whether a failure counts: an account's first in the unit, or there is nobody else to try."""
+    before = await tasks.accounts_failed(tx, row.production, row.unit, row.id)
+    return row.account not in before or not _others(deps, row, now)
+
+
+def _others(deps: Deps, row: Task, now: float) -> bool:
+    """Whether a host of another account, who is here, may have these events."""
+    line, card = deps.line(row.production), deps.registry.productions.get(row.production)
+    if card is None:
+        return False
+    taken = {row.account or 0} | {
+        held.account
+        for held in line.holdings.get(row.unit, ())
+        if held.first < row.last and held.last > row.first
+    }
+    klass = line.classes.get(row.unit)
+    return any(
+        host.account not in taken
+        and now - host.seen_at < HERE_S
+        and (not klass or host.classes.get(card.digest) == klass)
+        for host in deps.registry.hosts.values()
+    )
+
+
+def _answer_for(
+    deps: Deps, row: Task, target: TaskState, failed: tuple[int, int] | None, now: float
+) -> None:
+    """What fails is given to others if there are any; who fails again and again rests."""
+    host = deps.registry.hosts.get(row.host or 0)
+    if host is not None and target is TaskState.DELIVERED:
+        host.delivered()
+    elif host is not None and target is TaskState.FAILED:
+        host.failed(now)
+    if failed is None:
+        return
+    line = deps.line(row.production)
+    if _others(deps, row, now):
+        line.shun(row.unit, row.account or 0, *failed, now + SHUN_S)
+    else:
+        line.forgive(now, row.unit)
+
+
+def forgive(deps: Deps) -> None:
+    """Who failed events long ago may try them again."""
+    now = deps.clock()
+    for line in deps.lines.values():
+        if line.shunned:
+            line.forgive(now)
 
 
 def heartbeat(deps: Deps, host: HostCard, running: Iterable[tuple[int, int]]) -> list[TaskView]:
@@ -154,18 +230,34 @@ def heartbeat(deps: Deps, host: HostCard, running: Iterable[tuple[int, int]]) ->
     return views
 
 
+def cannot(deps: Deps, host: HostCard, manifest: str, word: str, log: str) -> None:
+    """The reference events of a manifest fail on this host. Raises NotFound as `classify` does."""
+    _running(deps, manifest)
+    unable = deps.registry.unable
+    for gone in set(unable) - {p.digest for p in deps.registry.productions.values()}:
+        del unable[gone]
+    made = Unable(word, log[-LOG_KEPT:], deps.clock() + UNABLE_S)
+    unable.setdefault(manifest, {})[host.id] = made
+
+
+def _running(deps: Deps, manifest: str) -> list[ProductionCard]:
+    known = [p for p in deps.registry.productions.values() if p.digest == manifest]
+    if not known:
+        raise NotFound("manifest", manifest)
+    return known
+
+
 async def classify(
     deps: Deps, host: HostCard, manifest: str, digest: str, seconds_per_event: float
 ) -> None:
     """Keep the class of a host for a manifest. Raises NotFound for a manifest nobody runs."""
-    known = [p for p in deps.registry.productions.values() if p.digest == manifest]
-    if not known:
-        raise NotFound("manifest", manifest)
+    known = _running(deps, manifest)
     now = deps.clock()
     await deps.store.write(
         lambda tx: hosts.set_class(tx, host.id, manifest, digest, seconds_per_event, now)
     )
     host.classes[manifest] = digest
+    deps.registry.unable.get(manifest, {}).pop(host.id, None)
     for production in known:
         if seconds_per_event > 0:
             host.speeds.setdefault(production.id, seconds_per_event)

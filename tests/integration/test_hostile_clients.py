@@ -13,6 +13,7 @@ from tests.kit.house import House, house
 
 pytestmark = pytest.mark.filterwarnings("error")
 ESCAPES = "\x1b[2J\x1b]0;owned\x07\n<script>alert(1)</script>"
+MARKUP = "<script>alert(1)</script>"
 
 
 async def raw(found: House, request: bytes) -> bytes:
@@ -66,12 +67,15 @@ async def test_no_second_request_is_smuggled_in_a_body(tmp_path: Path, head: byt
 async def test_what_a_host_calls_itself_harms_no_page(tmp_path: Path) -> None:
     async with house(tmp_path) as found:
         made = await found.token("volunteer")
-        status, _ = await found.enrol(made["token"], ESCAPES)
+        status, said = await found.enrol(made["token"], ESCAPES)
+        assert (status, said["code"]) == (400, "bad-input")
+        assert "characters that cannot be printed" in said["detail"]
+        status, _ = await found.enrol(made["token"], MARKUP)
         assert status == 201
         page = (await found.answer("GET", "/")).body.decode()
         assert "<script>alert" not in page
         listed = await found.answer("GET", "/api/v1/hosts", token=found.admin)
-        assert json.loads(json.dumps(listed.body))["hosts"][0]["name"] == ESCAPES
+        assert json.loads(json.dumps(listed.body))["hosts"][0]["name"] == MARKUP
 
 
 async def test_joining_again_and_again_leaves_no_more_behind_than_fits(tmp_path: Path) -> None:

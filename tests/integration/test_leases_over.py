@@ -199,12 +199,12 @@ async def test_a_unit_that_finds_no_agreement_is_held_with_its_reason(
 
 
 async def held_by_errors(found: House) -> list[Hand]:
-    """Fail often enough on the first unit."""
-    hands = [await found.join(name) for name in ("ada", "bob")]
-    for _ in range(3):
-        [lease] = await hands[0].leases()
+    """Fail with enough accounts on the first unit."""
+    hands = [await found.join(name) for name in ("ada", "bob", "cid")]
+    for hand in hands:
+        [lease] = await hand.leases()
         word = [m.EventFailure(7, 8, "segfault")]
-        await hands[0].report(lease, "failed", reason="events-failed", failures=word)
+        await hand.report(lease, "failed", reason="events-failed", failures=word)
         await unmarked(found)
     return hands
 
@@ -214,7 +214,7 @@ async def test_a_unit_whose_tasks_fail_too_often_is_held_with_their_words(found:
     hands = await held_by_errors(found)
     view = await found.show()
     assert "3 tasks of this unit failed" in view["reason"]
-    assert "events [7, 8) failed on 1 host: segfault" in view["reason"]
+    assert "events [7, 8) failed on 3 hosts: segfault" in view["reason"]
     for hand in hands:
         assert await hand.leases() == []
 

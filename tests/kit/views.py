@@ -109,7 +109,7 @@ class MadeUpLook:
         self.asked += 1
         return self.view
 
-    async def production(self, name: str) -> ProductionView:
+    async def production(self, name: str, old_s: float = 0.0) -> ProductionView:
         """One of the productions it was given. Raises NotFound."""
         for each in self.view.productions:
             if each.name == name:

@@ -23,7 +23,7 @@ from tools.benches.figures import (
     spread,
 )
 from tools.benches.load import NoLoad, Side, measure
-from tools.benches.pool import Admin, Paired, Pool, SetUpFailed, write_lines
+from tools.benches.pool import SLOTS, Admin, Paired, Pool, SetUpFailed, write_lines
 from tools.benches.process import Served
 from vmagent.wire import codec
 from vmagent.wire import messages as m
@@ -77,7 +77,7 @@ QUICK = Size(2, 0, 8, 40, 32, 200_000, 20_000)
 def ask_body() -> str:
     """A host's ask of about 1 kB: it knows its class for six productions."""
     classes = {secrets.token_hex(32): secrets.token_hex(32) for _ in range(6)}
-    message = m.AskRequest(ASK, 4, 8000, 100_000, 86_400.0, classes, 1)
+    message = m.AskRequest(ASK, SLOTS, 8000, 100_000, 86_400.0, classes, 1)
     return codec.encode(message).decode()
 
 

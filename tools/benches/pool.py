@@ -24,6 +24,7 @@ from vmagent.wire import codec, jws, statements
 from vmagent.wire import messages as m
 
 AT_ONCE = 16  # enrolments under way
+SLOTS = 4096  # of each host, so that none is refused more leases while a bench runs
 
 DEFINITION = """
 [production]
@@ -152,7 +153,7 @@ class Admin:
         async def join(number: int) -> Paired:
             message = m.EnrolRequest(
                 uuid.uuid4().hex, tokens[number % accounts], f"host-{number}",
-                m.HostFacts(4, 8000, 100_000, "x86_64"),
+                m.HostFacts(SLOTS, 8000, 100_000, "x86_64"),
             )  # fmt: skip
             async with gate:
                 found = await self.call("POST", "/hosts", codec.encode(message))
@@ -167,7 +168,7 @@ class Admin:
 
     async def ask(self, host: Paired, most: int) -> list[m.Lease]:
         """Leases of a host."""
-        message = m.AskRequest(uuid.uuid4().hex, most, 8000, 100_000, most_leases=most)
+        message = m.AskRequest(uuid.uuid4().hex, SLOTS, 8000, 100_000, most_leases=most)
         found = await self.call("POST", "/work", codec.encode(message), host.token)
         reply = codec.build(found, m.AskReply)
         return [codec.decode(text, m.Lease) for text in reply.leases]
