@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
 import logging
 import os
@@ -21,10 +22,12 @@ from aiohttp import web
 
 from server import app as application
 from server import logs, loops
-from server.blobs.choose import open_blobs
+from server.blobs.base import BackendAbsent, Blobs
+from server.blobs.choose import BadBlobsUrl, open_blobs
 from server.blobs.segments import Segments
 from server.db import frames
 from server.db.choose import open_store
+from server.db.errors import StoreUnusable
 from server.handlers import mount
 from server.keyholder import KeyHolder
 from server.services import enrol, start
@@ -35,6 +38,17 @@ from vmagent import __version__
 log = logging.getLogger("windfall.server")
 BACKLOG = 4096
 SHUTDOWN_S = 5.0  # what a request under way is given when the server stops
+
+
+class AddressUnusable(OSError):
+    """A server cannot listen where it should."""
+
+    def __init__(self, host: str, port: int, error: OSError) -> None:
+        """The address, and what the system says."""
+        why = error.strerror or str(error)
+        if error.errno == errno.EADDRINUSE:
+            why = "another program has this port; choose another with --port"
+        super().__init__(error.errno, f"cannot listen on {host}:{port}: {why}")
 
 
 @dataclass(frozen=True)
@@ -87,7 +101,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
 async def _deps(stack: AsyncExitStack, settings: Settings, keys: KeyHolder) -> Deps:
     store = await open_store(settings.database_url)
     stack.push_async_callback(store.close)
-    blobs = open_blobs(settings.blobs_url)
+    blobs = _blobs(settings.blobs_url)
     stack.push_async_callback(blobs.close)
     used = await store.read(frames.segments)
     segment_bytes = settings.blobs.segment_mb * 1024 * 1024
@@ -108,6 +122,14 @@ async def _deps(stack: AsyncExitStack, settings: Settings, keys: KeyHolder) -> D
             settings.leases.retry_s,
         ),
     )
+
+
+def _blobs(url: str) -> Blobs:
+    """The blobs of a URL. Raises StoreUnusable, as a database that cannot be opened does."""
+    try:
+        return open_blobs(url)
+    except (BadBlobsUrl, BackendAbsent) as error:
+        raise StoreUnusable(f"blobs.url: {error}") from error
 
 
 def _facts(settings: Settings, keys: KeyHolder) -> application.Facts:
@@ -158,9 +180,6 @@ async def _listen(stack: AsyncExitStack, settings: Settings, app: web.Applicatio
     try:
         await site.start()
     except OSError as error:
-        sys.exit(
-            f"cannot listen on {settings.server.host}:{settings.server.port}: {error.strerror};"
-            " another program has this port, choose another with --port"
-        )
+        raise AddressUnusable(settings.server.host, settings.server.port, error) from error
     port = runner.addresses[0][1]
     return settings.server.url or settings.url.rsplit(":", 1)[0] + f":{port}"

@@ -61,10 +61,38 @@ class NotFound(Refusal):
     kind: str
     id: int | str
 
-    def __init__(self, kind: str, id: int | str) -> None:
-        """What was looked for, and which; the code becomes ``<kind>-unknown``."""
+    def __init__(self, kind: str, id: int | str, code: str = "") -> None:
+        """What was looked for, and which; the code becomes ``<kind>-unknown`` if none is given."""
         super().__init__(kind=kind, id=id)
-        self.code = f"{kind}-unknown"
+        self.code = code or f"{kind}-unknown"
+
+
+class OutputNotReady(Refusal):
+    """Production {production} is {state}, {settled} of {events} events settled: no output{cure}."""
+
+    code = "output-not-ready"
+    production: str
+    state: str
+    settled: int
+    events: int
+
+    def __init__(self, production: str, state: str, settled: int, events: int) -> None:
+        """Which production, its state, and how far it is."""
+        cure = "" if str(state) == "aborted" else " yet; ask again when it is done"
+        super().__init__(
+            production=production, state=str(state), settled=settled, events=events, cure=cure
+        )
+
+
+class HostRevoked(Refusal):
+    """Host {id} was revoked and is told nothing more; it may join again with a new token."""
+
+    code = "host-revoked"
+    id: int
+
+    def __init__(self, id: int) -> None:
+        """Which host."""
+        super().__init__(id=id)
 
 
 class Exists(Refusal):

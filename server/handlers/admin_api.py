@@ -10,7 +10,7 @@ from typing import Any
 
 from aiohttp import web
 
-from server.domain.errors import BadInput, NotFound, Unsigned
+from server.domain.errors import BadInput, OutputNotReady, Unsigned
 from server.handlers import params
 from server.handlers.access import Caller, Role
 from server.handlers.ranges import send
@@ -181,7 +181,7 @@ class AdminApi:
         """The merged output of a production."""
         row = await produce.find(self.deps, request.match_info["name"])
         if row.output_size is None or row.output_digest is None:
-            raise NotFound("output", row.name)
+            raise OutputNotReady(row.name, row.state, row.events_settled, row.events)
 
         def stream(offset: int, count: int) -> AsyncIterator[bytes]:
             return merge.stream(self.deps, row, offset, count)
@@ -218,8 +218,8 @@ class AdminApi:
                   codes=("production-unknown", "illegal-move")),
             Route("POST", f"{one}/verify", self.verify, manager,
                   "Re-read the merged output.", reply=VerifyView,
-                  codes=("production-unknown", "output-unknown")),
+                  codes=("production-unknown", "output-not-ready")),
             Route("GET", f"{one}/output", self.output, manager, "The merged output.",
-                  media=BYTES, head=True, codes=("production-unknown", "output-unknown",
+                  media=BYTES, head=True, codes=("production-unknown", "output-not-ready",
                                                  "out-of-range")),
         ]  # fmt: skip

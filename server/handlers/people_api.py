@@ -217,9 +217,11 @@ class PeopleApi:
             Route("GET", f"{base}/hosts", self.list_hosts, manager, "Every host.",
                   reply=HostList),
             Route("POST", f"{host}/revoke", self.revoke_host, admin,
-                  "Believe a host no longer.", status=204, codes=("host-unknown",)),
+                  "Believe a host no longer.", status=204,
+                  codes=("host-unknown", "host-revoked")),
             Route("POST", f"{host}/commands", self.command, admin, "Leave a command for a host.",
-                  Body.JSON, OrderRequest, OrderMade, 201, codes=("host-unknown", "bad-input")),
+                  Body.JSON, OrderRequest, OrderMade, 201,
+                  codes=("host-unknown", "host-revoked", "bad-input")),
             Route("GET", f"{base}/status", self.status, manager, "The pool in a few numbers.",
                   reply=StatusView),
         ]  # fmt: skip

@@ -44,6 +44,8 @@ STATUSES = {
     "exists": 409,
     "overtaken": 409,
     "undelivered": 409,
+    "output-not-ready": 409,
+    "host-revoked": 409,
     "production-over": 410,
     "length-missing": 411,
     "too-large": 413,

@@ -11,7 +11,7 @@ from pathlib import Path
 from server.blobs.seekable import FrameBroken, NotSeekable, Reader
 from server.db.productions import Production
 from server.domain import definition as definitions
-from server.domain.errors import NotFound
+from server.domain.errors import OutputNotReady
 from server.services import formats, merge
 from server.services.deps import Deps
 
@@ -30,9 +30,9 @@ class Verified:
 
 
 async def verify(deps: Deps, row: Production) -> Verified:
-    """Read the output from its back-end again, whole. Raises NotFound if there is none yet."""
+    """Read the output from its back-end again, whole. Raises OutputNotReady."""
     if row.output_size is None or row.output_digest is None:
-        raise NotFound("output", row.name)
+        raise OutputNotReady(row.name, row.state, row.events_settled, row.events)
     with tempfile.TemporaryDirectory(prefix="windfall-verify-") as folder:
         path = Path(folder) / "output"
         sha, size = hashlib.sha256(), 0

@@ -18,6 +18,13 @@ SAMPLES: list[tuple[errors.Refusal, str, str]] = [
     (errors.NotYours("task", 7), "not-yours", "The task 7 belongs to another"),
     (errors.OutsideLease(3, 9), "outside-lease", "Events [3, 9) lie outside every lease"),
     (errors.NotFound("production", 3), "production-unknown", "There is no production 3 here"),
+    (errors.NotFound("token", 99, "issued-token-unknown"), "issued-token-unknown", "no token 99 "),
+    (errors.HostRevoked(3), "host-revoked", "Host 3 was revoked"),
+    (
+        errors.OutputNotReady("na61", "active", 5, 9),
+        "output-not-ready",
+        "Production na61 is active, 5 of 9 events settled: no output yet; ask again when it is",
+    ),
     (errors.Exists("account", "na61"), "exists", "There is another account named na61"),
     (errors.ProductionOver(3, "done"), "production-over", "Production 3 is done"),
     (errors.TokenRefused(), "token-refused", "This token opens nothing."),
