@@ -330,7 +330,8 @@ class Agent:
 
 def _again(failures: int, retry_after: float = 0.0) -> float:
     """Seconds until commands are asked for anew: a server that is back can command soon."""
-    return max(retry_after, min(POLL_MOST_S, pause(failures, jitter(), retry_after)))
+    wait = pause(failures, jitter(), retry_after)
+    return wait if retry_after > 0 else min(POLL_MOST_S, wait)
 
 
 _CARRIES: dict[type[Any], Callable[[Agent, Any], None]] = {

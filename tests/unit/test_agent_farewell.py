@@ -7,6 +7,7 @@ import pytest
 from tests.kit.agent_life import Life, of, state, taken
 from vmagent import orders, stimuli
 from vmagent.brain import REVOKED_CODE
+from vmagent.loop import POLL_MOST_S, _again
 from vmagent.plan import ANSWER_S, CLOSING_S
 from vmagent.wire import messages
 
@@ -143,3 +144,8 @@ def test_the_end_of_its_lifetime_is_a_stop_in_time() -> None:
     life = Life(grace_s=10.0, lifetime_s=100.0).running()
     assert not of(orders.Finish, life.tell(stimuli.Ticked(), 80.0))
     assert of(orders.Finish, life.tell(stimuli.Ticked(), 6.0))
+
+
+def test_a_server_that_was_away_for_long_can_command_again_soon() -> None:
+    assert all(_again(failures) <= POLL_MOST_S for failures in range(50))
+    assert _again(3, retry_after=120.0) >= 120.0, "unless it wants to be left alone"
