@@ -78,8 +78,8 @@ async def test_a_production_is_followed_from_its_file_to_its_output(terminal: Te
     made = await terminal.production()
     assert made["plan"]["copies"] == 2000
     assert made["production"]["state"] == "active"
-    early = await terminal.run("production", "output", "toy-run", "-o", "early", code=6)
-    assert early["error"]["problem"] == "output-unknown"
+    early = await terminal.run("production", "output", "toy-run", "-o", "early", code=4)
+    assert early["error"]["problem"] == "output-not-ready"
     hands = [await terminal.house.join(name) for name in ("anna", "bert")]
     await finish(terminal.house, hands)
     over = await terminal.run("production", "show", "toy-run", "--watch")
