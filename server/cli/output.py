@@ -67,13 +67,15 @@ def tell_facts(value: Mapping[str, Any]) -> None:
     for name, fact in value.items():
         for number, line in enumerate(_lines(name, fact)):
             head = name.replace("_", " ") if number == 0 else ""
-            click.echo(f"{head:<{width}}  {line}".rstrip())
+            click.echo(printable(f"{head:<{width}}  {line}".rstrip()))
 
 
 def _lines(name: str, fact: Any) -> list[str]:
     """A fact in lines; of a thing with parts, one for each."""
     if isinstance(fact, dict) and fact:
-        return [f"{key.replace('_', ' ')}: {shown(key, one)}" for key, one in fact.items()]
+        return [
+            printable(f"{key.replace('_', ' ')}: {shown(key, one)}") for key, one in fact.items()
+        ]
     return shown(name, fact).splitlines() or [""]
 
 
