@@ -64,7 +64,8 @@ async def task_state(deps: Deps, host: HostCard, task: int) -> TaskView:
             return row, [(row.first, row.last)]
         return row, await frames.of_task(tx, row.production, row.unit, task)
 
-    row, held = await deps.store.read(read)
+    # Through the writer: an end that is being committed this moment is over then.
+    row, held = await deps.store.write(read)
     production = deps.registry.productions.get(row.production)
     whole = held if production is not None else [(row.first, row.last)]
     return TaskView(task, str(row.state), row.first, row.last, list(Intervals(whole)), 0.0)
