@@ -93,7 +93,7 @@ def test_the_oldest_python_works_from_the_packed_file_alone(
     assert most_kb < 60 * 1024
     begun = time.monotonic()
     assert agent.call("version").returncode == 0
-    assert time.monotonic() - begun < 20.0
+    assert time.monotonic() - begun < 1.0
     print(f"resident at most {most_kb // 1024} MB")  # noqa: T201 - a measurement, with -s
     server.shutdown()
     server.server_close()

@@ -118,7 +118,7 @@ def test_an_idle_agent_goes_within_two_seconds(start: Start, word: str, way: str
     else:
         server.command(word)
     assert process.wait(10) == 0
-    assert time.monotonic() - begun < 20.0  # no poll, probe or back-off is waited for
+    assert time.monotonic() - begun < 2.0
     shown = json.loads(agent.call("status", "--json").stdout)
     assert (shown["state"], shown["running"], shown["tasks"]) == ("stopped", False, [])
 
@@ -132,7 +132,7 @@ def test_a_stop_ends_a_probe_that_hangs_and_tells_no_fault_of_it(start: Start) -
     begun = time.monotonic()
     server.command("stop")
     assert process.wait(10) == 0
-    assert time.monotonic() - begun < 20.0
+    assert time.monotonic() - begun < 2.0
     assert not server.failed
 
 

@@ -68,7 +68,7 @@ def test_a_definition_that_is_a_bomb_is_refused_quickly(text: str) -> None:
     begun = time.process_time()
     with pytest.raises(definition.Faults) as told:
         definition.parse(text)
-    assert time.process_time() - begun < 30.0
+    assert time.process_time() - begun < 3.0
     assert len(told.value.faults) <= FAULTS_MOST + 1
     assert sum(map(len, told.value.faults)) < 100_000
 
