@@ -6,6 +6,20 @@ from math import lcm
 
 # The host's own word on how long it has is a guess, and fetch and set-up come out of it too.
 MARGIN = 0.8
+SMOOTH = 0.3  # weight of the newest measurement in a host's seconds per event
+
+
+def share_events(waiting: int, leases: int) -> int:
+    """What one lease may take of the ``waiting`` events while ``leases`` others run.
+
+    Half of an even share, so that the last leases of a production are small.
+    """
+    return max(1, waiting // (2 * (leases + 1)))
+
+
+def measured(before: float | None, seconds: float) -> float:
+    """The seconds per event of a host after one more measurement; None: there was none yet."""
+    return seconds if before is None else (1 - SMOOTH) * before + SMOOTH * seconds
 
 
 def lease_events(

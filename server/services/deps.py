@@ -10,8 +10,8 @@ from typing import Any, NamedTuple, Protocol
 from server.blobs.base import Blobs
 from server.blobs.segments import Segments
 from server.db.base import Store
+from server.domain.line import Line
 from server.services.cards import Registry, TaskCard
-from server.services.feeder import Line
 from server.services.trouble import Troubles
 
 
@@ -74,6 +74,7 @@ class Deps:
     idle: set[int] = field(default_factory=set)
     none_over_before: dict[int, float] = field(default_factory=dict)
     keeping: dict[tuple[int, int, int], asyncio.Future[bool] | None] = field(default_factory=dict)
+    filling: dict[int, asyncio.Task[bool]] = field(default_factory=dict)
     troubles: Troubles = field(default_factory=Troubles)
 
     def line(self, production: int) -> Line:

@@ -14,10 +14,10 @@ from server.domain import match, sizing
 from server.domain.definition import Definition
 from server.domain.errors import TooMany
 from server.domain.intervals import Intervals
+from server.domain.line import Line, Taken
 from server.domain.task import TaskState
 from server.services.cards import Fits, HostCard, ProductionCard, TaskCard
 from server.services.deps import Deps, LeaseValue
-from server.services.feeder import Line, Taken
 from server.services.refill import refill
 
 log = logging.getLogger("windfall.dispatch")
@@ -207,11 +207,10 @@ def _how_many(this: _Round, production: ProductionCard, line: Line) -> int:
         if production.next_unit * production.unit < production.events
         else 0
     )
-    slots = max(1, len(this.deps.registry.tasks) + 1)
     return sizing.lease_events(
         this.card.speeds.get(production.id),
         this.asked.seconds_left,
-        max(1, waiting // (2 * slots)),
+        sizing.share_events(waiting, len(this.deps.registry.tasks)),
         production.definition.policy.longest_s,
         max(FLUSH_EVENTS, production.definition.payload.block),
     )
@@ -267,15 +266,16 @@ async def _fill(deps: Deps, dry: list[ProductionCard]) -> bool:
 
 def _filling(deps: Deps, production: ProductionCard) -> asyncio.Task[bool]:
     """What brings more of a production into memory; started, if it does not run."""
-    line = deps.line(production.id)
-    if line.filling is None:
-        line.filling = task = asyncio.get_running_loop().create_task(refill(deps, production))
-        task.add_done_callback(partial(_filled, line))
-    return line.filling
+    task = deps.filling.get(production.id)
+    if task is None:
+        task = asyncio.get_running_loop().create_task(refill(deps, production))
+        deps.filling[production.id] = task
+        task.add_done_callback(partial(_filled, deps, production.id))
+    return task
 
 
-def _filled(line: Line, task: asyncio.Task[bool]) -> None:
-    line.filling = None
+def _filled(deps: Deps, production: int, task: asyncio.Task[bool]) -> None:
+    deps.filling.pop(production, None)
     if not task.cancelled() and task.exception() is not None:
         log.error("no more work read", extra={"action": "refill"}, exc_info=task.exception())
 

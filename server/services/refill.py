@@ -7,10 +7,10 @@ from functools import partial
 from server.db import productions, tasks, units
 from server.db.base import Tx
 from server.db.tasks import Ready
+from server.domain.line import Line
 from server.domain.split import unit_range, units_total
 from server.services.cards import ProductionCard
 from server.services.deps import Deps
-from server.services.feeder import Line
 from server.services.waiting import learn
 
 UNROLL = 500  # units put into the table at once: a few milliseconds of one transaction

@@ -9,6 +9,7 @@ from server.db import event_failures, frames, hosts, tasks, units
 from server.db.base import Tx
 from server.db.event_failures import EventFailure
 from server.db.tasks import Task
+from server.domain import sizing
 from server.domain.errors import NotFound, NotYours, Refusal
 from server.domain.intervals import Intervals
 from server.domain.task import MOVES, TaskState
@@ -22,7 +23,6 @@ HERE_S = 90.0  # who was heard of within this time may be given work
 LOGS = 3  # logs of failed tasks that are kept of a host and a unit
 LOG_KEPT = 4096  # last characters of a failed probe's log
 UNABLE_S = 600.0  # for so long a host whose reference events failed is offered nothing of them
-SMOOTH = 0.3  # weight of the newest measurement in a host's seconds per event
 
 
 class Undelivered(Refusal):
@@ -100,8 +100,8 @@ def _measure(deps: Deps, host: HostCard, card: TaskCard) -> None:
     done = card.held.events
     took = deps.clock() - (card.row.leased_at or 0.0)
     if done and took > 0:
-        old = host.speeds.get(card.row.production, took / done)
-        host.speeds[card.row.production] = (1 - SMOOTH) * old + SMOOTH * took / done
+        old = host.speeds.get(card.row.production)
+        host.speeds[card.row.production] = sizing.measured(old, took / done)
 
 
 async def end(deps: Deps, card: TaskCard, cause: str, said: Report | None = None) -> TaskState:

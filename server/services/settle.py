@@ -18,6 +18,7 @@ from server.db.tasks import Ready, Task
 from server.domain import workunit
 from server.domain.credit import credits
 from server.domain.intervals import Intervals
+from server.domain.joining import join, reach
 from server.domain.quorum import Copy, Pending, Rejected, Shortage, Verdict, judge
 from server.domain.split import unit_range
 from server.domain.task import TaskState
@@ -27,7 +28,6 @@ from server.services.close import Picture, close, unchanged
 from server.services.deps import Deps
 from server.services.frameread import read_pieces
 from server.services.holding import why_held
-from server.services.joining import join, reach
 from server.services.waiting import unpin, wait_again, withdraw
 
 log = logging.getLogger("windfall.settle")

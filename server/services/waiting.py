@@ -13,8 +13,8 @@ from functools import partial
 from server.db import frames, tasks, units
 from server.db.base import Tx
 from server.db.tasks import Ready
+from server.domain.line import Line
 from server.services.deps import Deps
-from server.services.feeder import Line
 
 
 async def wait_again(tx: Tx, deps: Deps, production: int, rows: list[Ready]) -> None:

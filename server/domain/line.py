@@ -7,17 +7,39 @@ the class of a unit never changes. When an account loses what it held, its curso
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-
-from server.db.tasks import Ready
+from typing import Protocol
 
 LOOKS = 64  # how many ranges that came back are looked at before the fresh ones
 SWEEP = 4096  # how many given-out places pile up before the list is made anew
 
 Cut = Callable[[int, int, int], int]  # first, last, about how many events: where to cut
+
+
+class Range(Protocol):
+    """A task that waits, as the table has it."""
+
+    @property
+    def id(self) -> int:
+        """The task's own number."""
+        ...
+
+    @property
+    def unit(self) -> int:
+        """The number of its work unit."""
+        ...
+
+    @property
+    def first(self) -> int:
+        """Its first event."""
+        ...
+
+    @property
+    def last(self) -> int:
+        """The event after its last."""
+        ...
 
 
 @dataclass(slots=True)
@@ -73,12 +95,11 @@ class Line:
     loaded: int = 0
     ended: bool = False
     shunned: deque[tuple[float, int, Holding]] = field(default_factory=deque)
-    filling: asyncio.Task[bool] | None = None
 
     def __len__(self) -> int:
         return len(self.known)
 
-    def add(self, rows: Iterable[Ready], back: bool = False) -> None:
+    def add(self, rows: Iterable[Range], back: bool = False) -> None:
         """Let these ranges wait: behind the others, or (``back``) before the fresh ones."""
         for row in rows:
             if row.id in self.known:
