@@ -86,7 +86,7 @@ class Line:
     base: int = 0
     head: int = 0
     back: deque[Waiting] = field(default_factory=deque)
-    cursors: dict[tuple[int, str], int] = field(default_factory=dict)
+    cursors: dict[int, dict[str, int]] = field(default_factory=dict)
     holdings: dict[int, list[Holding]] = field(default_factory=dict)
     classes: dict[int, str] = field(default_factory=dict)
     known: set[int] = field(default_factory=set)
@@ -127,9 +127,9 @@ class Line:
         return self._take_fresh(account, klass, most, cut)
 
     def _take_fresh(self, account: int, klass: str, most: int, cut: Cut) -> Taken | None:
-        key = (account, klass)
+        cursors = self.cursors.setdefault(account, {})
         fresh, base = self.fresh, self.base
-        at = max(self.cursors.get(key, 0), self.head) - base
+        at = max(cursors.get(klass, 0), self.head) - base
         for index in range(at, len(fresh)):
             waiting = fresh[index]
             gap = None if waiting is None else self._gap(waiting, account, klass)
@@ -138,12 +138,12 @@ class Line:
             taken = self._lease(waiting, gap, account, klass, most, cut)
             if taken.waiting is waiting and taken.rest is None:
                 fresh[index] = None
-                self.cursors[key] = base + index + 1
+                cursors[klass] = base + index + 1
                 self._advance()
             else:
-                self.cursors[key] = base + index
+                cursors[klass] = base + index
             return taken
-        self.cursors[key] = base + len(fresh)
+        cursors[klass] = base + len(fresh)
         return None
 
     def _gap(self, waiting: Waiting, account: int, klass: str) -> tuple[int, int] | None:
@@ -245,8 +245,7 @@ class Line:
         if unit in self.holdings:
             self._release(unit, account, first, last)
             self.holdings[unit].extend(Holding(account, a, b) for a, b in keeps)
-        for key in [key for key in self.cursors if key[0] == account]:
-            del self.cursors[key]
+        self.cursors.pop(account, None)
 
     def shun(self, unit: int, account: int, first: int, last: int, until: float) -> None:
         """These events failed with this account: until then only others may have them."""
