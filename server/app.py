@@ -17,6 +17,7 @@ from server.handlers.mount import mount
 from server.handlers.openapi import documented
 from server.handlers.people_api import PeopleApi
 from server.handlers.routes import Route
+from server.handlers.site_api import SiteApi
 from server.handlers.upload_api import UploadApi
 from server.services import enrol
 from server.services.cards import HostCard
@@ -73,6 +74,7 @@ def routes_of(deps: Deps, facts: Facts, look: Look) -> list[Route]:
         *UploadApi(deps, facts.frame_bytes).routes(),
         *AdminApi(deps, look, facts.trusted, facts.json_bytes, facts.payload_bytes).routes(),
         *PeopleApi(deps, look, facts.kid, facts.version, facts.json_bytes).routes(),
+        *SiteApi(deps, facts.json_bytes).routes(),
         *AgentFile(facts.agent_folder).routes(),
         *pages.routes(),
         Route("GET", "/healthz", health, Public(), "Whether the server is up.", reply=Health),

@@ -133,7 +133,7 @@ VALUES: Sequence[Any] = (
     messages.EnrolRequest("enrol-0123456789", TOKEN, "vm-42.example.org", FACTS),
     messages.Enrolled(HOST, HOST_TOKEN, "na61", KEYS, NOW),
     messages.KeyList(KEYS),
-    messages.AskRequest(ASK, 4, 12_000, 150_000, 3600.5, {jws.digest(MANIFEST_TEXT): CLASS}, 2),
+    messages.AskRequest(ASK, 4, 12_000, 150_000, 3600.5, {jws.digest(MANIFEST_TEXT): CLASS}, 2, 8),
     _lease(MINE),
     proof(MINE, BATCH),
     messages.AskReply(
@@ -143,7 +143,7 @@ VALUES: Sequence[Any] = (
     STATE,
     messages.FrameReply(STATE, COMMANDS),
     PROGRESS,
-    messages.HeartbeatRequest([PROGRESS, messages.Progress(9)]),
+    messages.HeartbeatRequest([PROGRESS, messages.Progress(9)], 8),
     messages.HeartbeatReply(NOW, [STATE, GONE], COMMANDS),
     FAILURE,
     messages.ReportRequest(
@@ -151,6 +151,7 @@ VALUES: Sequence[Any] = (
     ),
     messages.ReportReply(STATE, COMMANDS),
     messages.CommandsReply(COMMANDS),
+    messages.ReleasedRequest(8, NOW + 1.5),
     messages.Problem(
         "Bad Request", 400, "line 3: events must be at least 1; write events = 1 or more",
         "bad-definition", "about:blank", "urn:windfall:request:00ff", ["line 3: events"],

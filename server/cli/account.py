@@ -75,6 +75,7 @@ def list_command(server: Client) -> None:
     help="How long it opens the door.",
 )
 @click.option("--note", "remark", default="", help="What it is for.")
+@click.option("--site", default="", help="The site that its hosts belong to; made if it is new.")
 @click.option("-o", "--output", "out", type=PATH, help="A new file for it (for its owner only).")
 @with_server
 def token_command(
@@ -83,11 +84,14 @@ def token_command(
     uses: int,
     days: float,
     remark: str,
+    site: str,
     out: Path | None,
     server: Client,
 ) -> None:
     """Make a token for the account NAME; it is shown this once."""
     body = {"kind": kind, "uses": uses, "expires_s": days * DAY_S, "note": remark}
+    if site:
+        body["site"] = site
     if out is None:
         answer = server.post("accounts", name, "tokens", body=body)
         tell(answer, str(answer["token"]))

@@ -71,9 +71,22 @@ class Client:
         timeout_s: float | None = None,
     ) -> Any:
         """The answer to this message, decoded; waited for ``timeout_s`` seconds if it is slow."""
+        return self._said("POST", path, body, timeout_s)
+
+    def put(self, *path: str | int, body: Mapping[str, Any]) -> Any:
+        """The answer to this message, which takes the place of what is at this path."""
+        return self._said("PUT", path, body, None)
+
+    def _said(
+        self,
+        method: str,
+        path: tuple[str | int, ...],
+        body: Mapping[str, Any] | None,
+        timeout_s: float | None,
+    ) -> Any:
         raw = codec.encode(body or {})
         headers = {"Content-Type": "application/json"}
-        with self._answer("POST", _join(BASE, path), headers, raw, timeout_s=timeout_s) as response:
+        with self._answer(method, _join(BASE, path), headers, raw, timeout_s=timeout_s) as response:
             return _decoded(response)
 
     def put_file(

@@ -11,6 +11,7 @@ from server.cli.client import Client
 from server.cli.config import config
 from server.cli.db import db
 from server.cli.exits import epilog
+from server.cli.farm import site
 from server.cli.groups import House
 from server.cli.host import host
 from server.cli.key import key
@@ -37,7 +38,7 @@ def windfall() -> None:
 
 for part in (
     *(serve_command, init_command, config, key, payload, production),
-    *(account, host, agent, db),
+    *(account, host, site, agent, db),
 ):
     windfall.add_command(part)
 

@@ -149,27 +149,20 @@ async def all_classes(tx: Tx) -> list[HostClass]:
     return [HostClass(*row) for row in rows]
 
 
-async def order(
-    tx: Tx, host: int, name: str, args: dict[str, str], by: str, at: float, expires_at: float
-) -> int:
-    """Leave a command for a host; its sequence number."""
-    row = await tx.one(
-        "INSERT INTO commands (host, name, args, issued_by, issued_at, expires_at)"
-        " VALUES ($1, $2, $3, $4, $5, $6) RETURNING seq",
-        host,
-        name,
-        json.dumps(args),
-        by,
-        at,
-        expires_at,
+def order(tx: Tx, order: Order, by: str, at: float, expires_at: float) -> None:
+    """Leave a command for a host."""
+    tx.later(
+        "INSERT INTO commands (seq, host, name, args, issued_by, issued_at, expires_at)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        (order.seq, order.host, order.name, json.dumps(order.args), by, at, expires_at),
     )
-    assert row is not None  # noqa: S101  an insert that returns always returns
-    return int(row[0])
 
 
 async def live_orders(tx: Tx, at: float) -> list[Order]:
-    """The commands that have not expired, oldest first."""
+    """The commands to single hosts that have not expired, oldest first."""
     rows = await tx.all(
-        "SELECT seq, host, name, args FROM commands WHERE expires_at > $1 ORDER BY seq", at
+        "SELECT seq, host, name, args FROM commands WHERE expires_at > $1 AND scope = 'host'"
+        " ORDER BY seq",
+        at,
     )
     return [Order(row[0], row[1], row[2], json.loads(row[3])) for row in rows]

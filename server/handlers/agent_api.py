@@ -26,6 +26,7 @@ WAIT_MOST = 55.0  # seconds a long poll may last: below the idle limit of common
 
 _ask_reply = maker(m.AskReply)
 _heartbeat_reply = maker(m.HeartbeatReply)
+_commands_reply = maker(m.CommandsReply)
 
 
 def state_of(view: TaskView) -> m.TaskState:
@@ -33,11 +34,11 @@ def state_of(view: TaskView) -> m.TaskState:
     return cast(m.TaskState, view)
 
 
-def commands_of(card: HostCard, since: int = 0) -> list[m.Command]:
-    """The commands that wait for a host."""
+def commands_of(card: HostCard) -> list[m.Command]:
+    """The commands that a host has not acknowledged yet."""
     if not card.orders:
         return []
-    return [m.Command(o.seq, o.name, o.args) for o in card.orders if o.seq > since]
+    return [m.Command(o.seq, o.name, o.args) for o in card.orders]
 
 
 def _sheet(facts: m.HostFacts) -> Sheet:
@@ -70,6 +71,8 @@ class AgentApi:
     async def work(self, request: web.Request, card: HostCard, message: m.AskRequest) -> m.AskReply:
         """Leases for a host."""
         card.seen_at = now = self.deps.clock()
+        if message.seq > card.acked:
+            card.heard(message.seq, self.deps.registry.seq)
         offer = await dispatch.lease(self.deps, card, message)
         sealed = offer.sealed
         if sealed is None:
@@ -117,6 +120,8 @@ class AgentApi:
         self, request: web.Request, card: HostCard, message: m.HeartbeatRequest
     ) -> m.HeartbeatReply:
         """A sign of life; nothing is written, so nothing is waited for."""
+        if message.seq > card.acked:
+            card.heard(message.seq, self.deps.registry.seq)
         views = report.heartbeat(
             self.deps, card, [(task.task, task.done) for task in message.tasks]
         )
@@ -125,21 +130,24 @@ class AgentApi:
         )
 
     async def commands(self, request: web.Request, card: HostCard) -> m.CommandsReply:
-        """A long poll: back at once with commands after ``since``, else when one comes."""
+        """A long poll: back at once with commands after ``since``, else when one comes.
+
+        To ask for what comes after a command is to say that it was heard.
+        """
         since = params.query_number(request, "since", 0, 0, 2**62)
         wait = params.query_number(request, "wait", 25.0, 0.0, WAIT_MOST)
-        found = commands_of(card, since)
+        card.heard(since, self.deps.registry.seq)
+        card.seen_at = self.deps.clock()
         # One poll of a host waits at a time: a newer one ends the older.
         card.woken.set()
         card.woken.clear()
-        if not found and wait:
+        if not card.orders and wait:
             try:
                 async with asyncio.timeout(wait):
                     await card.woken.wait()
             except TimeoutError:
                 pass
-            found = commands_of(card, since)
-        return m.CommandsReply(found)
+        return _commands_reply(commands_of(card))
 
     def routes(self) -> list[Route]:
         """Every route of hosts."""

@@ -42,12 +42,13 @@ class AccountList:
 
 @dataclass(frozen=True)
 class TokenRequest:
-    """A new token: enrol (pairs hosts) or api (acts for the account)."""
+    """A new token: enrol (pairs hosts, of a site) or api (acts for the account)."""
 
     kind: str = "enrol"
     uses: int = field(default=1, metadata=bound(least=1, most=10**6))
     expires_s: float | None = field(default=86_400.0, metadata=bound(least=0))
     note: str = field(default="", metadata=bound(most=200))
+    site: str = field(default="", metadata=bound(most=64))
 
 
 @dataclass(frozen=True)
@@ -148,6 +149,7 @@ class PeopleApi:
             message.expires_s,
             message.note,
             self.kid,
+            message.site,
         )
         return Reply(TokenMade(number, text), 201, {"Cache-Control": "no-store"})
 

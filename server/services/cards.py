@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from server.db.hosts import Order
+from server.db.sites import Site, Switch
 from server.db.tasks import Task
 from server.domain import sizing
 from server.domain.definition import Definition
@@ -16,6 +17,10 @@ from server.domain.match import Facts, Requirements
 from server.domain.production import ProductionState
 
 REST_MOST = 600.0  # seconds: the longest that a host is told to rest after failures
+ORDERS_MOST = (
+    50  # commands that wait for a host; it has not been here for a while if there are more
+)
+MODES = ("drain", "stop", "suspend", "resume")  # commands that say how a host shall go on
 REVOKED_MOST = 10_000  # tokens told that they are revoked; older ones are merely unknown
 
 
@@ -48,7 +53,11 @@ class Fits(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class HostCard:
-    """A believed host; ``speeds`` are its seconds per event, per production."""
+    """A believed host; ``speeds`` are its seconds per event, per production.
+
+    ``orders`` are the commands after ``acked``, the last that it has acknowledged. ``switch`` is
+    the last that reaches it, and ``away`` whether that tells it to leave: it gets no work then.
+    """
 
     id: int
     account: int
@@ -61,6 +70,11 @@ class HostCard:
     speeds: dict[int, float] = field(default_factory=dict)
     tasks: dict[int, TaskCard] = field(default_factory=dict)
     orders: list[Order] = field(default_factory=list)
+    acked: int = 0
+    suspended: bool = False
+    site: int = 0
+    switch: Switch | None = None
+    away: bool = False
     last_ask: str | None = None
     asks: int = 0
     asks_since: float = 0.0
@@ -79,6 +93,52 @@ class HostCard:
     def lease_cause(self) -> str:
         """What the move log says of a lease to this host."""
         return f"leased to host {self.id}"
+
+    def tell(self, order: Order) -> None:
+        """A command waits for the host, and its long poll wakes.
+
+        What it has not heard yet of how to go on is worth nothing once it shall stop or resume.
+        """
+        waiting = self.orders
+        if order.name in ("stop", "resume"):
+            waiting = [each for each in waiting if each.name not in MODES]
+        self.orders = [*waiting[-ORDERS_MOST:], order]
+        self._goes_on(order.name)
+        self.woken.set()
+
+    def recall(self, order: Order) -> None:
+        """A command from before the server started, or from before the host joined."""
+        if self.switch is not None and order.seq < self.switch.seq and order.name in MODES:
+            return
+        if order.seq > self.acked:
+            self.tell(order)
+        else:
+            self._goes_on(order.name)
+
+    def _goes_on(self, name: str) -> None:
+        if name in MODES:
+            self.suspended = name == "suspend"
+        if name == "resume":
+            self.away = False
+
+    def heard(self, seq: int, given: int) -> None:
+        """The host has every command up to ``seq``; none after ``given`` was ever made.
+
+        One that knows of less than before has lost its memory: how it shall go on is told anew.
+        """
+        seq = min(seq, given)
+        if seq == self.acked:
+            return
+        last = self.switch
+        if last is not None and seq < last.seq <= self.acked:
+            self.orders = [Order(last.seq, self.id, last.name, last.args), *self.orders]
+        self.acked = seq
+        self.orders = [order for order in self.orders if order.seq > seq]
+
+    def switched(self, switch: Switch, order: Order) -> None:
+        """A switch reaches the host; ``order`` is the same object for all that it reaches."""
+        self.switch, self.away = switch, switch.name != "resume"
+        self.recall(order)
 
     def failed(self, now: float) -> None:
         """One more task failed in a row: the host rests, each time twice as long."""
@@ -160,7 +220,8 @@ class Registry:
     """Every card, by the keys that requests come with.
 
     ``found`` is the highest task id that the table held when this process started; ``unable`` are
-    the hosts that cannot compute the reference events of a manifest.
+    the hosts that cannot compute the reference events of a manifest. ``switches`` are those that
+    reach hosts still to come, oldest first; ``seq`` is the last number of a command.
     """
 
     by_hash: dict[bytes, HostCard] = field(default_factory=dict)
@@ -170,14 +231,31 @@ class Registry:
     productions: dict[int, ProductionCard] = field(default_factory=dict)
     names: dict[int, str] = field(default_factory=dict)
     unable: dict[str, dict[int, Unable]] = field(default_factory=dict)
+    sites: dict[int, Site] = field(default_factory=dict)
+    switches: list[Switch] = field(default_factory=list)
     version: int = 0
     task_id: int = 0
     found: int = 0
+    seq: int = 0
 
     def next_task(self) -> int:
         """A task id that was never given."""
         self.task_id += 1
         return self.task_id
+
+    def next_seq(self, now: float) -> int:
+        """A number for a command, above all that were given before.
+
+        It follows the clock (ms), so that a server that came back with an older database gives
+        none that hosts have heard already, and would pass over.
+        """
+        self.seq = max(self.seq + 1, int(now * 1000))
+        return self.seq
+
+    def site_name(self, site: int) -> str:
+        """The name of a site; empty if there is none."""
+        found = self.sites.get(site)
+        return "" if found is None else found.name
 
     def add_host(self, card: HostCard, digest: bytes) -> None:
         """A host is believed from now on."""

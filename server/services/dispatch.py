@@ -25,6 +25,7 @@ log = logging.getLogger("windfall.dispatch")
 PROBES = 4  # manifests a host is asked to probe at once
 FLUSH_EVENTS = 100  # the least that is worth a lease, where nothing else says
 NOTHING = 6.0  # times as long to wait if there is no production at all
+AWAY_S = 30.0  # until a host asks again whose site is offline; to be told to resume takes no ask
 LEASES_PER_SLOT = 4  # one runs, one is sent, two wait: more would be kept from other hosts
 STILL_S = 3600.0  # a lease that does not grow for this long ends, or for as long as it may run
 STILL_LEASES = 10.0  # times the lease's own time that it may stand still
@@ -94,6 +95,8 @@ async def lease(deps: Deps, card: HostCard, asked: Asked) -> Offer:
     """
     now = deps.clock()
     _count(deps, card, now)
+    if card.away:  # its farm takes data: the command rides on this answer
+        return Offer(retry_after=AWAY_S)
     if asked.ask == card.last_ask:
         return await _again(deps, card, asked)
     most = min(asked.most_leases, _room(card, asked))

@@ -6,10 +6,11 @@ import hashlib
 import secrets
 from dataclasses import dataclass
 
-from server.db import accounts, hosts
+from server.db import accounts, hosts, sites
 from server.db.accounts import Account, Token
 from server.db.base import Tx
 from server.db.hosts import Order
+from server.db.sites import Site
 from server.domain.errors import (
     BadInput,
     Exists,
@@ -21,7 +22,9 @@ from server.domain.errors import (
     TokenUnknown,
     TokenUsed,
 )
+from server.domain.farm import check_name
 from server.domain.roles import ROLES
+from server.services import switching
 from server.services.cards import HostCard
 from server.services.deps import Deps
 from server.services.factsheet import Sheet, from_text, to_text
@@ -73,11 +76,19 @@ async def list_accounts(deps: Deps) -> list[Account]:
 
 
 async def create_token(
-    deps: Deps, account: str, kind: str, uses: int, expires_s: float | None, note: str, kid: str
+    deps: Deps,
+    account: str,
+    kind: str,
+    uses: int,
+    expires_s: float | None,
+    note: str,
+    kid: str,
+    site: str = "",
 ) -> tuple[int, str]:
     """A token's id and its text, told once. ``kid`` is the release key that agents shall expect.
 
-    Raises NotFound, BadInput.
+    Hosts that join with it belong to ``site``, which is made if it is new. Raises NotFound,
+    BadInput.
     """
     if kind not in ("enrol", "api"):
         raise BadInput([f"kind {kind!r}: must be enrol or api"])
@@ -85,19 +96,31 @@ async def create_token(
         raise BadInput([f"uses {uses}: must be 1 to {deps.limits.hosts_per_token}"])
     if expires_s is not None and expires_s <= 0:
         raise BadInput([f"expires_s {expires_s:g}: must be above 0, or left out for ever"])
+    if site and kind != "enrol":
+        raise BadInput([f"site {site[:80]!r}: hosts belong to a site, so it goes with kind enrol"])
+    if site:
+        check_name(site)
     secret = secrets.token_urlsafe(32)
     text = f"wf1.{secret}.{kid}" if kind == "enrol" else f"wfa_{secret}"
     now = deps.clock()
 
-    async def write(tx: Tx) -> int:
+    async def write(tx: Tx) -> tuple[int, Site | None]:
         found = await accounts.named(tx, account)
         if found is None:
             raise NotFound("account", account)
         end = None if expires_s is None else now + expires_s
         digest = digest_of(text)
-        return await accounts.add_token(tx, found.id, kind, digest, uses, now, end, note[:200])
+        token = await accounts.add_token(tx, found.id, kind, digest, uses, now, end, note[:200])
+        if site:
+            made = await sites.ensure(tx, site, now)
+            await sites.bind_token(tx, token, made.id)
+            return token, made
+        return token, None
 
-    return await deps.store.write(write), text
+    number, place = await deps.store.write(write)
+    if place is not None:
+        deps.registry.sites.setdefault(place.id, place)
+    return number, text
 
 
 async def list_tokens(deps: Deps, account: str) -> list[Token]:
@@ -168,25 +191,27 @@ async def enrol(deps: Deps, request: str, token: str, name: str, sheet: Sheet) -
     now, secret = deps.clock(), f"wfh_{secrets.token_urlsafe(32)}"
     digest, text = digest_of(secret), to_text(sheet)
 
-    async def write(tx: Tx) -> tuple[int, Token]:
+    async def write(tx: Tx) -> tuple[int, Token, int]:
         found = await _enrolling(tx, token, now)
         known = await hosts.enrolled_by(tx, found.id, request)
         if known is not None:
             if known.state != "active":
                 raise TokenRevoked
             await hosts.replace_hash(tx, known.id, digest)
-            return known.id, found
+            return known.id, found, await sites.place(tx, known.id, found.id)
         if not await accounts.use_up(tx, found.id):
             raise TokenUsed
         number = await hosts.add(tx, found.account, found.id, request, name, digest, text, now)
-        return number, found
+        return number, found, await sites.place(tx, number, found.id)
 
-    number, owner = await deps.store.write(write)
+    number, owner, site = await deps.store.write(write)
     # A host that asks again has lost its secret, and nothing else.
     card = deps.registry.drop_host(number) or HostCard(
         number, owner.account, owner.account_name, name, sheet.facts, now, sheet.agent
     )
     deps.registry.add_host(card, digest)
+    card.site = site
+    switching.catch_up(deps, card)
     return Joined(number, secret, owner.account_name)
 
 
@@ -224,12 +249,14 @@ async def order(deps: Deps, host: int, name: str, args: dict[str, str], by: str)
     if name not in (*ORDERS, "abort"):
         raise BadInput([f"command {name!r}: must be one of {', '.join(ORDERS)}"])
     now = deps.clock()
-    seq = await deps.store.write(
-        lambda tx: hosts.order(tx, host, name, args, by, now, now + ORDER_LIFE_S)
-    )
-    made = Order(seq, host, name, args)
-    card.orders = [*card.orders[-50:], made]
-    card.woken.set()
+
+    async def write(tx: Tx) -> Order:
+        made = Order(deps.registry.next_seq(now), host, name, args)
+        hosts.order(tx, made, by, now, now + ORDER_LIFE_S)
+        return made
+
+    made = await deps.store.write(write)
+    card.tell(made)
     return made
 
 
@@ -245,6 +272,7 @@ async def load_hosts(deps: Deps) -> None:
         )
 
     found, classes, orders = await deps.store.read(read)
+    places = await switching.load(deps)
     for row in found:
         deps.registry.names[row.id] = row.name
         if row.state != "active":
@@ -255,9 +283,13 @@ async def load_hosts(deps: Deps) -> None:
             row.id, row.account, row.account_name, row.name, sheet.facts, row.seen_at, sheet.agent
         )
         deps.registry.add_host(card, row.hash)
+        if place := places.get(row.id):
+            card.site, card.acked = place.site, place.acked
     for klass in classes:
         if klass.host in deps.registry.hosts:
             deps.registry.hosts[klass.host].classes[klass.manifest] = klass.digest
+    for card in deps.registry.hosts.values():
+        switching.catch_up(deps, card)
     for waiting in orders:
         if waiting.host in deps.registry.hosts:
-            deps.registry.hosts[waiting.host].orders.append(waiting)
+            deps.registry.hosts[waiting.host].recall(waiting)

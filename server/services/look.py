@@ -91,6 +91,7 @@ class HostView:
     delivered_events: int
     rejected_events: int
     seconds_per_event: float | None
+    site: str = ""
 
 
 @dataclass(frozen=True)
@@ -286,7 +287,11 @@ class Look:
 
     async def _hosts(self, now: float) -> list[HostView]:
         tallies = await self.deps.store.read(views.tallies)
-        return [_host_view(card, tallies, now) for card in self.deps.registry.hosts.values()]
+        registry = self.deps.registry
+        return [
+            _host_view(card, tallies, now, registry.site_name(card.site))
+            for card in registry.hosts.values()
+        ]
 
 
 def _revoked_view(row: Host) -> HostView:
@@ -297,23 +302,19 @@ def _revoked_view(row: Host) -> HostView:
     )  # fmt: skip
 
 
-def _host_view(card: HostCard, tallies: dict[int, tuple[int, int]], now: float) -> HostView:
+def _host_view(
+    card: HostCard, tallies: dict[int, tuple[int, int]], now: float, site: str
+) -> HostView:
     agreed, rejected = tallies.get(card.id, (0, 0))
     away = now - card.seen_at > NOW_S
     state = "working" if card.running else "waiting for work"
-    if away or _suspended(card):
+    if away or card.suspended:
         state = "away" if away else "suspended"
     speed = min(card.speeds.values()) if card.speeds else None
     return HostView(
         card.id, card.name, card.account_name, state, card.seen_at, card.facts.cores,
-        card.facts.arch, card.agent, card.running, agreed, rejected, speed,
+        card.facts.arch, card.agent, card.running, agreed, rejected, speed, site,
     )  # fmt: skip
-
-
-def _suspended(card: HostCard) -> bool:
-    """Whether the last that the host was told of this is to stand still."""
-    told = [order.name for order in card.orders if order.name in ("suspend", "resume")]
-    return bool(told) and told[-1] == "suspend"
 
 
 def _move_view(move: Move) -> MoveView:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 
-from server.db import frames, hosts
+from server.db import frames, hosts, sites
 from server.db.base import Tx
 from server.domain.errors import NotFound, Overtaken
 from server.services import enrol
@@ -14,6 +14,7 @@ from server.services.deps import Deps
 from server.services.report import end
 
 log = logging.getLogger("windfall.reap")
+KEPT_S = 60.0  # a lease of a suspended host is prolonged by
 SAVE_S = 60.0  # how often "last seen" is written: the memory knows it better
 
 
@@ -27,6 +28,7 @@ async def reap(deps: Deps) -> int:
     if now < deps.none_over_before.get(registry.version, 0.0):
         return 0
     late = [card for card in registry.tasks.values() if card.until < now]
+    late = [card for card in late if not _kept(deps, card, now)]
     shortest = min((p.definition.policy.lease_s for p in registry.productions.values()), default=1)
     soonest = min((card.until for card in registry.tasks.values()), default=now + shortest)
     deps.none_over_before = {registry.version: max(now, min(soonest, now + shortest))}
@@ -35,6 +37,16 @@ async def reap(deps: Deps) -> int:
         await _end(deps, card, cause)
         log.info("lease over", extra={"action": cause, "task": card.row.id, "host": card.row.host})
     return len(late)
+
+
+def _kept(deps: Deps, card: TaskCard, now: float) -> bool:
+    """Whether a lease goes on because its host is suspended by a switch, up to its deadline."""
+    host, deadline = deps.registry.hosts.get(card.row.host or 0), card.row.deadline
+    if host is None or not (host.away and host.suspended) or (deadline and deadline <= now):
+        return False
+    card.until = now + KEPT_S
+    card.grown_at = now
+    return True
 
 
 async def relieve(deps: Deps) -> None:
@@ -96,6 +108,7 @@ async def save_seen(deps: Deps) -> None:
     async def write(tx: Tx) -> None:
         for card in cards:
             hosts.saw(tx, card.id, card.seen_at)
+            sites.acknowledged(tx, card.id, card.acked)
 
     await deps.store.write(write)
     for card in cards:

@@ -34,6 +34,7 @@ WORD_OR_NONE = r"^([a-z0-9][a-z0-9_.-]*)?$"
 HEX64 = r"^[0-9a-f]{64}$"
 REQUEST_ID = r"^[A-Za-z0-9_-]{8,64}$"
 EVENTS_MOST = 2**62
+SEQ_MOST = 2**62
 LOG_MOST = 65_536
 
 
@@ -54,7 +55,11 @@ class HostFacts:
 
 @dataclass(frozen=True)
 class Command:
-    """An order to an agent: drain, stop, suspend, resume, abort (args: task), refresh-keys."""
+    """An order to an agent: drain, stop, suspend, resume, abort (args: task), refresh-keys.
+
+    With the argument ``stay`` an agent that was told to drain or stop does not end: it rests, and
+    works again when told to resume. ``grace_s`` is what it may still take.
+    """
 
     seq: int
     name: str
@@ -91,7 +96,10 @@ class KeyList:
 
 @dataclass(frozen=True)
 class AskRequest:
-    """A host asks for leases. The same ``ask`` twice is answered with the same leases."""
+    """A host asks for leases. The same ``ask`` twice is answered with the same leases.
+
+    ``seq`` is the last command that it has obeyed.
+    """
 
     ask: str = field(metadata=bound(most=64, pattern=REQUEST_ID))
     slots: int = field(metadata=bound(least=1, most=4096))
@@ -100,6 +108,7 @@ class AskRequest:
     seconds_left: Optional[float] = field(default=None, metadata=bound(least=0))
     classes: dict[str, str] = field(default_factory=dict, metadata=bound(most=256))
     most_leases: int = field(default=1, metadata=bound(least=1, most=256))
+    seq: int = field(default=0, metadata=bound(least=0, most=SEQ_MOST))
 
 
 @dataclass(frozen=True)
@@ -185,9 +194,10 @@ class Progress:
 
 @dataclass(frozen=True)
 class HeartbeatRequest:
-    """A sign of life; renews the leases named."""
+    """A sign of life; renews the leases named. ``seq`` is the last command that was obeyed."""
 
     tasks: list[Progress] = field(default_factory=list, metadata=bound(most=4096))
+    seq: int = field(default=0, metadata=bound(least=0, most=SEQ_MOST))
 
 
 @dataclass(frozen=True)
@@ -235,6 +245,17 @@ class CommandsReply:
     """What a long poll brings back: the commands after ``since``, perhaps none."""
 
     commands: list[Command] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class ReleasedRequest:
+    """The host has obeyed the command ``seq``: nothing runs any more, and nothing is held back.
+
+    After ``suspend`` all is paused. ``released_at`` is when, by the server's clock as it knows it.
+    """
+
+    seq: int = field(metadata=bound(least=1, most=SEQ_MOST))
+    released_at: float = field(metadata=bound(least=0))
 
 
 @dataclass(frozen=True)

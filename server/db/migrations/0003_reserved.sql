@@ -1,0 +1,2 @@
+-- Reserved: replace this file by the one that has this number.
+-- oldest: 1
