@@ -196,6 +196,17 @@ def abort_command(id: str, yes: bool, server: Client) -> None:
     _steer(server, id, "abort")
 
 
+@production.command("give-back")
+@click.argument("id")
+@click.option("--event", type=click.IntRange(min=0), help="This event; all if not given.")
+@with_server
+def give_back_command(id: str, event: int | None, server: Client) -> None:
+    """Have events that were set aside in the production ID tried again."""
+    answer = server.post("productions", id, "give-back", body={"event": event})
+    count = answer["events"]
+    tell(answer, f"production {id}: {count} event{'' if count == 1 else 's'} to be tried again")
+
+
 @production.command("verify")
 @click.argument("id")
 @with_server

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from server.domain.intervals import Intervals
 from server.domain.quorum import Copy, Shortage
 
 JOIN_S = 1.0  # computing between two ranges for this long costs about as much as another lease
 
 
-def join(parts: Sequence[Shortage], copies: Sequence[Copy], reach: int) -> list[Shortage]:
+def join(
+    parts: Sequence[Shortage],
+    copies: Sequence[Copy],
+    reach: int,
+    apart: Intervals = Intervals(),  # noqa: B008
+) -> list[Shortage]:
     """The same shortage in fewer ranges: gaps of up to ``reach`` events are filled.
 
-    Only where the same accounts hold what is joined: nobody who might have taken one of the ranges
-    is shut out of the whole.
+    Events in ``apart``, which nobody shall compute, are never in between. Only where the same
+    accounts hold what is joined: nobody who might have taken one of the ranges is shut out of the
+    whole.
     """
     joined: list[Shortage] = []
     for part in sorted(parts, key=lambda p: p.first):
@@ -22,6 +29,7 @@ def join(parts: Sequence[Shortage], copies: Sequence[Copy], reach: int) -> list[
             last is not None
             and last.copies == part.copies
             and part.first - last.last <= reach
+            and not apart.overlaps(last.last, part.first)
             and _same(copies, last, part)
         ):
             joined[-1] = Shortage(last.first, part.last, part.copies)

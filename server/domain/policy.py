@@ -15,7 +15,9 @@ class Policy:
     copies, or ``most_errors`` failed tasks of a work unit, an operator must look. A lease lasts
     ``lease_s`` from its last sign of life and ``deadline_s`` in all, and is cut to about
     ``longest_s`` of work. A higher ``priority`` is served first. ``comparison`` says when two
-    copies agree: ``bitwise`` is the same bytes.
+    copies agree: ``bitwise`` is the same bytes. An event that fails with ``set_aside_after``
+    accounts (0: never) is set aside, and the production goes on without it, up to
+    ``most_set_aside`` events in all.
     """
 
     quorum: int = 2
@@ -26,3 +28,5 @@ class Policy:
     longest_s: float = 3600.0
     priority: int = 0
     comparison: str = "bitwise"
+    set_aside_after: int = 3
+    most_set_aside: int = 100

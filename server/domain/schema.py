@@ -67,6 +67,8 @@ SECTIONS: dict[str, Section] = {
         "longest_s": number(1, 30 * 86400, default=Policy.longest_s),
         "priority": whole(-1000, 1000, default=Policy.priority),
         "comparison": choice(COMPARISONS, default=Policy.comparison),
+        "set_aside_after": whole(0, 64, default=Policy.set_aside_after),
+        "most_set_aside": whole(0, 1_000_000, default=Policy.most_set_aside),
     },
     "requirements": {
         "cores": whole(1, 4096, default=None, example=1),

@@ -15,7 +15,7 @@ from server.handlers import params
 from server.handlers.access import Caller, Role
 from server.handlers.ranges import send
 from server.handlers.routes import BYTES, Body, Query, Reply, Route
-from server.services import merge, payloads, produce, verify
+from server.services import aside, merge, payloads, produce, verify
 from server.services.deps import Deps
 from server.services.look import Look, ProductionView, TaskView
 from server.services.payloads import Bundle
@@ -90,6 +90,21 @@ class VerifyView:
     digest: str
     size: int
     faults: list[str] = field(default_factory=list)
+    set_aside: int = 0
+
+
+@dataclass(frozen=True)
+class GiveBackRequest:
+    """Which event set aside is to be tried again; none: all whose units are not written yet."""
+
+    event: int | None = None
+
+
+@dataclass(frozen=True)
+class GivenBack:
+    """How many events are tried again."""
+
+    events: int
 
 
 @dataclass(frozen=True)
@@ -171,6 +186,14 @@ class AdminApi:
         row = await produce.move(self.deps, name, cause, caller.name)
         return await self.look.production(str(row.id))
 
+    async def give_back(
+        self, request: web.Request, caller: Caller, message: GiveBackRequest
+    ) -> GivenBack:
+        """Have events that were set aside tried again."""
+        row = await produce.find(self.deps, request.match_info["name"])
+        given = await aside.give_back(self.deps, row, message.event, caller.name)
+        return GivenBack(sum(part.last - part.first for part in given))
+
     async def verify(self, request: web.Request, caller: Caller) -> VerifyView:
         """Re-read the merged output of a production."""
         row = await produce.find(self.deps, request.match_info["name"])
@@ -216,6 +239,10 @@ class AdminApi:
             Route("POST", f"{one}/{{cause:pause|resume|release|abort}}", self.move, manager,
                   "Pause, resume, release or abort a production.", reply=ProductionView,
                   codes=("production-unknown", "illegal-move")),
+            Route("POST", f"{one}/give-back", self.give_back, Role("operator"),
+                  "Have events that were set aside tried again.",
+                  Body.JSON, GiveBackRequest, GivenBack,
+                  codes=("production-unknown", "event-unknown", "already-written")),
             Route("POST", f"{one}/verify", self.verify, manager,
                   "Re-read the merged output.", reply=VerifyView,
                   codes=("production-unknown", "output-not-ready")),

@@ -42,6 +42,7 @@ STATUSES = {
     "refused": 409,
     "illegal-move": 409,
     "exists": 409,
+    "already-written": 409,
     "overtaken": 409,
     "undelivered": 409,
     "output-not-ready": 409,

@@ -10,6 +10,7 @@ from server.db import frames, productions, units
 from server.db.base import Tx
 from server.db.event_failures import EventFailure
 from server.db.frames import FrameRow
+from server.db.set_aside import Aside
 from server.db.tasks import Task
 from server.db.units import Unit
 from server.domain import workunit
@@ -33,6 +34,7 @@ class Picture:
     settled: list[tuple[int, int, int]]
     rejected: list[Rejected]
     failures: list[EventFailure]
+    aside: list[Aside]
 
 
 async def unchanged(tx: Tx, unit: Unit) -> None:
@@ -56,6 +58,7 @@ async def close(
     )
     stored = await deps.blobs.put(unit_key(card.id, unit.number), packed.data)
     now = deps.clock()
+    settled = last - first - sum(part.last - part.first for part in picture.aside)
 
     async def write(tx: Tx) -> None:
         await unchanged(tx, unit)
@@ -65,13 +68,13 @@ async def close(
             tx, card.id, unit.number, unit.state,
             workunit.MOVES.after(unit.state, "settle"), "settle", "", now,
         )  # fmt: skip
-        await productions.add_settled(tx, card.id, 1, last - first)
+        await productions.add_settled(tx, card.id, 1, settled)
         await withdraw(tx, deps, card.id, unit.number)
         await frames.drop(tx, card.id, unit.number)
 
     await deps.store.write(write)
     deps.line(card.id).forget_unit(unit.number)
-    card.settled += last - first
+    card.settled += settled
     card.units_settled += 1
     for task in picture.tasks:
         leased = deps.registry.tasks.get(task.id)

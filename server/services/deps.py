@@ -76,6 +76,7 @@ class Deps:
     keeping: dict[tuple[int, int, int], asyncio.Future[bool] | None] = field(default_factory=dict)
     filling: dict[int, asyncio.Task[bool]] = field(default_factory=dict)
     troubles: Troubles = field(default_factory=Troubles)
+    parked: dict[int, set[int]] = field(default_factory=dict)
 
     def line(self, production: int) -> Line:
         """The queue of a production."""

@@ -6,11 +6,12 @@ import asyncio
 from collections import deque
 from dataclasses import dataclass, field
 
-from server.db import frames, hosts, moves, units, views
+from server.db import frames, hosts, moves, set_aside, units, views
 from server.db.base import Tx
 from server.db.hosts import Host
 from server.db.moves import Move
 from server.db.productions import Production
+from server.db.set_aside import Aside
 from server.db.views import TaskRow
 from server.domain import definition as definitions
 from server.domain.production import ProductionState
@@ -24,12 +25,13 @@ NOW_S = 90.0  # a machine heard of within this time is "here now"
 STRIP = 400  # cells of a production's strip
 REASONS = 3  # held units, and units in trouble, whose reasons are told
 LINE = 200  # characters of a host's own words
+ASIDE = 100  # pieces set aside that are told one by one
 KEPT = 1000  # productions whose views are kept for a second
 RATE_S = 60.0  # rates are taken over this time
 
 
 Held = tuple[int, list[tuple[int, str]]]
-Counted = tuple[int, list[tuple[int, int]], dict[int, str], tuple[int, int], Held]
+Counted = tuple[int, list[tuple[int, int]], dict[int, str], tuple[int, int], Held, list[Aside]]
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,21 @@ class OutputView:
     size: int
     digest: str
     url: str
+
+
+@dataclass(frozen=True)
+class AsideView:
+    """Events ``[first, last)`` set aside, as they fail wherever they are tried: ``why`` in a word.
+
+    ``line`` is the last line of a log.
+    """
+
+    first: int
+    last: int
+    accounts: int
+    why: str
+    line: str
+    at: float
 
 
 @dataclass(frozen=True)
@@ -73,6 +90,8 @@ class ProductionView:
     rejected_hosts: list[tuple[str, int]]
     reissued: int
     recomputed: int
+    set_aside: int = 0
+    set_aside_events: list[AsideView] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -210,14 +229,16 @@ class Look:
             states = await views.unit_states(tx, row.id)
             cut_short = await views.cut_short(tx, row.id)
             held = await units.held(tx, row.id, REASONS)
-            return in_hand, rejected, states, cut_short, held
+            apart = await set_aside.of(tx, row.id)
+            return in_hand, rejected, states, cut_short, held, apart
 
-        in_hand, rejected, states, cut_short, held = await self.deps.store.read(read)
+        in_hand, rejected, states, cut_short, held, apart = await self.deps.store.read(read)
         leases = [t for t in self.deps.registry.tasks.values() if t.row.production == row.id]
         quorum = found.policy.quorum
         leased = sum(t.row.last - t.row.first - t.held.events for t in leases)
         rate = self._rate(row, now)
-        left = row.events - row.events_settled
+        gone = sum(part.last - part.first for part in apart)
+        left = max(0, row.events - row.events_settled - gone)
         output = None
         if row.output_size is not None and row.output_digest is not None:
             url = f"/api/v1/productions/{row.id}/output"
@@ -233,6 +254,7 @@ class Look:
             f"{found.payload.name} {found.payload.version}", found.description,
             sum(events for _, events in rejected), output, _strip(total, states, running),
             [(self._name(host), events) for host, events in rejected], *cut_short,
+            gone, [_aside_view(part) for part in apart[:ASIDE]],
         )  # fmt: skip
 
     def _reason(self, row: Production, held: Held) -> str:
@@ -292,6 +314,12 @@ class Look:
             _host_view(card, tallies, now, registry.site_name(card.site))
             for card in registry.hosts.values()
         ]
+
+
+def _aside_view(part: Aside) -> AsideView:
+    lines = [line.strip() for line in part.log.splitlines() if line.strip()]
+    line = lines[-1][:LINE] if lines else ""
+    return AsideView(part.first, part.last, part.accounts, part.word, line, part.at)
 
 
 def _revoked_view(row: Host) -> HostView:

@@ -42,6 +42,7 @@ async def advance(deps: Deps, card: ProductionCard) -> bool:
     await deps.store.write(write)
     deps.registry.productions.pop(card.id, None)
     deps.lines.pop(card.id, None)
+    deps.parked.pop(card.id, None)
     deps.registry.changed()
     log.info("production done", extra={"action": "merge", "production": card.name})
     return True

@@ -13,6 +13,7 @@ from server.domain import sizing
 from server.domain.errors import NotFound, NotYours, Refusal
 from server.domain.intervals import Intervals
 from server.domain.task import MOVES, TaskState
+from server.services import aside
 from server.services.cards import HostCard, ProductionCard, TaskCard, Unable
 from server.services.deps import Deps
 from server.services.dispatch import renew
@@ -119,7 +120,7 @@ async def end(deps: Deps, card: TaskCard, cause: str, said: Report | None = None
         if said is not None:
             await _note(tx, row, target, said)
             _keep_failures(tx, row, said, now)
-        if failed is not None and await _is_error(deps, tx, row, now):
+        if failed is not None and await _is_error(deps, tx, row, _named(row, said), now):
             await units.fail(tx, row.production, row.unit)
         units.mark(tx, row.production, row.unit)
 
@@ -156,16 +157,26 @@ async def _note(tx: Tx, row: Task, target: TaskState, said: Report) -> None:
 
 
 def _failed(row: Task, cause: str, said: Report | None) -> tuple[int, int] | None:
-    """The events that failed here, from the first to the last of them."""
-    if cause == "fail":
-        return row.first, row.last
+    """The events that others shall try, from the first to the last of them."""
+    return (row.first, row.last) if cause == "fail" else _named(row, said)
+
+
+def _named(row: Task, said: Report | None) -> tuple[int, int] | None:
+    """From the first to the last event that the host names."""
     parts = [(max(a, row.first), min(b, row.last)) for a, b, _ in said.failures] if said else []
     parts = [(a, b) for a, b in parts if a < b]
     return (min(a for a, _ in parts), max(b for _, b in parts)) if parts else None
 
 
-async def _is_error(deps: Deps, tx: Tx, row: Task, now: float) -> bool:
-    """Whether a failure counts: an account's first in the unit, or there is nobody else to try."""
+async def _is_error(
+    deps: Deps, tx: Tx, row: Task, named: tuple[int, int] | None, now: float
+) -> bool:
+    """Whether a failure counts: an account's first in the unit, or there is nobody else to try.
+
+    That events set aside fail, ``named`` from the first to the last, is known and does not count.
+    """
+    if named is not None and await aside.known(tx, row.production, row.unit, named):
+        return False
     before = await tasks.accounts_failed(tx, row.production, row.unit, row.id)
     return row.account not in before or not _others(deps, row, now)
 

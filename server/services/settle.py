@@ -11,7 +11,7 @@ import hashlib
 import logging
 from dataclasses import dataclass, field, replace
 
-from server.db import event_failures, frames, hosts, tasks, units
+from server.db import event_failures, frames, hosts, set_aside, tasks, units
 from server.db.base import Tx
 from server.db.frames import FrameRow
 from server.db.tasks import Ready, Task
@@ -23,6 +23,7 @@ from server.domain.quorum import Copy, Pending, Rejected, Shortage, Verdict, jud
 from server.domain.split import unit_range
 from server.domain.task import TaskState
 from server.domain.workunit import UnitState
+from server.services import aside
 from server.services.cards import ProductionCard
 from server.services.close import Picture, close, unchanged
 from server.services.deps import Deps
@@ -61,27 +62,34 @@ async def settle_unit(deps: Deps, memory: Memory, card: ProductionCard, number: 
     first, last = unit_range(number, card.unit, card.events)
     digests = memory.of(card.id, number)
     picture = await _readable(deps, card, picture, digests)
+    if await aside.put_aside(deps, card, picture):
+        return False
     copies = _copies(picture, digests)
+    apart = Intervals((part.first, part.last) for part in picture.aside)
+    settled = Intervals((a, b) for a, b, _ in picture.settled).union(apart)
     verdict = judge(
         first,
         last,
         card.definition.payload.granule,
         card.definition.policy.quorum,
-        Intervals((a, b) for a, b, _ in picture.settled),
+        settled,
         copies,
         _pending(picture),
         card.definition.policy.most_copies * (1 + picture.unit.releases),
         picture.rejected,
     )
-    whole = Intervals([(a, b) for a, b, _ in picture.settled])
+    whole = settled
     for part in verdict.settled:
         whole = whole.add(part.first, part.last)
     over = whole.covers(first, last)
-    wanted = [] if over else join(verdict.shortage, copies, _reach(deps, card))
+    wanted = [] if over else join(verdict.shortage, copies, _reach(deps, card), apart)
     await _carry_out(deps, card, picture, verdict, wanted, over)
+    if over and apart and await aside.parks(deps, card, picture.unit):
+        return False
     if over:
         chosen = [*picture.settled, *((p.first, p.last, p.task) for p in verdict.settled)]
         await close(deps, card, picture, chosen)
+        aside.unpark(deps, card)
         memory.forget(card.id, number)
     return over
 
@@ -102,6 +110,7 @@ async def _look(tx: Tx, production: int, number: int) -> Picture | None:
         await frames.settled(tx, production, number),
         [Rejected(*row) for row in await frames.rejected_of_unit(tx, production, number)],
         await event_failures.of_unit(tx, production, number),
+        await set_aside.of_unit(tx, production, number),
     )
 
 

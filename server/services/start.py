@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from server.db import frames, tasks, units
+from server.db import frames, set_aside, tasks, units
 from server.db.base import Tx
 from server.db.tasks import Task
 from server.domain.intervals import Intervals
@@ -45,5 +45,5 @@ async def _read(tx: Tx) -> Found:
         await tasks.highest(tx),
         await tasks.leased(tx),
         await frames.held_by_leased(tx),
-        await units.dirty(tx),
+        [*await units.dirty(tx), *await set_aside.unwritten(tx)],
     )

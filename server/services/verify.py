@@ -1,4 +1,7 @@
-"""Re-reads a merged output: its digest, and every event exactly once and in order."""
+"""Re-reads a merged output: its digest, and every event exactly once and in order.
+
+Events set aside are not to be found in it; all others are.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +15,17 @@ from server.blobs.seekable import FrameBroken, NotSeekable, Reader
 from server.db.productions import Production
 from server.domain import definition as definitions
 from server.domain.errors import OutputNotReady
-from server.services import formats, merge
+from server.domain.intervals import Intervals
+from server.services import aside, formats, merge
 from server.services.deps import Deps
 
 
 @dataclass(frozen=True)
 class Verified:
-    """What was found; ``events`` counts what can be counted in the production's format."""
+    """What was found; ``events`` counts what can be counted in the production's format.
+
+    ``expected`` are all events but those ``set_aside``.
+    """
 
     ok: bool
     events: int
@@ -27,6 +34,7 @@ class Verified:
     digest: str
     size: int
     faults: list[str]
+    set_aside: int = 0
 
 
 async def verify(deps: Deps, row: Production) -> Verified:
@@ -41,7 +49,8 @@ async def verify(deps: Deps, row: Production) -> Verified:
                 sha.update(piece)
                 size += len(piece)
                 await asyncio.to_thread(file.write, piece)
-        return await asyncio.to_thread(_read, row, path, sha.hexdigest(), size)
+        apart = Intervals((part.first, part.last) for part in await aside.of(deps, row.id))
+        return await asyncio.to_thread(_read, row, apart, path, sha.hexdigest(), size)
 
 
 class _Stream:
@@ -58,21 +67,22 @@ class _Stream:
         return found
 
 
-def _read(row: Production, path: Path, digest: str, size: int) -> Verified:
+def _read(row: Production, apart: Intervals, path: Path, digest: str, size: int) -> Verified:
     faults = []
     if digest != row.output_digest:
         faults.append(f"digest: {digest}, but {row.output_digest} was merged; restore the blob")
     form = formats.find(definitions.parse(row.definition).format)
-    events, in_order = 0, True
+    events, in_order, wanted = 0, True, row.events - apart.events
+    following = (event for a, b in apart.missing(0, row.events) for event in range(a, b))
     try:
         with Reader(path) as reader:
             for number, _ in form.events(_Stream(reader)):
-                in_order = in_order and (number is None or number == events)
+                in_order = in_order and (number is None or number == next(following, None))
                 events += 1
     except (formats.BadOutput, FrameBroken, NotSeekable) as error:
         faults.append(f"content: {error}")
-    if form.counted and events != row.events:
-        faults.append(f"events: {events} found, {row.events} wanted")
+    if form.counted and events != wanted:
+        faults.append(f"events: {events} found, {wanted} wanted")
     if not in_order:
         faults.append("order: the events do not stand in order, each once")
-    return Verified(not faults, events, row.events, in_order, digest, size, faults)
+    return Verified(not faults, events, wanted, in_order, digest, size, faults, apart.events)
