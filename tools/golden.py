@@ -81,8 +81,11 @@ MANIFEST = statements.Manifest(
     split="lines",
     limits=LIMITS,
     signed_at=NOW,
+    network=True,
 )
-MANIFEST_TEXT = jws.sign(statements.MANIFEST, codec.plain(MANIFEST), private("release-1"))
+# As the first release signed it, without what came later: it must be believed for ever.
+MANIFEST_FIRST = {k: v for k, v in codec.plain(MANIFEST).items() if k != "network"}
+MANIFEST_TEXT = jws.sign(statements.MANIFEST, MANIFEST_FIRST, private("release-1"))
 SIGNED = {
     statements.MANIFEST: MANIFEST_TEXT,
     statements.PAYLOAD: jws.sign(statements.PAYLOAD, codec.plain(PAYLOAD), private("release-2")),
@@ -114,7 +117,7 @@ def proof(first: int, last: int) -> messages.Proof:
 
 FACTS = messages.HostFacts(
     4, 16_000, 200_000, "x86_64", "linux 6.1", "glibc 2.36", "3.11.2", "1.0.0",
-    ["/cvmfs/sft.cern.ch"],
+    ["/cvmfs/sft.cern.ch"], "bubblewrap", True,
 )  # fmt: skip
 COMMANDS = [messages.Command(7, "abort", {"task": "103"}), messages.Command(8, "drain")]
 STATE = messages.TaskState(103, "leased", 3000, 4000, [(3000, 3100), (3200, 3300)], NOW + 120)
@@ -133,7 +136,10 @@ VALUES: Sequence[Any] = (
     messages.EnrolRequest("enrol-0123456789", TOKEN, "vm-42.example.org", FACTS),
     messages.Enrolled(HOST, HOST_TOKEN, "na61", KEYS, NOW),
     messages.KeyList(KEYS),
-    messages.AskRequest(ASK, 4, 12_000, 150_000, 3600.5, {jws.digest(MANIFEST_TEXT): CLASS}, 2, 8),
+    messages.AskRequest(
+        ASK, 4, 12_000, 150_000, 3600.5, {jws.digest(MANIFEST_TEXT): CLASS}, 2, 8,
+        "bubblewrap", True,
+    ),
     _lease(MINE),
     proof(MINE, BATCH),
     messages.AskReply(

@@ -14,7 +14,7 @@ from typing import Optional
 import cryptography
 from urllib3._version import __version__ as urllib3_version
 
-from vmagent import errors, files, link, monitor
+from vmagent import errors, files, link, monitor, sandbox
 from vmagent.home import Home
 from vmagent.settings import Settings
 
@@ -33,7 +33,9 @@ class Check:
 
 def look(home: Home, server: Optional[str], settings: Settings) -> list[Check]:
     """Every check, in the order of the table."""
-    found = [_python(), _state(home), _disk(home, settings), _memory(settings), _sandbox()]
+    found = [_python(), _state(home), _disk(home, settings), _memory(settings)]
+    if found[1].verdict == "ok":
+        found.append(_sandbox(home, settings))
     found.append(_libraries())
     if server is None:
         found.append(
@@ -80,9 +82,11 @@ def _memory(settings: Settings) -> Check:
     return Check("memory", verdict, f"{memory} MB, {each} MB for each of {settings.slots} slots")
 
 
-def _sandbox() -> Check:
-    path = monitor.sandbox()
-    return Check("sandbox", "ok" if path else "warn", path or "bubblewrap (bwrap) is not installed")
+def _sandbox(home: Home, settings: Settings) -> Check:
+    box, found = sandbox.find(settings.sandbox, home.path, settings.sandbox_paths)
+    if box is not None:
+        return Check("sandbox", "ok", found)
+    return Check("sandbox", "fail" if settings.sandbox == "require" else "warn", f"none: {found}")
 
 
 def _libraries() -> Check:

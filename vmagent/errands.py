@@ -62,6 +62,7 @@ class Errands:
         self.last_refusal = ""
         self.failed_probes: dict[str, str] = {}
         self.untold: dict[str, messages.ClassReport] = {}
+        self.sandbox = ""
         self._ask = str(home.note("ask") or "")
         self._ends_at: Optional[float] = None
         if settings.lifetime_s is not None:
@@ -108,6 +109,8 @@ class Errands:
             None if left is None else max(0.0, left),
             self.classes.digests(),
             min(slots, LEASES_MOST),
+            sandbox=self.sandbox,
+            network=settings.network == "yes",
         )
 
     def _needs_probe(self, manifest: str) -> bool:
@@ -235,6 +238,11 @@ class Errands:
         manifest = self._believe(lambda pins, now: pins.manifest(text, digest, now))
         if kept is None:
             self.journal.keep_manifest(digest, text)
+        if manifest.network and self._settings.network != "yes":
+            what = f"manifest {digest[:12]} of {manifest.name[:40]}"
+            raise errors.Untrusted(
+                "unwelcome", what, "it asks for the network, which --network yes would allow"
+            )
         payload = manifest.payload
         if self.bundles.has(payload):
             return manifest, self.bundles.find(payload)

@@ -263,7 +263,7 @@ class Pass:
         return found is None or bool(found.verdict) or found.code != 0
 
     def _word(self, found: Exit) -> str:
-        if found.verdict in ("memory", "cpu", "disk", "processes"):
+        if found.verdict in ("memory", "cpu", "disk", "processes", "sandbox"):
             return found.verdict
         if found.signal == 24:  # SIGXCPU
             return "cpu"

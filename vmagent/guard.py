@@ -18,6 +18,7 @@ import select
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from typing import Any, NoReturn, Optional
 
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 1, 4, 36, 38
@@ -32,6 +33,10 @@ WALL_FACTOR, WALL_EXTRA_MB = 2, 512
 # ends here, before the machine does.
 PROCESSES_MOST, THREADS_MORE = 1000, 4000
 ENTRY_BYTES = 1024  # an empty file costs an inode, and time to look at
+# What programs that are run between guard and payload find: nothing that a manifest could set.
+CLEAN = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
+SIGNALLED = 128
+KEY_CALLS = {"x86_64": 250, "aarch64": 219}  # the number of keyctl(2)
 _CLOCK = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
@@ -108,20 +113,41 @@ def threads(user: int) -> int:
     return found
 
 
-def start(order: dict[str, Any]) -> int:
-    """Start the payload: own session, limits, nothing open but what it is meant to have."""
+def boxed(
+    box: dict[str, Any], handles: list[str], argv: list[str], env: dict[str, str]
+) -> list[str]:
+    """The command that runs another in the sandbox.
+
+    What a manifest sets in the environment (such as LD_PRELOAD) comes to the payload alone: bwrap
+    and whatever gives rights away have more rights than it.
+    """
+    settings = [f"{name}={value}" for name, value in env.items()]
+    return [box["program"], *handles, "--", *box["before"], "env", "-i", *settings, *argv]
+
+
+def write_options(handle: int, options: list[str]) -> None:
+    """Options as bwrap reads them from a descriptor."""
+    os.write(handle, b"".join(os.fsencode(option) + b"\0" for option in options))
+    os.lseek(handle, 0, os.SEEK_SET)
+
+
+def start(order: dict[str, Any], status: int = -1) -> int:
+    """Start the payload: own session, limits, nothing open but what it is meant to have.
+
+    In a sandbox, bwrap tells on ``status`` how far it came.
+    """
     guard = os.getpid()
     pid = os.fork()
     if pid:
         return pid
     try:
-        _become(order, guard)
+        _become(order, guard, status)
     except BaseException as error:
         os.write(2, f"cannot start {order['argv'][0]}: {error}\n".encode())
     os._exit(127)
 
 
-def _become(order: dict[str, Any], guard: int) -> NoReturn:
+def _become(order: dict[str, Any], guard: int, status: int) -> NoReturn:
     os.setsid()
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     for target in (1, 2):
@@ -129,11 +155,23 @@ def _become(order: dict[str, Any], guard: int) -> NoReturn:
     prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != guard:
         os._exit(127)
-    prctl(PR_SET_NO_NEW_PRIVS, 1)
+    box = order.get("sandbox")
+    if box is None:  # bwrap does it too; where it has the setuid bit, it still needs that
+        prctl(PR_SET_NO_NEW_PRIVS, 1)
+    _drop_keys()
     signal.set_wakeup_fd(-1)
     for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(number, signal.SIG_DFL)
-    _lay_pipe(*order["fds"])
+    argv, env = order["argv"], order["env"]
+    keep: list[int] = []
+    if box is not None:
+        options = os.memfd_create("options", 0)
+        write_options(options, box["options"])
+        keep = [fcntl.fcntl(one, fcntl.F_DUPFD, ABOVE) for one in (options, status)]
+        handles = ["--args", str(keep[0]), "--json-status-fd", str(keep[1])]
+        argv, env = boxed(box, handles, argv, env), CLEAN
+    out, into = order["fds"]
+    _lay_pipe(out, into, keep)
     wall = (WALL_FACTOR * order["memory_mb"] + WALL_EXTRA_MB) * MIB
     cpu = int(order["cpu_s"]) + 1
     for which, most in (
@@ -148,10 +186,17 @@ def _become(order: dict[str, Any], guard: int) -> NoReturn:
         top = most if hard == resource.RLIM_INFINITY else min(most, hard)
         resource.setrlimit(which, (top, hard if which == resource.RLIMIT_CPU else top))
     os.chdir(order["cwd"])
-    os.execvpe(order["argv"][0], order["argv"], order["env"])  # noqa: S606 - no shell is wanted
+    os.execvpe(argv[0], argv, env)  # noqa: S606 - no shell is wanted
 
 
-def _lay_pipe(out: int, into: int) -> None:
+def _drop_keys() -> None:
+    """A session keyring of its own, keyctl(2): that of the agent may hold tickets of its user."""
+    number = KEY_CALLS.get(os.uname().machine)
+    if number is not None:
+        ctypes.CDLL(None).syscall(number, 1, None)
+
+
+def _lay_pipe(out: int, into: int, keep: Sequence[int] = ()) -> None:
     """Put the pipe where every shell can name it, and close all else but 0, 1 and 2.
 
     Both ends are moved up first: one may lie where the other is to go.
@@ -160,7 +205,7 @@ def _lay_pipe(out: int, into: int) -> None:
     for end, place in zip(ends, (PIPE_IN, PIPE_OUT)):
         os.dup2(end, place)
     for name in os.listdir("/proc/self/fd"):
-        if int(name) > max(PIPE_IN, PIPE_OUT):
+        if int(name) > max(PIPE_IN, PIPE_OUT) and int(name) not in keep:
             with contextlib.suppress(OSError):
                 os.close(int(name))
 
@@ -178,7 +223,10 @@ class Guard:
         self.cpu_most = float(order["cpu_s"])
         self._disk_at = 0.0
         self._heard = b""
-        self.pid = start(order)
+        self._told, status = os.pipe()
+        os.set_blocking(self._told, False)
+        self.pid = start(order, status)
+        os.close(status)
 
     def watch(self, wake: int) -> None:
         """Until the payload has ended, gone beyond a limit, or nobody wants it any more."""
@@ -213,9 +261,17 @@ class Guard:
         self._measure()
         self.cpu_most = self.cpu + seconds
         with contextlib.suppress(OSError, ValueError):
-            hard = resource.prlimit(self.pid, resource.RLIMIT_CPU)[1]
-            own = int(usage(self.pid)[0] + seconds) + 2
-            resource.prlimit(self.pid, resource.RLIMIT_CPU, (own, hard))
+            for pid in self._leaders():
+                hard = resource.prlimit(pid, resource.RLIMIT_CPU)[1]
+                own = int(usage(pid)[0] + seconds) + 2
+                resource.prlimit(pid, resource.RLIMIT_CPU, (own, hard))
+
+    def _leaders(self) -> list[int]:
+        """The payload's first process; in a sandbox, bwrap twice and the payload."""
+        found = [self.pid]
+        while self.order.get("sandbox") and len(found) < 3:
+            found += sorted(children(found[-1]))[:1] or [self.pid]
+        return found
 
     def _measure(self) -> None:
         cpu, rss = self.reaped_cpu, 0
@@ -268,13 +324,25 @@ class Guard:
     def result(self) -> dict[str, Any]:
         """How it ended, for the agent."""
         status = self.status or 0
+        code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else None
+        killed = os.WTERMSIG(status) if os.WIFSIGNALED(status) else None
+        if self.order.get("sandbox") and code is not None and not self.verdict:
+            if b'"exit-code"' not in self._bwrap_told():
+                self.verdict = "sandbox"
+            elif code > SIGNALLED:  # bwrap tells of a signal as shells do
+                killed, code = code - SIGNALLED, None
         return {
-            "exit": os.WEXITSTATUS(status) if os.WIFEXITED(status) else None,
-            "signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else None,
+            "exit": code,
+            "signal": killed,
             "verdict": self.verdict,
             "cpu_s": round(max(self.cpu, self.reaped_cpu), 3),
             "rss_mb": round(self.top_rss / MIB, 1),
         }
+
+    def _bwrap_told(self) -> bytes:
+        with contextlib.suppress(BlockingIOError):
+            return os.read(self._told, 4096)
+        return b""
 
 
 def _kill(pid: int, number: int) -> None:

@@ -57,7 +57,7 @@ def join(home: Home, server_url: str, token: str, name: str, settings: Settings)
             )
     root = trust.root_of(token)
     line = link.Link(server_url, ca=settings.ca)
-    facts = monitor.facts(home.path, settings.slots, settings.memory_mb, settings.reserve_mb)
+    facts = monitor.facts(home.path, settings)
     shown = (name or socket.gethostname())[:100]
     request = messages.EnrolRequest(_request(home), token, shown, facts)
     enrolled = _enrol(Server(line, clock.ServerClock()), request)

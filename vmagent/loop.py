@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Optional
 
-from vmagent import __version__, clock, errors, monitor, orders, probe, stimuli
+from vmagent import __version__, clock, errors, monitor, orders, probe, sandbox, stimuli
 from vmagent.backoff import pause
 from vmagent.brain import Brain
 from vmagent.calls import Server
@@ -63,7 +63,9 @@ class Agent:
         self._pace = Pace(settings.flush_bytes, settings.flush_s, settings.mean_life_s)
         self._sender = Sender(server, self._pace, self._inbox.put)
         helper = lay_out_helpers(home.path)
-        most = Most(monitor.memory_mb(settings.memory_mb), settings.reserve_mb)
+        box = sandbox.ready(settings, home.path)
+        self.errands.sandbox = sandbox.plain_word(box)
+        most = Most(monitor.memory_mb(settings.memory_mb), settings.reserve_mb, box)
         self._slots = [Slot(n, home.path, helper, most) for n in range(settings.slots)]
         self._pool = ThreadPoolExecutor(ERRANDS, thread_name_prefix="errand")
         self._over = threading.Event()
@@ -288,6 +290,7 @@ class Agent:
             "state": "stopped" if self._ended_well else brain.doing,
             "since": round(self._started),
             "slots": self._settings.slots,
+            "sandbox": self.errands.sandbox,
             "disk_full": brain.disk_low,
             "room_mb": max(0, self._room.left()) >> 20,
             "refused": self.errands.refusals,

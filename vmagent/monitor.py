@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import platform
-import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
-from vmagent import __version__, files
+from vmagent import __version__, files, sandbox
+from vmagent.settings import Settings
 from vmagent.wire import messages
 
 MIB = 1 << 20
@@ -41,21 +42,30 @@ def libc() -> str:
         return "-".join(platform.libc_ver())[:64]
 
 
-def facts(home: Path, slots: int, memory: int, reserve_mb: int) -> messages.HostFacts:
+def facts(home: Path, settings: Settings) -> messages.HostFacts:
     """What this machine is, as the server is told when it joins."""
+    box, _ = sandbox.find(settings.sandbox, home, settings.sandbox_paths)
+    shown = [path for path in settings.sandbox_paths.split(":") if path]
     return messages.HostFacts(
-        cores=slots,
-        memory_mb=memory_mb(memory),
-        disk_mb=disk_mb(home, reserve_mb),
+        cores=settings.slots,
+        memory_mb=memory_mb(settings.memory_mb),
+        disk_mb=disk_mb(home, settings.reserve_mb),
         arch=platform.machine().lower() or "unknown",
         system=platform.system().lower()[:64],
         libc=libc(),
         python=platform.python_version()[:32],
         agent=__version__,
-        paths=[path for path in KNOWN_PATHS if os.path.isdir(path)],
+        paths=_there([*KNOWN_PATHS, *shown] if box is None else _within(KNOWN_PATHS, shown)),
+        sandbox=sandbox.plain_word(box),
+        network=settings.network == "yes",
     )
 
 
-def sandbox() -> str:
-    """The sandbox program of this machine, if it has one."""
-    return shutil.which("bwrap") or ""
+def _within(known: Sequence[str], shown: list[str]) -> list[str]:
+    """The folders that are shown, and those known that lie in them: a sandbox shows no others."""
+    inside = [one for one in known if any(one.startswith(f"{top.rstrip('/')}/") for top in shown)]
+    return [*inside, *shown]
+
+
+def _there(paths: Sequence[str]) -> list[str]:
+    return [path for path in dict.fromkeys(paths) if os.path.isdir(path)][:64]

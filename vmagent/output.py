@@ -26,9 +26,10 @@ class Folder:
     is read or removed.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, inside: Optional[Path] = None) -> None:
+        """Hold the folder ``path``; ``inside`` is what the payload calls it in its sandbox."""
         self._handle = os.open(path, _FOLDER)
-        self._called = (f"{path}/", f"{os.path.realpath(path)}/")
+        self._called = (f"{path}/", f"{os.path.realpath(path)}/", f"{inside or path}/")
 
     def close(self) -> None:
         """Let go of it."""

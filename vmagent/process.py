@@ -15,12 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
 
-from vmagent import files, kin
+from vmagent import files, kin, sandbox
 from vmagent.errors import StateUnusable
-from vmagent.guard import PIPE_IN, PIPE_OUT, family, usage
+from vmagent.guard import CLEAN, PIPE_IN, PIPE_OUT, family, usage
 from vmagent.output import Folder
 from vmagent.pipe import Parser
 from vmagent.ring import Ring
+from vmagent.sandbox import Sandbox
 from vmagent.wire import statements
 
 MIB = 1 << 20
@@ -36,11 +37,12 @@ _F_SETPIPE_SZ = 1031  # Linux; fcntl names it from Python 3.10 on
 class Most:
     """What this machine grants a payload, whatever its manifest asks for.
 
-    ``reserve_mb`` of the disk are left alone.
+    ``reserve_mb`` of the disk are left alone. ``sandbox`` is what it runs in, None for nothing.
     """
 
     memory_mb: int = 2**30
     reserve_mb: int = 0
+    sandbox: Optional[Sandbox] = None
 
 
 @dataclass(frozen=True)
@@ -64,9 +66,12 @@ def lay_out_helpers(home: Path) -> Path:
         raw = pkgutil.get_data("vmagent", name)
         if raw is None:
             raise StateUnusable(f"the agent lacks its part {name}")
-        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        place.mkdir(parents=True, exist_ok=True)
+        # A payload that is another user must be able to read it; the state folder is closed.
+        place.chmod(0o755)
         if not (place / name).is_file() or (place / name).read_bytes() != raw:
             files.write(place / name, raw)
+        (place / name).chmod(0o644)
     return folder
 
 
@@ -126,7 +131,10 @@ class Process:
     def start(self, cpu_s: float, extra: Optional[dict[str, str]] = None) -> None:
         """Lay out the folder and start the payload under its guard."""
         self._lay_out()
-        env = {**environment(self.manifest, self.home, self._helper), **(extra or {})}
+        seen = (self.home, self._helper)
+        if self._most.sandbox is not None:
+            seen = (sandbox.HOME, sandbox.INSIDE)
+        env = {**environment(self.manifest, *seen), **(extra or {})}
         from_payload, payload_out = os.pipe()
         payload_in, to_payload = os.pipe()
         from_log, payload_log = os.pipe()
@@ -140,7 +148,7 @@ class Process:
             self._guard = kin.start(
                 [sys.executable, "-I", "-S", "-B", str(self._helper / "guard.py")],
                 mine,
-                {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"},
+                CLEAN,
                 str(self.home),
             )
         except OSError:
@@ -160,6 +168,7 @@ class Process:
     def _order(self, env: dict[str, str], fds: tuple[int, ...], cpu_s: float) -> dict[str, object]:
         limits = self.manifest.limits
         room_mb = files.free_bytes(self.home) // MIB - self._most.reserve_mb
+        box = self._most.sandbox
         argv = [sys.executable if w == "{python}" else w for w in self.manifest.command]
         return {
             "argv": argv,
@@ -168,6 +177,7 @@ class Process:
             "log_fd": fds[2],
             "cwd": str(self.home / "work"),
             "home": str(self.home),
+            "sandbox": box and box.order(self.home, self._helper, self.manifest.network),
             "memory_mb": min(limits.memory_mb, self._most.memory_mb),
             "disk_mb": max(1, min(limits.disk_mb, room_mb)),
             "cpu_s": min(cpu_s, 1e9),
@@ -176,12 +186,14 @@ class Process:
     def _lay_out(self) -> None:
         files.remove(self.home)
         self.home.mkdir(mode=0o700, parents=True)
-        for name in ("out", "tmp", "inputs"):
+        for name in ("out", "tmp", "shm", "inputs"):
             (self.home / name).mkdir(mode=0o700)
         shutil.copytree(self._bundle, self.home / "work")
         for name, text in self.manifest.inputs.items():
             (self.home / "inputs" / name).write_text(text, "utf-8")
-        self.folder = Folder(self.home / "out")
+        if self._most.sandbox is not None:
+            self._most.sandbox.hand_over(self.home)
+        self.folder = Folder(self.home / "out", sandbox.HOME / "out")
 
     @property
     def answer(self) -> int:

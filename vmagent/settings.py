@@ -11,6 +11,8 @@ from typing import Any, Optional
 from vmagent.errors import CannotWork
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
+SANDBOX = ("auto", "require", "off")
+YES_NO = ("yes", "no")
 
 
 def _cores() -> int:
@@ -53,6 +55,14 @@ class Settings:
     )
     reserve_mb: int = setting("disk space in MB that is left alone", 512, 0)
     memory_mb: int = setting("memory in MB that payloads may have together (the machine's)", 0, 0)
+    sandbox: str = setting(
+        "payloads in a sandbox (bubblewrap): auto if it works here, require or no work, off", "auto"
+    )
+    sandbox_paths: str = setting(
+        "folders that payloads see in it, read-only, besides the system's; colons between",
+        "/cvmfs",
+    )
+    network: str = setting("yes if payloads whose manifest asks for it may use the network", "no")
     exit_when_idle: Optional[float] = setting(
         "end after this many seconds without work (never)", None, 0
     )
@@ -67,8 +77,13 @@ class Settings:
             value, least = getattr(self, name), one.metadata["least"]
             if least is not None and value is not None and value < least:
                 faults.append(f"--{name.replace('_', '-')} is {value}: give at least {least:g}")
-        if self.log_level not in LOG_LEVELS:
-            faults.append(f"--log-level is {self.log_level}: give one of {', '.join(LOG_LEVELS)}")
+        for name, words in (("log_level", LOG_LEVELS), ("sandbox", SANDBOX), ("network", YES_NO)):
+            value = getattr(self, name)
+            if value not in words:
+                option = name.replace("_", "-")
+                faults.append(f"--{option} is {value}: give one of {', '.join(words)}")
+        if not all(one.startswith("/") for one in self.sandbox_paths.split(":") if one):
+            faults.append(f"--sandbox-paths is {self.sandbox_paths}: give paths from / on")
         if self.ca is not None and not Path(self.ca).is_file():
             faults.append(f"--ca is {self.ca}: give a file that is there")
         if self.flush_bytes > 8 * 1024 * 1024:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import tempfile
 from pathlib import Path
 
-from vmagent import bundles, errors, probe
-from vmagent.process import lay_out_helpers
+from vmagent import bundles, errors, probe, sandbox
+from vmagent.process import Most, lay_out_helpers
 from vmagent.runner import Runner
+from vmagent.settings import Settings
 from vmagent.wire import codec, jws, statements
 
 
@@ -22,6 +24,10 @@ def read_manifest(path: str) -> statements.Manifest:
         return codec.build(value, statements.Manifest, "manifest")
     except (OSError, ValueError) as error:
         raise errors.CannotWork(f"manifest {path}: {error}") from error
+
+
+def _set(name: str) -> str:
+    return os.environ.get(f"WINDFALL_{name.upper()}") or str(getattr(Settings, name))
 
 
 def probe_here(manifest_path: str, bundle_path: str) -> probe.Class:
@@ -39,7 +45,8 @@ def probe_here(manifest_path: str, bundle_path: str) -> probe.Class:
     work = Path(tempfile.mkdtemp(prefix="windfall-probe-"))
     try:
         bundles.unpack(archive, work / "bundle")
-        runner = Runner(work / "slot", lay_out_helpers(work))
+        box, _ = sandbox.find(_set("sandbox"), work, _set("sandbox_paths"))
+        runner = Runner(work / "slot", lay_out_helpers(work), Most(sandbox=box))
         job, reference = probe.job("probe", manifest, work / "bundle")
         try:
             return probe.judge(runner.run(job), reference)

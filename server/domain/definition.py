@@ -61,6 +61,8 @@ class Definition:
     def manifest(self, payload_digest: str, signed_at: float) -> dict[str, Any]:
         """What the author signs: every field of the manifest, with the bundle by its digest."""
         payload = self.payload
+        # Left out if not asked for: manifests signed before there was such a thing stay the same.
+        network = {"network": True} if self.requirements.network else {}
         return {
             "name": self.name,
             "payload": payload_digest,
@@ -78,6 +80,7 @@ class Definition:
             "limits": asdict(self.limits),
             "signed_at": signed_at,
             "v": MANIFEST_VERSION,
+            **network,
         }
 
     def disagreements(self, manifest: Mapping[str, Any]) -> list[str]:

@@ -84,6 +84,11 @@ def choice(words: tuple[str, ...], default: Any = REQUIRED) -> Field:
     )
 
 
+def flag(default: bool) -> Field:
+    """Yes or no."""
+    return Field(lambda value: type(value) is bool, "it is true or false", default, True)
+
+
 def words(rule: str, least: int, default: Any, example: list[str]) -> Field:
     """A list of texts, none of them empty or with a zero byte, ``least`` to 256 of them."""
     return Field(

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+NO_SANDBOX = "none"
+
 
 @dataclass(frozen=True)
 class Requirements:
     """What a production asks of a host; an empty ``arch`` is any architecture.
 
     ``cores``, ``memory_mb`` and ``disk_mb`` are what one running task needs. ``paths`` are folders
-    that must be there, such as ``/cvmfs/sft.cern.ch``.
+    that must be there, such as ``/cvmfs/sft.cern.ch``. ``sandbox`` keeps it off hosts whose
+    payloads run without one; ``network`` (signed with the manifest) asks for the network.
     """
 
     cores: int = 1
@@ -18,17 +21,21 @@ class Requirements:
     disk_mb: int = 0
     arch: tuple[str, ...] = ()
     paths: tuple[str, ...] = ()
+    sandbox: bool = False
+    network: bool = False
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What a host has to offer, on its own word."""
+    """What a host has to offer, on its own word; ``network`` is what its owner allows."""
 
     cores: int
     memory_mb: int
     disk_mb: int
     arch: str
     paths: tuple[str, ...]
+    sandbox: str = NO_SANDBOX
+    network: bool = False
 
 
 def unmet(requirements: Requirements, facts: Facts) -> tuple[str, ...]:
@@ -49,6 +56,10 @@ def unmet(requirements: Requirements, facts: Facts) -> tuple[str, ...]:
         for path in requirements.paths
         if not any(_inside(path, have) for have in facts.paths)
     )
+    if requirements.sandbox and facts.sandbox == NO_SANDBOX:
+        found.append("payloads run without a sandbox, and one is required")
+    if requirements.network and not facts.network:
+        found.append("payloads get no network, and it is required")
     return tuple(found)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from server.domain.fields import REQUIRED, choice, number, text, whole, words
+from server.domain.fields import REQUIRED, choice, flag, number, text, whole, words
 from server.domain.fitting import (
     EVENTS_MOST,
     RECORD_BYTES_MOST,
@@ -76,6 +76,8 @@ SECTIONS: dict[str, Section] = {
         "disk_mb": whole(0, 2**40, default=Requirements.disk_mb),
         "arch": words("a list of architectures", 0, (), ["x86_64"]),
         "paths": words("a list of folders", 0, (), ["/cvmfs/sft.cern.ch"]),
+        "sandbox": flag(Requirements.sandbox),
+        "network": flag(Requirements.network),
     },
 }
 

@@ -42,7 +42,15 @@ def commands_of(card: HostCard) -> list[m.Command]:
 
 
 def _sheet(facts: m.HostFacts) -> Sheet:
-    kept = Facts(facts.cores, facts.memory_mb, facts.disk_mb, facts.arch, tuple(facts.paths))
+    kept = Facts(
+        facts.cores,
+        facts.memory_mb,
+        facts.disk_mb,
+        facts.arch,
+        tuple(facts.paths),
+        facts.sandbox,
+        facts.network,
+    )
     return Sheet(kept, facts.agent, facts.system, facts.libc, facts.python)
 
 
@@ -73,6 +81,8 @@ class AgentApi:
         card.seen_at = now = self.deps.clock()
         if message.seq > card.acked:
             card.heard(message.seq, self.deps.registry.seq)
+        if message.sandbox:
+            card.runs_in(message.sandbox, message.network)
         offer = await dispatch.lease(self.deps, card, message)
         sealed = offer.sealed
         if sealed is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from server.db.hosts import Order
@@ -139,6 +139,11 @@ class HostCard:
         """A switch reaches the host; ``order`` is the same object for all that it reaches."""
         self.switch, self.away = switch, switch.name != "resume"
         self.recall(order)
+
+    def runs_in(self, sandbox: str, network: bool) -> None:
+        """What payloads run in there by now, and whether those that ask get the network."""
+        if (sandbox, network) != (self.facts.sandbox, self.facts.network):
+            self.facts = replace(self.facts, sandbox=sandbox, network=network)
 
     def failed(self, now: float) -> None:
         """One more task failed in a row: the host rests, each time twice as long."""

@@ -111,6 +111,7 @@ class HostView:
     rejected_events: int
     seconds_per_event: float | None
     site: str = ""
+    sandbox: str = "none"
 
 
 @dataclass(frozen=True)
@@ -327,6 +328,7 @@ def _revoked_view(row: Host) -> HostView:
     return HostView(
         row.id, row.name, row.account_name, row.state, row.seen_at, sheet.facts.cores,
         sheet.facts.arch, sheet.agent, 0, row.agreed_events, row.rejected_events, None,
+        sandbox=sheet.facts.sandbox,
     )  # fmt: skip
 
 
@@ -342,6 +344,7 @@ def _host_view(
     return HostView(
         card.id, card.name, card.account_name, state, card.seen_at, card.facts.cores,
         card.facts.arch, card.agent, card.running, agreed, rejected, speed, site,
+        sandbox=card.facts.sandbox,
     )  # fmt: skip
 
 

@@ -98,7 +98,7 @@ def test_a_failure_that_did_not_get_through_is_told_later_without_a_second_try(
     tries = agent.state.parent / "tries"
     bad = server.offer(f"open({str(tries)!r}, 'a').write('x'); raise SystemExit(1)")
     server.classes_away = 1
-    agent.start("--flush-s", "0.1")
+    agent.start("--flush-s", "0.1", "--sandbox", "off")  # for the payload leaves a note
     server.wait_for(lambda: bad in server.failed)
     assert server.classes_away == 0
     assert tries.read_text() == "x"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import time
@@ -17,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from tests.kit import payload_scripts as scripts
 from tests.kit.agent_process import AgentProcess
 from tests.kit.fake_server import FakeServer
+from vmagent.guard import family
 from vmagent.wire import codec, jws, messages
 
 Start = Callable[..., tuple[FakeServer, AgentProcess]]
@@ -98,19 +100,19 @@ def test_nothing_finished_is_lost_when_the_agent_is_killed(start: Start) -> None
     assert server.reports[1].outcome == "delivered"
 
 
-def test_no_payload_outlives_a_killed_agent(start: Start) -> None:
-    script = scripts.SLOW.replace(
-        'b"event %d of %d;" % (i, ch.seed)', 'b"%d" % __import__("os").getpid()'
-    )
-    server, agent = start(script, events=10_000, unit=10_000)
-    process = agent.start("--flush-s", "0.1")
+@pytest.mark.parametrize(("sandbox", "processes"), [("off", 2), ("require", 4)])
+def test_no_payload_outlives_a_killed_agent(start: Start, sandbox: str, processes: int) -> None:
+    if sandbox == "require" and shutil.which("bwrap") is None:
+        pytest.skip("bubblewrap is not installed")
+    server, agent = start(scripts.SLOW, events=10_000, unit=10_000)
+    process = agent.start("--flush-s", "0.1", "--sandbox", sandbox)
     server.wait_for(lambda: bool(server.records))
-    payload = Path("/proc") / server.records[0].decode()
-    assert payload.exists()
+    left = family(process.pid)
+    assert len(left) == processes, "guard and payload, and in a sandbox bwrap twice"
     process.send_signal(signal.SIGKILL)
     process.wait(20)
     until = time.monotonic() + 10
-    while payload.exists():
+    while any(Path(f"/proc/{pid}").exists() for pid in left):
         assert time.monotonic() < until
         time.sleep(0.01)
 

@@ -57,6 +57,7 @@ def host(number: int, name: str, **facts: object) -> HostView:
         delivered_events=48_212,
         rejected_events=0,
         seconds_per_event=0.021,
+        sandbox="bubblewrap",
     )
     return replace(ordinary, **facts)  # type: ignore[arg-type]  # the facts are the test's own
 

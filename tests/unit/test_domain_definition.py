@@ -55,6 +55,8 @@ lease_s = 60.5
 [requirements]
 arch = ["x86_64"]
 paths = ["/cvmfs/sft.cern.ch"]
+sandbox = true
+network = true
 """
 )
 
@@ -92,7 +94,9 @@ def test_a_full_file_says_everything() -> None:
     assert found.limits == Limits(memory_mb=4096, silence_s=60.0)
     assert isinstance(found.limits.silence_s, float)
     assert found.policy == Policy(quorum=3, lease_s=60.5)
-    assert found.requirements == Requirements(2, arch=("x86_64",), paths=("/cvmfs/sft.cern.ch",))
+    assert found.requirements == Requirements(
+        2, arch=("x86_64",), paths=("/cvmfs/sft.cern.ch",), sandbox=True, network=True
+    )
     assert (found.payload.split, found.payload.reference) == ("lengths", 40)
 
 
@@ -115,6 +119,15 @@ def test_the_manifest_is_what_the_wire_says_it_is() -> None:
     assert codec.plain(read) == manifest
     assert (read.payload, read.signed_at, read.v) == ("ab" * 32, 12.5, statements.Manifest.v)
     assert read.limits == statements.Limits(**dataclasses.asdict(found.limits))
+
+
+def test_a_manifest_from_before_there_was_a_network_to_ask_for_still_agrees() -> None:
+    silent = parse(FULL.replace("network = true", "network = false"))
+    manifest = silent.manifest("ab" * 32, 12.5)
+    assert "network" not in manifest
+    assert silent.disagreements(manifest) == []
+    assert codec.decode(json.dumps(manifest), statements.Manifest).network is False
+    assert parse(FULL).disagreements(manifest) != [], "the network is asked for by signature only"
 
 
 def test_limits_and_bounds_are_those_of_the_wire() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from server.domain.credit import credits
@@ -88,6 +90,15 @@ def test_every_reason_why_a_host_does_not_fit_is_told() -> None:
         "disk_mb 50000 is less than the 60000 required",
         "arch x86_64 is not one of aarch64",
         "path /cvmfs/sft is not there",
+    )
+
+
+def test_a_sandbox_and_the_network_are_had_by_hosts_that_say_so() -> None:
+    asked = Requirements(sandbox=True, network=True)
+    assert unmet(asked, replace(HOST, sandbox="bubblewrap", network=True)) == ()
+    assert unmet(asked, HOST) == (
+        "payloads run without a sandbox, and one is required",
+        "payloads get no network, and it is required",
     )
 
 

@@ -40,7 +40,11 @@ LOG_MOST = 65_536
 
 @dataclass(frozen=True)
 class HostFacts:
-    """What a host says of itself; believed only as far as it does no harm."""
+    """What a host says of itself; believed only as far as it does no harm.
+
+    ``sandbox`` is what payloads run in: ``bubblewrap`` or ``none``; ``network`` whether those that
+    ask for the network get it.
+    """
 
     cores: int = field(metadata=bound(least=1, most=4096))
     memory_mb: int = field(metadata=bound(least=1, most=2**30))
@@ -51,6 +55,8 @@ class HostFacts:
     python: str = field(default="", metadata=bound(most=32))
     agent: str = field(default="", metadata=bound(most=64))
     paths: list[str] = field(default_factory=list, metadata=bound(most=64))
+    sandbox: str = field(default="none", metadata=bound(most=32, pattern=WORD))
+    network: bool = False
 
 
 @dataclass(frozen=True)
@@ -99,6 +105,8 @@ class AskRequest:
     """A host asks for leases. The same ``ask`` twice is answered with the same leases.
 
     ``seq`` is the last command that it has obeyed.
+    ``sandbox`` and ``network`` are as in its facts, as they are now; without a ``sandbox`` both are
+    as they were told last.
     """
 
     ask: str = field(metadata=bound(most=64, pattern=REQUEST_ID))
@@ -109,6 +117,8 @@ class AskRequest:
     classes: dict[str, str] = field(default_factory=dict, metadata=bound(most=256))
     most_leases: int = field(default=1, metadata=bound(least=1, most=256))
     seq: int = field(default=0, metadata=bound(least=0, most=SEQ_MOST))
+    sandbox: str = field(default="", metadata=bound(most=32, pattern=WORD_OR_NONE))
+    network: bool = False
 
 
 @dataclass(frozen=True)

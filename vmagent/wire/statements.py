@@ -33,6 +33,7 @@ class Manifest:
     interpreter). ``inputs`` are small texts (a generator card), written to files and named by
     ``EVP_INPUT_<NAME>``. Ranges are whole ``granule``s, records too; ``block`` is where a range may
     start at no extra cost. The first ``reference`` events give a host's numerical class.
+    ``network`` asks for the network, which a payload in a sandbox has not else.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Manifest:
     limits: Limits = field(default_factory=Limits)
     signed_at: float = 0.0
     v: int = 1
+    network: bool = False
 
 
 @dataclass(frozen=True)
