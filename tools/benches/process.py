@@ -41,12 +41,17 @@ def cpu_ns(pid: int) -> int:
 class Served:
     """A server process that said ``.. answers at URL`` on its first line."""
 
-    def __init__(self, name: str, command: Sequence[str], cwd: Path | None = None) -> None:
-        """Start it; `NotStarted` with what it wrote if it does not answer."""
+    def __init__(
+        self, name: str, command: Sequence[str], cwd: Path | None = None, *, pin: bool = True
+    ) -> None:
+        """Start it, on a core of its own or on any; `NotStarted` if it does not answer."""
         self.name = name
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  closed in `stop`
         self._process = subprocess.Popen(
-            pinned(SERVER_CORE, command), stdout=subprocess.PIPE, stderr=self._errors, cwd=cwd
+            pinned(SERVER_CORE, command) if pin else list(command),
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            cwd=cwd,
         )
         try:
             self.url = self._first_line().rpartition(" ")[2]

@@ -1,0 +1,60 @@
+"""tools/fleet, small: a fleet on a real server leaves in the middle, comes back, loses nothing."""
+
+from __future__ import annotations
+
+import json
+import resource
+from collections.abc import AsyncIterator
+
+import pytest
+import zstandard
+
+from tools.fleets import __main__ as fleet
+from tools.fleets import check, descriptors, payload
+from tools.fleets.tally import Tally
+
+
+def test_a_small_fleet_leaves_comes_back_and_loses_nothing(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = "--agents 20 --events 4000 --rate 200 --flush-s 0.1 --unit 500 --seed 5 --release"
+    assert fleet.main([*words.split(), "--json"]) == 0, capsys.readouterr().err
+    said = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert said["released"] == said["agents"] == 20
+    assert said["release_p50_s"] <= said["release_p95_s"] <= said["release_max_s"]
+    assert 0 < said["confirmed_at_release"] == said["in_hand_after_release"] < 4000
+    assert (said["lost"], said["leased_again"], said["output_faults"]) == (0, 0, 0)
+    assert said["verified"]
+
+
+async def test_an_output_that_lacks_doubles_or_alters_an_event_is_found() -> None:
+    async def faults(lines: list[bytes]) -> int:
+        async def pieces() -> AsyncIterator[bytes]:
+            yield zstandard.compress(b"".join(lines))
+
+        return await check.faults(pieces(), 10, 7)
+
+    good = [payload.record(event, 7) for event in range(10)]
+    assert await faults(good) == 0
+    assert await faults(good[:-1]) > 0
+    assert await faults([*good[:4], good[3], *good[4:]]) > 0
+    assert await faults([*good[:4], payload.record(4, 8), *good[5:]]) == 1
+
+
+def test_confirmed_events_that_are_leased_again_are_counted() -> None:
+    tally = Tally(100)
+    tally.lease(0, 50)
+    tally.frame(0, 30)
+    tally.lease(20, 60)
+    assert (tally.again, tally.done) == (10, 30)
+
+
+def test_too_few_file_descriptors_are_told_with_the_cure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (256, 1024))
+    with pytest.raises(descriptors.TooFewDescriptors, match=r"need 2256 .*ulimit -Hn 2256"):
+        descriptors.provide(1000)
+
+
+def test_a_server_of_others_needs_their_keys(capsys: pytest.CaptureFixture[str]) -> None:
+    assert fleet.main(["--server", "http://127.0.0.1:1"]) == 2
+    assert "--token-file and --release-key" in capsys.readouterr().err

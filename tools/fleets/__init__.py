@@ -1,0 +1,1 @@
+"""Light simulated agents, a thousand in a process, speaking the real protocol to a real server."""

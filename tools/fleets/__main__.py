@@ -1,0 +1,120 @@
+"""The command line of the fleet."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import uvloop
+
+from server import keyring
+from tools.benches.process import NotStarted
+from tools.fleets import descriptors, ground, story
+from tools.fleets.ground import Ground, GroundTrouble
+from tools.fleets.story import Found, Plan
+
+GOAL_S = 2.0
+
+
+def arguments(words: Sequence[str] | None) -> argparse.Namespace:
+    """What was asked for."""
+    usual = Plan()
+    parser = argparse.ArgumentParser(
+        prog="tools/fleet",
+        description="Light simulated agents speaking the real protocol to a real server.",
+    )
+    add = parser.add_argument
+    add("--agents", type=int, default=usual.agents, help="how many (1000)")
+    add("--events", type=int, default=usual.events, help="of the production (200000)")
+    add("--seed", type=int, default=usual.seed, help="of paces and events (1)")
+    add("--rate", type=float, default=usual.rate, help="events/s of an agent, on average (10)")
+    add("--flush-s", type=float, default=usual.flush_s, help="seconds between its frames (5)")
+    add("--unit", type=int, default=usual.unit, help="events of a work unit (2000)")
+    add("--release", action="store_true", help="switch the site off in the middle, and on again")
+    add("--how", choices=("stop", "drain", "suspend"), default=usual.how, help="off how (stop)")
+    add("--grace", type=float, default=usual.grace_s, help="seconds for the current event (2)")
+    add("--after", type=float, default=usual.after, help="share of events before it (0.3)")
+    add("--server", help="a server that is there, instead of one of our own")
+    add("--token-file", type=Path, help="its administrator's token")
+    add("--release-key", type=Path, help="a release key that it believes, to sign the production")
+    add("--json", action="store_true", help="end with one line of JSON")
+    add("--folder", type=Path, help="where our own server keeps its data meanwhile")
+    return parser.parse_args(words)
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run a fleet; 1 if events were lost or the output is wrong, 2 if it could not run."""
+    asked = arguments(words)
+    if asked.server and not (asked.token_file and asked.release_key):
+        sys.stderr.write("tools/fleet: --server needs --token-file and --release-key as well\n")
+        return 2
+    try:
+        descriptors.provide(asked.agents)
+        found = uvloop.run(_run(asked))
+    except (GroundTrouble, NotStarted, OSError, RuntimeError) as error:
+        sys.stderr.write(f"\ntools/fleet: {error}\n")
+        return 2
+    sys.stderr.write(f"\n{told(found)}")
+    if asked.json:
+        sys.stdout.write(json.dumps(asdict(found)) + "\n")
+    return int(found.lost != 0 or not found.verified)
+
+
+async def _run(asked: argparse.Namespace) -> Found:
+    name = "fleet" if not asked.server else f"fleet-{int(time.time())}"
+    plan = Plan(
+        asked.agents, asked.events, asked.seed, asked.rate, asked.flush_s, asked.unit,
+        asked.release, asked.how, asked.grace, asked.after, name,
+    )  # fmt: skip
+    async with story.session() as session:
+        if asked.server:
+            token = asked.token_file.read_text(encoding="ascii").strip()
+            key = keyring.read_private(asked.release_key)
+            there = Ground(asked.server.rstrip("/"), token, key, session)
+            return await story.Fleet(plan, there, Shown()).run()
+        with tempfile.TemporaryDirectory(prefix="windfall-fleet-", dir=asked.folder) as folder:
+            async with ground.own(Path(folder), session) as here:
+                return await story.Fleet(plan, here, Shown()).run()
+
+
+class Shown:
+    """Progress on the terminal: one line that changes; in a pipe, a line every five seconds."""
+
+    def __init__(self) -> None:
+        self._said = 0.0
+
+    def __call__(self, line: str) -> None:
+        """Show how it stands."""
+        if sys.stderr.isatty():
+            sys.stderr.write(f"\r\x1b[2K{line[:200]}")
+            sys.stderr.flush()
+        elif time.monotonic() - self._said >= 5.0:
+            self._said = time.monotonic()
+            sys.stderr.write(f"{line}\n")
+
+
+def told(found: Found) -> str:
+    """The result for people."""
+    lines = [
+        f"{found.agents} agents joined in {found.joined_s} s and worked for {found.worked_s} s",
+        f"lost {found.lost}; output: {found.output_faults} faults, verified {found.verified}",
+    ]
+    if found.release_max_s is not None:
+        word = "met" if found.release_max_s <= GOAL_S else "missed"
+        lines.insert(
+            1,
+            f"released {found.released}: half in {found.release_p50_s} s, 95 % in"
+            f" {found.release_p95_s} s, all in {found.release_max_s} s"
+            f" (goal {GOAL_S:g} s: {word})",
+        )
+    return "".join(f"{line}\n" for line in lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
