@@ -3,7 +3,7 @@
 The agent puts this file on PYTHONPATH of every payload. Lines are ASCII, intervals half-open::
 
     payload -> agent   HELLO 1 name | NEXT | EVENT i j nbytes [sizes=a,b,c] + bytes
-                       FILE i j path | SKIP i j word | FAIL i j word
+                       FILE i j path | SKIP i j word | FAIL i j word | AT i
     agent -> payload   RANGE first last | TRIM last | END
 
 stdout and stderr stay free for logs. A record is one granule of events (most often one event).
@@ -95,6 +95,14 @@ class Channel:
     def fail(self, first: int, last: int, word: str) -> None:
         """These events failed here and may work elsewhere; one lower-case word says why."""
         self._send(f"FAIL {first} {last} {word}\n".encode())
+
+    def at(self, event: int) -> None:
+        """This event is made now: should the payload die, it died of this one.
+
+        Worth saying where finished events are sent in batches; else the first that is not sent yet
+        is taken for it.
+        """
+        self._send(f"AT {event}\n".encode())
 
     def file(self, first: int, last: int, path: str) -> None:
         """Events ``[first, last)`` are in this closed file under ``outdir``; the agent eats it."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Optional, Protocol
 
 from vmagent import output
-from vmagent.pipe import Events, Fail, Hello, Misbehaved, Next, OutFile
+from vmagent.pipe import At, Events, Fail, Hello, Misbehaved, Next, OutFile
 from vmagent.process import LOG_LEAST, Exit, Process, read
 from vmagent.wire import statements
 
@@ -38,6 +38,10 @@ class Work(Protocol):
 
     def fail(self, first: int, last: int, word: str) -> None:
         """Events failed."""
+        ...
+
+    def at(self, event: int) -> None:
+        """This event is being made."""
         ...
 
     def trim(self, last: int) -> None:
@@ -205,6 +209,8 @@ class Pass:
         elif isinstance(message, Fail):
             self._progress()
             self._work.fail(message.first, message.last, message.word)
+        elif isinstance(message, At):
+            self._work.at(message.event)
         elif isinstance(message, OutFile):
             self._file(message.first, message.last, message.path, message.sizes)
 

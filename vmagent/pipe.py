@@ -62,7 +62,14 @@ class Fail:
     word: str
 
 
-Message = Union[Hello, Next, Events, OutFile, Fail]
+@dataclass(frozen=True)
+class At:
+    """The event that is being made."""
+
+    event: int
+
+
+Message = Union[Hello, Next, Events, OutFile, Fail, At]
 
 
 @dataclass
@@ -125,6 +132,8 @@ class Parser:
             return Hello(" ".join(words[2:])[:100])
         if words == ["NEXT"]:
             return Next()
+        if len(words) == 2 and words[0] == "AT" and NUMBER.match(words[1]):
+            return At(int(words[1]))
         if len(words) < 4 or not (NUMBER.match(words[1]) and NUMBER.match(words[2])):
             raise _garbage(line)
         first, last = int(words[1]), int(words[2])

@@ -62,6 +62,9 @@ class Reference:
         """A reference event that fails makes the whole probe fail."""
         raise Misbehaved("event-failed", f"reference events [{first}, {last}): {word}")
 
+    def at(self, event: int) -> None:
+        """Of no reference event it is asked of which it died."""
+
     def trim(self, last: int) -> None:
         """Nobody takes reference events back."""
 

@@ -48,6 +48,7 @@ class TaskWork:
         self._flushed_at = time.monotonic()
         self._uncut: list[tuple[int, int, bytes]] = []
         self._retry_at = 0.0
+        self._at = -1
 
     def gaps(self) -> list[tuple[int, int]]:
         """What is still to do."""
@@ -67,6 +68,22 @@ class TaskWork:
     def fail(self, first: int, last: int, word: str) -> None:
         """Events failed."""
         self.gather.fail(first, last, word)
+
+    def at(self, event: int) -> None:
+        """This event is being made."""
+        self._at = event
+
+    def suspect(self) -> Optional[tuple[int, int]]:
+        """The granule that a death is put down to: of those missing the one named, or the first."""
+        gaps = self.gaps()
+        if not gaps:
+            return None
+        first, last = next((gap for gap in gaps if gap[0] <= self._at < gap[1]), gaps[0])
+        granule = self.gather.granule
+        start = max(first, self._at - self._at % granule)
+        if not start < last:
+            start = first
+        return start, min(last, start - start % granule + granule)
 
     def trim(self, last: int) -> None:
         """The range ends here now."""
@@ -153,15 +170,12 @@ class Slot(threading.Thread):
 def run_ended(task: int, outcome: Outcome, work: TaskWork) -> stimuli.RunEnded:
     """What the brain is told of a run: a death names the event it most likely died of."""
     failures = [messages.EventFailure(f.first, f.last, f.word) for f in work.gather.failures]
-    gaps = work.gaps()
+    suspect = work.suspect()
     if work.unkept:
         outcome = replace(outcome, word="disk", why="finished events could not be spooled")
-        gaps = []
-    if outcome.word not in ("done", "stopped") and outcome.ready and gaps:
-        first = gaps[0][0]
-        granule = work.gather.granule
-        upto = min(gaps[0][1], first - first % granule + granule)
-        failures.append(messages.EventFailure(first, upto, outcome.word))
+        suspect = None
+    if outcome.word not in ("done", "stopped") and outcome.ready and suspect is not None:
+        failures.append(messages.EventFailure(*suspect, outcome.word))
     return stimuli.RunEnded(
         task,
         outcome.word,

@@ -56,14 +56,13 @@ def honest(event: int) -> bytes:
     return f"event {event} of seed 7\n".encode()
 
 
-def bundle() -> bytes:
+def bundle(body: bytes = b"print('toy')\n") -> bytes:
     """A payload bundle with one small file."""
     out = io.BytesIO()
     with (
         gzip.GzipFile(fileobj=out, mode="wb", mtime=0) as packed,
         tarfile.open(fileobj=packed, mode="w") as tar,
     ):
-        body = b"print('toy')\n"
         info = tarfile.TarInfo("payload.py")
         info.size = len(body)
         tar.addfile(info, io.BytesIO(body))
@@ -256,9 +255,9 @@ class House:
         """Create a production of this file and this signed manifest."""
         return await self.manage("POST", "/productions", {"definition": text, "manifest": manifest})
 
-    async def produce(self, text: str) -> dict[str, Any]:
-        """Add the toy payload, then create the production; its view."""
-        body = bundle()
+    async def produce(self, text: str, script: bytes = b"print('toy')\n") -> dict[str, Any]:
+        """Add the toy payload (or this one), then create the production; its view."""
+        body = bundle(script)
         answer = await self.put_payload(body)
         assert answer.status == 201, answer
         manifest = definitions.parse(text).manifest(hashlib.sha256(body).hexdigest(), 1.0)

@@ -22,6 +22,7 @@ from vmagent.gather import Gather
 from vmagent.intervals import Intervals
 from vmagent.process import lay_out_helpers
 from vmagent.runner import Outcome, Runner
+from vmagent.slots import TaskWork
 
 
 class Memory:
@@ -44,6 +45,9 @@ class Memory:
 
     def fail(self, first: int, last: int, word: str) -> None:
         self.gather.fail(first, last, word)
+
+    def at(self, event: int) -> None:
+        self.at_event = event
 
     def trim(self, last: int) -> None:
         self.gather.trim(last)
@@ -297,3 +301,32 @@ def test_a_command_that_is_not_there_is_a_crash(bench: Bench) -> None:
     ended = bench.runner.run(Job(1, "d", manifest, bundle, work))
     assert ended.word == "crashed"
     assert "no-such-program" in ended.log
+
+
+def suspected(at: int, done: tuple[int, int], granule: int = 1) -> tuple[int, int] | None:
+    """What a death is put down to in [100, 200), with this done and this event being made."""
+    nothing: Any = None
+    gather = Gather(100, 200, granule, Intervals([done]))
+    work = TaskWork(1, gather, nothing, nothing, nothing, nothing, nothing)
+    if at >= 0:
+        work.at(at)
+    return work.suspect()
+
+
+def test_a_death_is_put_down_to_the_event_being_made() -> None:
+    assert suspected(137, (100, 120)) == (137, 138)
+    assert suspected(137, (100, 120), granule=10) == (130, 140)
+
+
+def test_a_death_without_a_word_is_put_down_to_the_first_event_that_is_missing() -> None:
+    assert suspected(-1, (100, 120)) == (120, 121)
+    assert suspected(-1, (100, 120), granule=10) == (120, 130)
+
+
+@pytest.mark.parametrize("at", [0, 110, 200, 10**18])
+def test_an_event_that_is_not_missing_is_not_believed_to_be_made(at: int) -> None:
+    assert suspected(at, (100, 120)) == (120, 121)
+
+
+def test_of_a_death_after_the_last_event_none_is_suspected() -> None:
+    assert suspected(150, (100, 200)) is None
