@@ -6,13 +6,14 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-from server.services import duties, reap
+from server.services import duties, framelog, reap
 from server.services.deps import Deps
 from server.services.duties import Judge
 
 log = logging.getLogger("windfall.loops")
 AGAIN_S = 2.0  # after a round that failed
 REAP_S = 1.0
+INDEX_S = 0.2  # frames wait for their rows no longer than this
 SWEEP_S = 30.0
 IDLE_S = 30.0  # judge and merge look by themselves at least this often
 
@@ -44,6 +45,8 @@ def start(deps: Deps, renew_keys: Callable[[], Awaitable[object]]) -> list[async
         ),
         ("reap", lambda: duties.reap_once(deps), lambda: asyncio.sleep(REAP_S)),
         ("keys", renew_keys, lambda: asyncio.sleep(SWEEP_S)),
+        ("index", lambda: deps.frames.empty(deps.store), lambda: asyncio.sleep(INDEX_S)),
+        ("close", lambda: framelog.close_segments(deps), lambda: asyncio.sleep(SWEEP_S)),
         ("sweep", lambda: reap.free_segments(deps), lambda: asyncio.sleep(SWEEP_S)),
     ]
     return [

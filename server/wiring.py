@@ -90,6 +90,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         keys = KeyHolder(settings.keys_folder, extra)
         deps = await _deps(stack, settings, keys)
         await start.load(deps)
+        stack.push_async_callback(deps.frames.empty, deps.store)
         await _first_admin(deps, settings)
         app = application.build(deps, _facts(settings, keys))
         url = await _listen(stack, settings, app)

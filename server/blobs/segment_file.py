@@ -10,6 +10,7 @@ from pathlib import Path
 
 from server.blobs.base import BlobFailed, BlobFull, BlobTrouble, trouble_of
 from server.blobs.descriptor import Descriptor, sync_folder
+from server.blobs.records import RECORD_HEAD, file_head, new_mark, record_head
 
 GATHER = 32 * 1024
 """Bodies up to this size wait in memory and are written many at a time.
@@ -19,7 +20,7 @@ all; per 10 kB 8.4 and 4.3 us; at 100 kB they are equal, and beyond the page fau
 cost more than the calls.
 """
 
-_VECTOR_MOST = 1024  # IOV_MAX of Linux
+_VECTOR_MOST = 1023  # IOV_MAX of Linux is one more, and two are added at a time
 _NO_FALLOCATE = frozenset({errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS})
 
 
@@ -30,24 +31,25 @@ class SegmentFile(Descriptor):
     would succeed over lost bytes: so everything not yet flushed in this file fails with it.
     """
 
-    __slots__ = ("failed", "flushing", "number")
+    __slots__ = ("failed", "flushing", "mark", "number")
 
     def __init__(self, path: Path, number: int, flags: int = os.O_RDWR) -> None:
         super().__init__(path, flags)
         self.number = number
+        self.mark = new_mark()
         self.failed: OSError | None = None
         # Of two flushes at once only one may be told of a failure, so there is one at a time.
         self.flushing = threading.Lock()
 
 
 class Place:
-    """Room for one frame: bytes ``[offset, offset + size)`` of a segment.
+    """Room for one frame: bytes ``[offset, offset + size)`` of a segment, behind their head.
 
     Hold it until its row in the index is committed: a segment is not released while anyone holds a
     place in it. A place that is let go without a row is garbage and costs nothing but its room.
     """
 
-    __slots__ = ("file", "held", "offset", "segment", "size", "written")
+    __slots__ = ("file", "head", "held", "offset", "segment", "size", "written")
 
     def __init__(self, file: SegmentFile, offset: int, size: int) -> None:
         self.file = file
@@ -55,6 +57,7 @@ class Place:
         self.offset = offset
         self.size = size
         self.written = 0
+        self.head = b""
         self.held: bytes | None = None
 
     def write(self, piece: bytes | memoryview) -> None:
@@ -69,6 +72,14 @@ class Place:
         else:
             self._write_now(piece, self.offset + done)
         self.written = done + count
+
+    def label(self, label: bytes) -> None:
+        """Say in the head what this is; `ValueError` unless all of it was written."""
+        if self.written != self.size:
+            raise ValueError(f"only {self.written} of the place's {self.size} bytes were written")
+        self.head = record_head(self.file.mark, self.size, label)
+        if self.held is None:
+            self._write_now(self.head, self.offset - RECORD_HEAD)
 
     def _write_now(self, piece: bytes | memoryview, at: int) -> None:
         file = self.file
@@ -86,12 +97,6 @@ def trouble_in(file: SegmentFile, error: OSError) -> BlobTrouble:
     return found if isinstance(found, BlobFull) else BlobFailed(str(found), retry=True)
 
 
-def check_complete(place: Place) -> None:
-    """`ValueError` unless every byte of the place was written."""
-    if place.written != place.size:
-        raise ValueError(f"only {place.written} of the place's {place.size} bytes were written")
-
-
 def flush(places: Iterable[Place]) -> None:
     """Write what is held and flush every file touched; failures are kept in the files."""
     touched: dict[SegmentFile, None] = {}
@@ -104,9 +109,11 @@ def flush(places: Iterable[Place]) -> None:
         held = place.held
         if held is None:
             continue
-        if file is not writing or place.offset != end or len(run) == _VECTOR_MOST:
+        begin = place.offset - RECORD_HEAD
+        if file is not writing or begin != end or len(run) >= _VECTOR_MOST:
             _write_run(writing, run, start, end)
-            run, writing, start = [], file, place.offset
+            run, writing, start = [], file, begin
+        run.append(place.head)
         run.append(held)
         end = place.offset + place.size
         place.held = None
@@ -144,19 +151,10 @@ def create(path: Path, number: int, size: int) -> SegmentFile:
             if error.errno not in _NO_FALLOCATE:
                 raise
             os.ftruncate(file.fd, size)
+        file.write(file_head(file.mark), 0)
         os.fsync(file.fd)
         sync_folder(path.parent)
     except OSError:
         path.unlink()
         raise
     return file
-
-
-def is_blank(path: Path) -> bool:
-    """Whether nothing was ever written to this file, as far as the file system can tell."""
-    file = Descriptor(path, os.O_RDONLY)
-    try:
-        os.lseek(file.fd, 0, os.SEEK_DATA)
-    except OSError as error:
-        return error.errno == errno.ENXIO
-    return False

@@ -10,25 +10,21 @@ import os
 import queue
 import threading
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from server.blobs.base import BlobFailed, BlobMissing, trouble_of
 from server.blobs.descriptor import Descriptor
-from server.blobs.segment_file import (
-    Place,
-    SegmentFile,
-    check_complete,
-    create,
-    flush,
-    is_blank,
-    trouble_in,
-)
+from server.blobs.records import FILE_HEAD, LABEL_BYTES, RECORD_HEAD, Found, scan
+from server.blobs.segment_file import Place, SegmentFile, create, flush, trouble_in
+
+__all__ = ["LABEL_BYTES", "NO_LABEL", "Found", "Place", "Segments", "Usage"]
 
 SEGMENT_BYTES = 256 * 1024 * 1024
 _SUFFIX = ".seg"
+NO_LABEL = bytes(LABEL_BYTES)
 _Group = tuple[list[Place], list[asyncio.Future[None]]]
 
 
@@ -44,15 +40,16 @@ class Usage:
 class Segments:
     """Segment files of one process in one folder; made by `Segments.open`.
 
-    The index is not here: it is the caller's rows of (segment, offset, length, digest). What has no
-    row does not exist. The way of a frame, all on the event loop but the flush::
+    The index is not here: it is the caller's rows of (segment, offset, length, digest). What has
+    neither a row nor a label does not exist. The way of a frame, all on the event loop::
 
         place = segments.append(body)            # or reserve(size) and place.write(piece)...
-        await segments.sync(place)               # durable from here on
-        ... commit the row (place.segment, place.offset, place.size, digest) ...
+        await segments.sync(place, label)        # durable from here on, and found again
+        ... write the row, soon ...
 
-    A caller with a commit thread of its own calls `flush_blocking` there instead of `sync`.
-    ``flushes`` and ``flushed`` count the groups and the places that `sync` made durable.
+    After a crash `scan` finds by their labels the frames whose rows were not written. ``flushes``
+    and ``flushed`` count the groups and the places that were made durable; ``found`` are the
+    segments that were there before.
     """
 
     def __init__(self, folder: Path, sizes: dict[int, int], segment_bytes: int) -> None:
@@ -60,7 +57,7 @@ class Segments:
         self.segment_bytes = segment_bytes
         self.flushes = 0
         self.flushed = 0
-        self.orphans: tuple[int, ...] = ()
+        self.found = tuple(sorted(sizes))
         self._sizes = sizes
         self._next = max(sizes, default=0) + 1
         self._lock = _lock(folder)
@@ -82,29 +79,35 @@ class Segments:
     ) -> Segments:
         """The segments in a folder, of which ``used`` says the end of the last live frame in each.
 
-        Writing goes on in a fresh segment. Behind the last live frame files are cut; a segment that
-        is not in ``used`` is removed if nothing was ever written to it, and else kept and told in
-        ``orphans`` (to be released by a caller who is sure of his index). `BlobFailed` if a used
-        segment is gone or too short, or if another process has the folder.
+        Writing goes on in a fresh segment. `BlobFailed` if a used segment is gone or too short, or
+        if another process has the folder.
         """
         path = Path(folder).absolute()
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
         segments = cls(path, _sizes(path), segment_bytes)
         try:
-            segments._settle_in(used or {})
+            segments._check(used or {})
         except BaseException:
             segments._unlock()
             raise
         segments._prepare()
         return segments
 
+    def tidy(self, used: Mapping[int, int]) -> None:
+        """Cut the segments that were found here behind their last live frame."""
+        for number in self.found:
+            end = used.get(number, 0)
+            if self._sizes.get(number, 0) > end > 0:
+                os.truncate(self._path(number), end)
+                self._sizes[number] = end
+
     def reserve(self, size: int) -> Place:
         """A place for ``size`` bytes; `BlobFull` or `BlobFailed` if there is none, this time."""
-        offset = self._end
+        offset = self._end + RECORD_HEAD
         file = self._file
         if offset + size > self._limit or file is None or file.failed is not None:
             file = self._advance(size)
-            offset = self._end
+            offset = self._end + RECORD_HEAD
         self._end = offset + size
         return Place(file, offset, size)
 
@@ -114,26 +117,23 @@ class Segments:
         place.write(body)
         return place
 
-    def sync(self, place: Place) -> asyncio.Future[None]:
+    def sync(self, place: Place, label: bytes = NO_LABEL) -> asyncio.Future[None]:
         """Await it: the place is durable then. Whatever comes while one flush runs shares the next.
 
-        `BlobFull` or `BlobFailed`: it is not durable; write it again to a new place.
+        `BlobFull` or `BlobFailed`: it is not durable; write it again to a new place. `ValueError`
+        if it was not written whole.
         """
-        if place.written != place.size:
-            check_complete(place)
+        place.label(label)
         return self._flusher.submit(place)
 
-    def flush_blocking(self, places: Sequence[Place]) -> None:
-        """Make these places durable in the calling thread, before it commits their rows.
-
-        `BlobFull` or `BlobFailed` if that failed for any of them: then none is to be committed.
-        """
-        for place in places:
-            check_complete(place)
-        flush(places)
-        for place in places:
-            if place.file.failed is not None:
-                raise trouble_in(place.file, place.file.failed)
+    def scan(self, segment: int) -> list[Found]:
+        """What the labels of a segment tell, from any thread; `BlobMissing`, `BlobFailed`."""
+        try:
+            return list(scan(self._path(segment)))
+        except FileNotFoundError:
+            raise BlobMissing(f"segment {segment}") from None
+        except OSError as error:
+            raise trouble_of(error, f"segment {segment}") from error
 
     def read(self, segment: int, offset: int, length: int) -> bytes:
         """These bytes, from any thread; `BlobMissing`, or `BlobFailed` if some are not there."""
@@ -162,6 +162,10 @@ class Segments:
         """The segments there are, the one prepared ahead included."""
         return tuple(self._sizes)
 
+    def quiet(self) -> set[int]:
+        """The segments that nobody writes to any more."""
+        return {number for number in self._sizes if number not in self._writing}
+
     def usage(self) -> Usage:
         """What the segments take on the disk, the one prepared ahead included."""
         room = os.statvfs(self.folder)
@@ -180,14 +184,14 @@ class Segments:
         """Called at half of a segment, at its end, and after its failure."""
         if self._closed:
             raise RuntimeError("these segments were closed")
-        if size > self.segment_bytes:
+        if FILE_HEAD + RECORD_HEAD + size > self.segment_bytes:
             raise ValueError(f"{size} bytes do not fit into a segment of {self.segment_bytes}")
-        file = self._file
-        if file is None or file.failed is not None or self._end + size > self.segment_bytes:
+        file, needed = self._file, RECORD_HEAD + size
+        if file is None or file.failed is not None or self._end + needed > self.segment_bytes:
             file = self._file = self._take()
-            self._end = 0
+            self._end = FILE_HEAD
         self._limit = self.segment_bytes // 2
-        if self._end + size > self._limit:
+        if self._end + needed > self._limit:
             self._limit = self.segment_bytes
             self._prepare()
         return file
@@ -219,7 +223,7 @@ class Segments:
     def _path(self, number: int) -> Path:
         return self.folder / f"{number:08d}{_SUFFIX}"
 
-    def _settle_in(self, used: Mapping[int, int]) -> None:
+    def _check(self, used: Mapping[int, int]) -> None:
         for number, end in used.items():
             if self._sizes.get(number, -1) < end:
                 raise BlobFailed(
@@ -227,18 +231,6 @@ class Segments:
                     "it back, or take its frames out of the index",
                     retry=False,
                 )
-        orphans = []
-        for number, size in sorted(self._sizes.items()):
-            path = self._path(number)
-            if number in used:
-                if size > used[number]:
-                    os.truncate(path, used[number])
-                    self._sizes[number] = used[number]
-            elif is_blank(path):
-                self.release(number)
-            else:
-                orphans.append(number)
-        self.orphans = tuple(orphans)
 
     def _give_back(self) -> None:
         self._preparing.shutdown()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
@@ -36,13 +36,6 @@ class Tx(Protocol):
         """
         ...
 
-    def before_commit(self, job: Callable[[Sequence[Any]], None], item: Any) -> None:
-        """Run ``job`` in a thread before the commit, once, with the items of all of its batch.
-
-        If it raises, nothing is committed: bytes that rows tell of are flushed like this.
-        """
-        ...
-
     def on_abort(self, callback: Callable[[], None]) -> None:
         """Call this if what was done here is rolled back after all."""
         ...
@@ -58,6 +51,10 @@ class Store(Protocol):
         again from the start if another of its batch failed, so it changes nothing but the database
         and what it undoes with `Tx.on_abort`.
         """
+        ...
+
+    def lead(self, op: Callable[[Tx], Awaitable[None]]) -> None:
+        """Let every batch of writes begin with this operation, which must not fail."""
         ...
 
     async def read(self, op: Callable[[Tx], Awaitable[T]]) -> T:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from server.db.base import Tx
 
@@ -26,41 +27,50 @@ class FrameRow:
     digest: bytes
 
 
-def add(
-    tx: Tx,
-    production: int,
-    unit: int,
-    task: int,
-    host: int,
-    account: int,
-    first: int,
-    last: int,
-    segment: int,
-    place: int,
-    length: int,
-    digest: bytes,
-    at: float,
-) -> None:
-    """Index a frame, together with the others of the batch."""
-    tx.later(
-        "INSERT INTO frames (production, unit, task, host, account, first, last, segment, place,"
-        " length, digest, received_at)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
-        (
-            production,
-            unit,
-            task,
-            host,
-            account,
-            first,
-            last,
-            segment,
-            place,
-            length,
-            digest,
-            at,
-        ),
+class NewFrame(NamedTuple):
+    """A frame to be indexed: whose it is, where it lies, its SHA-256, and when it came."""
+
+    production: int
+    unit: int
+    task: int
+    host: int
+    account: int
+    first: int
+    last: int
+    segment: int
+    place: int
+    length: int
+    digest: bytes
+    received_at: float
+
+
+_FIELDS = ", ".join(NewFrame._fields)
+_VALUES = ", ".join(f"${k}" for k in range(1, len(NewFrame._fields) + 1))
+_OPEN = (
+    "EXISTS (SELECT 1 FROM units WHERE production = $1 AND number = $2"
+    " AND state IN ('open', 'held'))"
+)
+
+
+async def add(tx: Tx, rows: list[NewFrame]) -> None:
+    """Index frames; those of units that are over are needed no more."""
+    await tx.many(f"INSERT INTO frames ({_FIELDS}) SELECT {_VALUES} WHERE {_OPEN}", rows)
+
+
+async def find_again(tx: Tx, rows: list[NewFrame]) -> None:
+    """Index frames of which only their labels are left, if their tasks were ever given."""
+    await tx.many(
+        f"INSERT INTO frames ({_FIELDS}) SELECT {_VALUES} WHERE {_OPEN}"  # noqa: S608
+        " AND EXISTS (SELECT 1 FROM tasks WHERE id = $3 AND production = $1 AND unit = $2"
+        " AND host = $4 AND account = $5)",
+        rows,
     )
+
+
+async def places(tx: Tx, least: int) -> set[tuple[int, int]]:
+    """The places that are indexed in the segments from this one on."""
+    rows = await tx.all("SELECT segment, place FROM frames WHERE segment >= $1", least)
+    return {(row[0], row[1]) for row in rows}
 
 
 async def of_unit(tx: Tx, production: int, unit: int) -> list[FrameRow]:

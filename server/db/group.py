@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar, cast
 
@@ -29,11 +29,11 @@ class Writer(Session, Protocol):
         """Start a transaction; if it cannot, no operation is to blame."""
         ...
 
-    async def commit(self, jobs: Sequence[Callable[[], None]]) -> None:
-        """Do these jobs beside the loop, then make it durable.
+    async def commit(self) -> None:
+        """Make it durable, beside the loop.
 
-        An error of a job is raised as it is. After any error it is certain that nothing was
-        committed; `StoreLost` alone leaves that open.
+        After any error it is certain that nothing was committed; `StoreLost` alone leaves that
+        open.
         """
         ...
 
@@ -61,6 +61,7 @@ class GroupCommit:
     def __init__(self, writer: Writer) -> None:
         """Start; a loop must be running."""
         self.counts = Counts()
+        self.lead: _Op | None = None
         self._writer = writer
         self._loop = asyncio.get_running_loop()
         self._waiting: list[_Entry] = []
@@ -156,6 +157,8 @@ class GroupCommit:
         outcomes: list[tuple[Any, Exception | None]] = []
         self._attempting = True
         try:
+            if self.lead is not None:
+                await self.lead(tx)
             for op, _ in entries:
                 tx.start()
                 try:
@@ -175,7 +178,7 @@ class GroupCommit:
                     raise tx.spoilt
             self._attempting = False
             await tx.flush()
-            await self._writer.commit(tx.jobs())
+            await self._writer.commit()
         except BaseException:
             self._attempting = False
             self.counts.rollbacks += 1

@@ -108,10 +108,8 @@ class PostgresWriter:
         except Exception as error:
             raise self._meaning(error) from error
 
-    async def commit(self, jobs: Sequence[Callable[[], None]]) -> None:
+    async def commit(self) -> None:
         """Commit; if the connection breaks in the midst, ask a new one whether it had happened."""
-        for job in jobs:
-            await asyncio.to_thread(job)
         try:
             number = await self._connection.fetchval(
                 "SELECT pg_current_xact_id_if_assigned()::text"
@@ -182,6 +180,10 @@ class PostgresStore:
     def write(self, op: Callable[[Tx], Awaitable[T]]) -> Coroutine[Any, Any, T]:
         """Run an operation in a transaction shared with others; see `Store.write`."""
         return self._group.write(op)
+
+    def lead(self, op: Callable[[Tx], Awaitable[None]]) -> None:
+        """Let every batch begin with this; see `Store.lead`."""
+        self._group.lead = op
 
     async def read(self, op: Callable[[Tx], Awaitable[T]]) -> T:
         """Run an operation, which only reads, on the last commit; see `Store.read`."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -114,10 +113,10 @@ class SqliteWriter:
         except Exception as error:
             raise of_sqlite(error) from error
 
-    async def commit(self, jobs: Sequence[Callable[[], None]]) -> None:
-        """Do these jobs, then write and flush the log, all in one turn beside the loop."""
+    async def commit(self) -> None:
+        """Write and flush the log, beside the loop."""
         try:
-            await self._disk.call(partial(self._commit, jobs))
+            await self._disk.call(self._commit)
         except sqlite3.Error as error:
             raise of_sqlite(error) from error
 
@@ -135,9 +134,7 @@ class SqliteWriter:
         await self._checkpointer.close()
         await self._loop.run_in_executor(None, self._connection.close)
 
-    def _commit(self, jobs: Sequence[Callable[[], None]]) -> None:
-        for job in jobs:
-            job()
+    def _commit(self) -> None:
         self._connection.execute("COMMIT")
 
     def _rollback(self) -> None:
@@ -183,6 +180,10 @@ class SqliteStore:
     def write(self, op: Callable[[Tx], Awaitable[T]]) -> Coroutine[Any, Any, T]:
         """Run an operation in a transaction shared with others; see `Store.write`."""
         return self._group.write(op)
+
+    def lead(self, op: Callable[[Tx], Awaitable[None]]) -> None:
+        """Let every batch begin with this; see `Store.lead`."""
+        self._group.lead = op
 
     def read(self, op: Callable[[Tx], Awaitable[T]]) -> Coroutine[Any, Any, T]:
         """Run an operation, which only reads, on the last commit; see `Store.read`."""

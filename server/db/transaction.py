@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from functools import partial
 from typing import Any, Protocol
 
 from server.db.base import Row
 from server.db.dialect import Dialect
 from server.db.errors import ReadOnly, TransactionOver
-
-_Job = Callable[[Sequence[Any]], None]
 
 _log = logging.getLogger(__name__)
 
@@ -48,7 +45,6 @@ class SharedTx:
         self._session = session
         self._over = False
         self._pending: dict[str, list[Row]] = {}
-        self._jobs: dict[_Job, list[Any]] = {}
         self._mine: list[list[Any]] = []  # for each pending row of this operation, its list
         self._wrote = False
         self._undo: list[Callable[[], None]] = []
@@ -63,20 +59,6 @@ class SharedTx:
             rows = self._pending[sql] = []
         rows.append(row)
         self._mine.append(rows)
-
-    def before_commit(self, job: _Job, item: Any) -> None:
-        """Collect an item for a job that is done before the commit."""
-        if self._over:
-            raise TransactionOver
-        items = self._jobs.get(job)
-        if items is None:
-            items = self._jobs[job] = []
-        items.append(item)
-        self._mine.append(items)
-
-    def jobs(self) -> list[Callable[[], None]]:
-        """What is to be done before the commit."""
-        return [partial(job, items) for job, items in self._jobs.items() if items]
 
     def on_abort(self, callback: Callable[[], None]) -> None:
         """Call this if what the running operation did is rolled back."""
@@ -210,10 +192,6 @@ class SnapshotTx:
         raise ReadOnly
 
     def later(self, sql: str, row: Row) -> None:
-        """Refused: `ReadOnly`."""
-        raise ReadOnly
-
-    def before_commit(self, job: _Job, item: Any) -> None:
         """Refused: `ReadOnly`."""
         raise ReadOnly
 

@@ -12,6 +12,7 @@ from server.blobs.segments import Segments
 from server.db.base import Store
 from server.domain.line import Line
 from server.services.cards import Registry, TaskCard
+from server.services.framelog import FrameLog
 from server.services.trouble import Troubles
 
 
@@ -67,6 +68,7 @@ class Deps:
     seal: Seal
     limits: Limits = field(default_factory=Limits)
     registry: Registry = field(default_factory=Registry)
+    frames: FrameLog = field(default_factory=FrameLog)
     lines: dict[int, Line] = field(default_factory=dict)
     dirty: dict[tuple[int, int], None] = field(default_factory=dict)
     signals: Signals = field(default_factory=Signals)

@@ -1,4 +1,4 @@
-"""Takes frames in: whose they are, whether they fit, and the index row that makes them durable."""
+"""Takes frames in: whose they are, whether they fit, and when they are durable."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from typing import NamedTuple
 import msgspec
 
 from server.blobs.base import BlobTrouble
+from server.blobs.segments import Place
 from server.db import frames, tasks, units
 from server.db.base import Tx
+from server.db.frames import NewFrame
 from server.db.tasks import Task
 from server.domain.errors import (
     BadFrameRefused,
@@ -23,9 +25,11 @@ from server.domain.errors import (
 )
 from server.domain.intervals import Intervals
 from server.domain.task import TaskState
+from server.services import framelog
 from server.services.cards import HostCard, ProductionCard, TaskCard
 from server.services.deps import Deps
 from server.services.dispatch import renew
+from server.services.framelog import label_of
 from server.services.frameread import HEAD, lengths_in
 from server.services.trouble import told
 
@@ -208,7 +212,7 @@ class Arrival:
 
 
 async def keep(deps: Deps, host: HostCard, arrival: Arrival, digest: bytes) -> None:
-    """Index a frame whose bytes are written; back when bytes and row are durable.
+    """Keep a frame whose bytes are written; back when it is durable with all that its row has.
 
     The same frame coming twice at a time is kept once: the second waits for the first.
     """
@@ -237,45 +241,43 @@ async def _keep(deps: Deps, host: HostCard, arrival: Arrival, digest: bytes) -> 
     now, taking, place = deps.clock(), arrival.taking, arrival.place
     if place is None:
         return
-    # What waits in memory is flushed by whoever commits its row. Larger frames are flushed before
-    # and on the side, so that nobody who only wants a commit waits for their bytes.
-    small = place.held is not None
-
-    async def write(tx: Tx) -> None:
-        row = taking.task
-        if taking.card is None:
-            held = await frames.of_task(tx, row.production, row.unit, row.id)
-            if Intervals(held).covers(taking.first, taking.last):
-                return
-        frames.add(
-            tx, taking.production.id, row.unit, row.id, host.id, host.account,
-            taking.first, taking.last, place.segment, place.offset, place.size, digest, now,
-        )  # fmt: skip
-        if small:
-            tx.before_commit(deps.segments.flush_blocking, place)
-        if row.id not in deps.registry.tasks:
-            units.mark(tx, taking.production.id, row.unit)
-
+    task = taking.task
+    row = NewFrame(
+        taking.production.id, task.unit, task.id, host.id, host.account, taking.first, taking.last,
+        place.segment, place.offset, place.size, digest, now,
+    )  # fmt: skip
     try:
-        if not small:
-            await deps.segments.sync(place)
-        await deps.store.write(write)
+        await deps.segments.sync(place, label_of(row))
     except BlobTrouble as error:
         raise told(error) from error
-    _note(deps, host, taking, place.size, now)
-
-
-def _note(deps: Deps, host: HostCard, taking: Taking, size: int, now: float) -> None:
     host.seen_at = now
-    task = taking.card
-    if task is not None:
-        task.held = task.held.add(taking.first, taking.last)
-        task.bytes += size
-        renew(deps, task, now)
-    if taking.task.id not in deps.registry.tasks:
-        line = deps.line(taking.production.id)
-        line.hold(taking.task.unit, host.account, taking.first, taking.last)
-        deps.mark(taking.production.id, taking.task.unit)
+    card = deps.registry.tasks.get(task.id)
+    if card is None or len(deps.frames) >= framelog.MOST:
+        await _keep_late(deps, row, place)
+        return
+    deps.frames.add(row, place)
+    card.held = card.held.add(row.first, row.last)
+    card.bytes += place.size
+    renew(deps, card, now)
+
+
+async def _keep_late(deps: Deps, row: NewFrame, place: Place) -> None:
+    """Index a frame of a lease that is over at once, and have its unit judged again."""
+
+    async def write(tx: Tx) -> None:
+        held = await frames.of_task(tx, row.production, row.unit, row.task)
+        if not Intervals(held).covers(row.first, row.last):
+            await frames.add(tx, [row])
+            units.mark(tx, row.production, row.unit)
+
+    await deps.store.write(write)
+    card = deps.registry.tasks.get(row.task)
+    if card is not None:
+        card.held = card.held.add(row.first, row.last)
+        card.bytes += place.size
+        return
+    deps.line(row.production).hold(row.unit, row.account, row.first, row.last)
+    deps.mark(row.production, row.unit)
 
 
 def _check_records(taking: Taking, first: int, events: int, lengths: Sequence[int]) -> None:

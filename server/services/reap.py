@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 
-from server.db import frames, hosts, sites
+from server.db import frames, hosts, segments, sites
 from server.db.base import Tx
 from server.domain.errors import NotFound, Overtaken
 from server.services import enrol
@@ -96,6 +96,8 @@ async def free_segments(deps: Deps) -> list[int]:
     idle = set(deps.segments.numbers()) - set(used)
     freed = [number for number in idle & deps.idle if deps.segments.release(number)]
     deps.idle = idle - set(freed)
+    if freed:
+        await deps.store.write(lambda tx: segments.forget(tx, freed))
     return freed
 
 

@@ -9,6 +9,7 @@ from server.domain.intervals import Intervals
 from server.services.cards import TaskCard
 from server.services.deps import Deps
 from server.services.enrol import load_hosts
+from server.services.framelog import recover
 from server.services.produce import load_productions
 
 Found = tuple[int, list[Task], list[tuple[int, int, int]], list[tuple[int, int]]]
@@ -21,6 +22,8 @@ async def load(deps: Deps) -> None:
     """
     await load_hosts(deps)
     await load_productions(deps)
+    await recover(deps)
+    deps.store.lead(deps.frames.lead)
     highest, leased, held, dirty = await deps.store.read(_read)
     deps.registry.task_id = deps.registry.found = highest
     coverage: dict[int, list[tuple[int, int]]] = {}

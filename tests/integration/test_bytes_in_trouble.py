@@ -208,7 +208,7 @@ async def test_a_disk_without_room_refuses_frames_and_takes_them_later(
     await ada.work(lease)
 
 
-async def test_a_database_that_takes_nothing_undoes_leases_and_frames(
+async def test_a_database_that_takes_nothing_undoes_leases_and_loses_no_frame(
     found: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ada = await found.join("ada")
@@ -223,13 +223,14 @@ async def test_a_database_that_takes_nothing_undoes_leases_and_frames(
     with monkeypatch.context() as broken:
         broken.setattr(writer, "commit", fails)
         status, said = await ada.send(lease, lease.first, lease.first + 10)
-        assert (status, said["code"]) == (503, "unavailable")
+        assert (status, said["task"]["held"]) == (200, [[lease.first, lease.first + 10]])
         status, said = await ada.report(lease, "returned")
         assert status == 503
         answers = await asyncio.gather(*(_ask(found, name) for name in (ada.token, ada.token)))
         assert [answer.status for answer in answers] == [503, 503]
     assert writer.commit == real
-    assert found.deps.registry.tasks[lease.task].held.events == 0
+    rows = await found.rows("SELECT first, last FROM frames")
+    assert rows == [(lease.first, lease.first + 10)]
     assert len(found.deps.line(lease.production)) == before
     await ada.work(lease)
     await finish(found, [ada])

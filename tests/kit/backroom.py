@@ -155,7 +155,8 @@ class Backroom:
         await self.store.write(write)
 
     async def rows(self, sql: str, *args: Any) -> list[Any]:
-        """What the database has."""
+        """What the database has, with the rows of all frames that were acknowledged."""
+        await self.deps.frames.empty(self.store)
         return list(await self.store.read(lambda tx: tx.all(sql, *args)))
 
     async def output(self, production: int, units: int) -> str:

@@ -215,7 +215,8 @@ class House:
             return Answer(reply.status, reply.headers.copy(), said)
 
     async def rows(self, sql: str, *args: Any) -> list[Any]:
-        """What the database has."""
+        """What the database has, with the rows of all frames that were acknowledged."""
+        await self.deps.frames.empty(self.deps.store)
         return list(await self.deps.store.read(lambda tx: tx.all(sql, *args)))
 
     async def until(self, true: Callable[[], Awaitable[Any]], seconds: float = 15.0) -> Any:

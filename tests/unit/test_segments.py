@@ -12,10 +12,12 @@ from pathlib import Path
 import pytest
 
 from server.blobs.base import BlobFailed, BlobFull, BlobMissing
+from server.blobs.records import FILE_HEAD, RECORD_HEAD
 from server.blobs.segment_file import GATHER, Place
 from server.blobs.segments import Segments
 
 SEGMENT = 256 * 1024
+LARGEST = SEGMENT - FILE_HEAD - RECORD_HEAD  # that a segment takes
 
 
 @pytest.fixture
@@ -42,7 +44,7 @@ def sizes_in(folder: Path) -> dict[str, int]:
     return {path.name: path.stat().st_size for path in folder.glob("*.seg")}
 
 
-@pytest.mark.parametrize("size", [0, 1, 1000, GATHER, GATHER + 1, SEGMENT])
+@pytest.mark.parametrize("size", [0, 1, 1000, GATHER, GATHER + 1, LARGEST])
 async def test_a_body_of_any_size_is_read_back(segments: Segments, size: int) -> None:
     body = os.urandom(size)
     place = await keep(segments, body)
@@ -106,10 +108,8 @@ async def test_too_many_or_too_few_bytes_are_refused(segments: Segments) -> None
     place.write(b"12345")
     with pytest.raises(ValueError, match="only 5 of the place's 10"):
         await segments.sync(place)
-    with pytest.raises(ValueError, match="only 5 of the place's 10"):
-        segments.flush_blocking([place])
     with pytest.raises(ValueError, match="do not fit into a segment"):
-        segments.reserve(SEGMENT + 1)
+        segments.reserve(LARGEST + 1)
 
 
 async def test_what_comes_while_one_flush_runs_shares_the_next(
@@ -153,9 +153,6 @@ async def test_what_is_acknowledged_had_been_flushed(
             assert kept == body
 
     await asyncio.gather(*(stream(size) for size in (10, 1000, 20_000, 50_000, 100_000)))
-    place = segments.append(b"with the commit")
-    await asyncio.to_thread(segments.flush_blocking, [place])
-    assert durable[place.segment][place.offset :].startswith(b"with the commit")
 
 
 async def test_a_waiter_that_went_away_disturbs_no_other(segments: Segments) -> None:
@@ -190,8 +187,6 @@ async def test_a_failed_flush_fails_all_of_its_segment_and_writing_goes_on_in_th
     with pytest.raises(error):
         await segments.sync(early)
     after = segments.append(b"on a good segment")
-    with pytest.raises(error):
-        segments.flush_blocking([after, early])
     await segments.sync(after)
     assert after.segment > good.segment
     assert content(segments, after) == b"on a good segment"
@@ -222,34 +217,66 @@ async def test_a_restart_goes_on_in_a_fresh_segment_and_cuts_what_no_row_names(
     await keep(first, b"flushed but never indexed")
     await first.close()
     used = {place.segment: place.offset + place.size}
+    whole = sizes_in(tmp_path)
 
     again = Segments.open(tmp_path, used, SEGMENT)
-    assert content(again, place) == b"indexed"
     assert again.append(b"").segment > place.segment
-    assert (tmp_path / f"{place.segment:08d}.seg").stat().st_size == 7
-    assert again.orphans == ()
+    assert sizes_in(tmp_path).items() >= whole.items(), "nothing is cut before it was looked at"
+    again.tidy(used)
+    assert content(again, place) == b"indexed"
+    assert sizes_in(tmp_path)[f"{place.segment:08d}.seg"] == used[place.segment]
     await again.close()
 
 
-async def test_segments_that_the_index_does_not_know_are_told_and_kept(tmp_path: Path) -> None:
+async def test_labels_tell_what_lies_where_and_pass_over_what_was_never_finished(
+    tmp_path: Path,
+) -> None:
     first = Segments.open(tmp_path, segment_bytes=SEGMENT)
-    place = await keep(first, b"whose row was lost")
-    (tmp_path / "00000099.seg").write_bytes(b"")
+    labels = [b"%096d" % number for number in range(6)]
+    bodies = [os.urandom(size) for size in (0, 1, 1000, GATHER + 1, 5000, 70_000)]
+    kept, number = [], 0
+    for label, body in zip(labels, bodies, strict=True):
+        hole = first.reserve(2000)
+        hole.write(b"begun and never")
+        place = first.append(body)
+        await first.sync(place, label)
+        kept.append((label, place.offset, place.size))
+        number = place.segment
+    assert first.scan(number) == kept
     await first.close()
-    again = Segments.open(tmp_path, {}, SEGMENT)
-    assert again.orphans == (place.segment,)
-    assert content(again, place) == b"whose row was lost"
-    assert not (tmp_path / "00000099.seg").exists(), "nothing was ever written to it"
-    assert again.append(b"").segment > 99
-    assert again.release(place.segment)
+    again = Segments.open(tmp_path, segment_bytes=SEGMENT)
+    assert again.found == (number,)
+    assert again.scan(number) == kept
+    (tmp_path / f"{number:08d}.seg").write_bytes(b"no segment at all".ljust(500))
+    assert again.scan(number) == []
+    with pytest.raises(BlobMissing):
+        again.scan(number + 50)
     await again.close()
+
+
+async def test_a_body_cannot_pretend_to_be_a_record(tmp_path: Path) -> None:
+    segments = Segments.open(tmp_path, segment_bytes=SEGMENT)
+    real = await keep(segments, b"real")
+    stolen = segments.read(real.segment, real.offset - RECORD_HEAD, RECORD_HEAD + 4)
+    other = Segments.open(tmp_path / "other", segment_bytes=SEGMENT)
+    hole = other.reserve(len(stolen))
+    hole.write(stolen)
+    place = await keep(other, stolen)
+    assert [found.offset for found in other.scan(place.segment)] == [place.offset]
+    await segments.close()
+    await other.close()
+
+
+async def test_a_label_has_its_size(segments: Segments) -> None:
+    with pytest.raises(ValueError, match="a label has 96 bytes, this has 5"):
+        await segments.sync(segments.append(b"x"), b"short")
 
 
 async def test_a_used_segment_that_is_gone_or_short_stops_the_start(tmp_path: Path) -> None:
     first = Segments.open(tmp_path, segment_bytes=SEGMENT)
     place = await keep(first, bytes(100))
     await first.close()
-    for used in ({place.segment: 101}, {77: 1}):
+    for used in ({place.segment: place.offset + place.size + 1}, {77: 1}):
         with pytest.raises(BlobFailed, match="gone or shorter; put it back"):
             Segments.open(tmp_path, used, SEGMENT)
 
@@ -264,9 +291,9 @@ async def test_two_processes_cannot_share_a_folder(segments: Segments) -> None:
 async def test_a_segment_is_released_only_when_nobody_holds_a_place_in_it(
     segments: Segments,
 ) -> None:
-    place = await keep(segments, bytes(SEGMENT))
+    place = await keep(segments, bytes(LARGEST))
     old = place.segment
-    current = segments.append(bytes(SEGMENT))
+    current = segments.append(bytes(LARGEST))
     assert not segments.release(old), "its row may not be committed yet"
     assert not segments.release(current.segment), "it is being written"
     del place
@@ -276,7 +303,7 @@ async def test_a_segment_is_released_only_when_nobody_holds_a_place_in_it(
     with pytest.raises(BlobMissing):
         segments.read(old, 0, 1)
     await segments.sync(current)
-    assert content(segments, current) == bytes(SEGMENT)
+    assert content(segments, current) == bytes(LARGEST)
 
 
 async def test_reading_past_the_end_is_an_error(segments: Segments) -> None:
@@ -291,8 +318,9 @@ async def test_closing_flushes_what_waits_and_gives_back_the_room(tmp_path: Path
     await segments.close()
     await segments.close()
     assert waiter.done()
-    assert list(sizes_in(tmp_path).values()) == [10]
-    assert (segments.usage().segments, segments.usage().bytes) == (1, 10)
+    whole = FILE_HEAD + RECORD_HEAD + 10
+    assert list(sizes_in(tmp_path).values()) == [whole]
+    assert (segments.usage().segments, segments.usage().bytes) == (1, whole)
     with pytest.raises(RuntimeError, match="closed"):
         segments.reserve(1)
 
