@@ -112,7 +112,7 @@ class Admin:
         self._base = f"{pool.running.url}/api/v1"
         self._session = session
         self._token = (pool.data / "admin.token").read_text(encoding="ascii").strip()
-        self._key = _private(pool.release)
+        self._key = private_key(pool.release)
 
     async def call(
         self, method: str, path: str, body: bytes | None = None, token: str = "", **more: str
@@ -174,7 +174,8 @@ class Admin:
         return [codec.decode(text, m.Lease) for text in reply.leases]
 
 
-def _private(path: Path) -> Ed25519PrivateKey:
+def private_key(path: Path) -> Ed25519PrivateKey:
+    """The key in a PEM file. `SetUpFailed` if it is no Ed25519 key."""
     key = load_pem_private_key(path.read_bytes(), None)
     if not isinstance(key, Ed25519PrivateKey):
         raise SetUpFailed(f"{path} is not an Ed25519 key")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import uvloop
 
-from server import keyring
+from tools.benches.pool import SetUpFailed, private_key
 from tools.benches.process import NotStarted
 from tools.fleets import descriptors, ground, story
 from tools.fleets.ground import Ground, GroundTrouble
@@ -57,7 +57,7 @@ def main(words: Sequence[str] | None = None) -> int:
     try:
         descriptors.provide(asked.agents)
         found = uvloop.run(_run(asked))
-    except (GroundTrouble, NotStarted, OSError, RuntimeError) as error:
+    except (GroundTrouble, NotStarted, SetUpFailed, OSError, RuntimeError) as error:
         sys.stderr.write(f"\ntools/fleet: {error}\n")
         return 2
     sys.stderr.write(f"\n{told(found)}")
@@ -75,7 +75,7 @@ async def _run(asked: argparse.Namespace) -> Found:
     async with story.session() as session:
         if asked.server:
             token = asked.token_file.read_text(encoding="ascii").strip()
-            key = keyring.read_private(asked.release_key)
+            key = private_key(asked.release_key)
             there = Ground(asked.server.rstrip("/"), token, key, session)
             return await story.Fleet(plan, there, Shown()).run()
         with tempfile.TemporaryDirectory(prefix="windfall-fleet-", dir=asked.folder) as folder:

@@ -17,8 +17,8 @@ from typing import Any
 import aiohttp
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from server import keyring
 from server.domain import definition as definitions
+from tools.benches.pool import private_key
 from tools.benches.process import Served
 from vmagent.wire import codec, jws, statements
 
@@ -122,7 +122,7 @@ async def own(folder: Path, session: aiohttp.ClientSession) -> AsyncIterator[Gro
     served = await asyncio.to_thread(Served, "windfall serve", serve, pin=False)
     try:
         token = (data / "admin.token").read_text(encoding="ascii").strip()
-        yield Ground(served.url, token, keyring.read_private(release), session, served.pid)
+        yield Ground(served.url, token, private_key(release), session, served.pid)
     finally:
         told = served.errors()
         await asyncio.to_thread(served.stop)
