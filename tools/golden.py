@@ -149,7 +149,7 @@ VALUES: Sequence[Any] = (
     STATE,
     messages.FrameReply(STATE, COMMANDS),
     PROGRESS,
-    messages.HeartbeatRequest([PROGRESS, messages.Progress(9)], 8),
+    messages.HeartbeatRequest([PROGRESS, messages.Progress(9)], 8, "suspended", "on-battery"),
     messages.HeartbeatReply(NOW, [STATE, GONE], COMMANDS),
     FAILURE,
     messages.ReportRequest(

@@ -61,6 +61,9 @@ def _parser() -> argparse.ArgumentParser:
     status.add_argument("--json", action="store_true")
     verbs.add_parser("drain", help="end after the work in hand", parents=[both])
     verbs.add_parser("stop", help="end after the current event; twice: at once", parents=[both])
+    verbs.add_parser("finish", help="end after the current event, however long", parents=[both])
+    verbs.add_parser("suspend", help="freeze payloads until resumed", parents=[both])
+    verbs.add_parser("resume", help="let payloads go on", parents=[both])
     probe = verbs.add_parser("probe", help="make the reference events of a manifest, no server")
     probe.add_argument("--manifest", required=True, help="manifest, JSON or signed")
     probe.add_argument("--payload", required=True, help="bundle, .tar.gz")
@@ -138,7 +141,10 @@ def _status(found: argparse.Namespace) -> int:
     elif pid is None:
         print("no agent is running")
     else:
-        print(f"agent {pid}: {shown['state']}, server {shown.get('server', '?')}")
+        why = f" ({printable(shown['why'])})" if shown.get("why") else ""
+        print(f"agent {pid}: {shown['state']}{why}, server {shown.get('server', '?')}")
+        if shown.get("seconds_left") is not None:
+            print(f"  {shown['seconds_left']} s left for work")
         for task in shown.get("tasks", []):
             span = f"[{task['first']}, {task['last']})"
             print(f"  task {task['task']} {span} {task['phase']}, {task['done']} events done")
@@ -155,6 +161,16 @@ def _signal(found: argparse.Namespace, number: signal.Signals) -> int:
     if pid is None:
         raise errors.NotRunning(str(found.state))
     os.kill(pid, number)
+    return 0
+
+
+def _suspend(found: argparse.Namespace, wanted: bool) -> int:
+    from vmagent import orderfile
+
+    pid = _home(found).running()
+    if pid is None:
+        raise errors.NotRunning(str(found.state))
+    orderfile.suspend(found.state, wanted)
     return 0
 
 
@@ -185,7 +201,10 @@ _VERBS: dict[str, Callable[[argparse.Namespace], int]] = {
     "join": _join,
     "check": _check,
     "status": _status,
-    "drain": lambda found: _signal(found, signal.SIGUSR1),
+    "drain": lambda found: _signal(found, signal.SIGUSR2),
+    "finish": lambda found: _signal(found, signal.SIGUSR1),
+    "suspend": lambda found: _suspend(found, True),
+    "resume": lambda found: _suspend(found, False),
     "stop": lambda found: _signal(found, signal.SIGTERM),
     "probe": _probe,
     "version": _version,

@@ -6,7 +6,6 @@ as ``jitter`` in [0, 1) on the events that make it wait.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -14,7 +13,8 @@ from typing import Any
 from vmagent import hand, orders, stimuli
 from vmagent.backoff import ASKED_MOST_S, pause
 from vmagent.hand import CLOSING, INQUIRING, PREPARING, READY, REPORTING, RUNNING
-from vmagent.plan import BEAT_MOST_S, Plan
+from vmagent.plan import BEAT_MOST_S
+from vmagent.presence import Presence
 from vmagent.wire import messages
 
 REVOKED_CODE = 5
@@ -22,12 +22,11 @@ IDLE_ASK_S = 10.0
 PROBE_TRIES = 5
 BARRED_S = 600.0  # as long as the server, told of it, does not offer the manifest again
 # What one answer may make an agent do, and how often it may make it ask.
-COMMANDS_MOST, PROBES_MOST, FAILURES_MOST = 64, 16, 256
+PROBES_MOST, FAILURES_MOST = 16, 256
 ASK_LEAST_S = 0.05
-TASK = re.compile(r"[0-9]{1,19}")
 
 
-class Brain(Plan):
+class Brain(Presence):
     """What the agent makes of what happens to it."""
 
     def handle(self, event: stimuli.Stimulus, now: float) -> list[orders.Order]:
@@ -40,7 +39,7 @@ class Brain(Plan):
         return told
 
     def _started(self, event: stimuli.Started, now: float) -> Iterator[orders.Order]:
-        self.seq = event.seq
+        self.seq, self.hold = event.seq, event.hold
         if self.rules.lifetime_s is not None:
             self._ends_at = now + self.rules.lifetime_s
         for taken in event.found:
@@ -48,10 +47,10 @@ class Brain(Plan):
             yield orders.Inquire(taken.task)
 
     def _ticked(self, _: stimuli.Ticked, now: float) -> Iterator[orders.Order]:
-        closing = self._ends_at is not None and now >= self._ends_at - self._goodbye_s
-        if closing and not self.leaving:
-            yield orders.Say("lifetime-ends")
-            yield from self._stop(now)
+        ends = self._ends_at
+        if ends is not None and now >= ends - self.goodbye_s and self.leaving != "stop":
+            yield from self._stop(now, "lifetime", self.rules.grace_s, ends)
+        yield from self._in_haste(now)
         if self.leaving == "stop" and self._leave_at is not None and now >= self._leave_at:
             yield from self._exit(0, "left with a spool")
             return
@@ -70,8 +69,9 @@ class Brain(Plan):
         self._refusals = self._refusals + 1 if event.refused else 0
         for taken in event.taken:
             self.tasks[taken.task] = hand.of(taken, PREPARING)
-            if self.leaving:
-                yield from self._close(self.tasks[taken.task], hand.returned("leaving"))
+            if self.leaving or self.resting:
+                word = "leaving" if self.leaving else "resting"
+                yield from self._close(self.tasks[taken.task], hand.returned(word))
             else:
                 yield orders.Prepare(taken.task)
         fresh = [manifest for manifest in event.probes[:PROBES_MOST] if self._new(manifest, now)]
@@ -112,8 +112,8 @@ class Brain(Plan):
             yield from self._close(replace(task, lost=True), None)
         elif not event.missing:
             yield from self._close(task, messages.ReportRequest("delivered"))
-        elif self.leaving:
-            yield from self._close(task, hand.returned("leaving"))
+        elif self.leaving or self.resting:
+            yield from self._close(task, hand.returned("leaving" if self.leaving else "resting"))
         else:
             self._set(replace(task, phase=PREPARING, failures=0))
             yield orders.Prepare(task.task)
@@ -172,7 +172,7 @@ class Brain(Plan):
             yield orders.Trim(task.task, state.last)
 
     def _beat_failed(self, event: stimuli.HeartbeatFailed, now: float) -> Iterator[orders.Order]:
-        self._beating = False
+        self._beating = self._old_beat = False
         self._beats_failed += 1
         wait = pause(self._beats_failed, event.jitter, event.retry_after)
         self._beat_at = now + max(1.0, min(wait, BEAT_MOST_S))
@@ -180,7 +180,11 @@ class Brain(Plan):
 
     def _beat_taken(self, event: stimuli.HeartbeatTaken, now: float) -> Iterator[orders.Order]:
         self._beating, self._beats_failed = False, 0
-        yield from ()
+        if self._old_beat:  # of before the machine slept: it says nothing of now
+            self._old_beat, self._beat_at = False, now
+        elif self.unsure:
+            self.unsure = False
+            yield orders.Say("leases-known")
 
     def _run_ended(self, event: stimuli.RunEnded, now: float) -> Iterator[orders.Order]:
         task = self.tasks.get(event.task)
@@ -241,56 +245,6 @@ class Brain(Plan):
             self._set(replace(task, failures=failures, not_before=now + wait))
         yield from ()
 
-    def _commanded(self, event: stimuli.Commanded, now: float) -> Iterator[orders.Order]:
-        fresh = {one.seq: one for one in event.commands if one.seq > self.seq}
-        told = [fresh[seq] for seq in sorted(fresh)[:COMMANDS_MOST]]
-        if told:
-            self.seq = told[-1].seq
-            yield orders.Remember(self.seq)
-        for command in told:
-            yield orders.Say("commanded", why=command.name)
-            yield from self._obey(command, now)
-
-    def _obey(self, command: messages.Command, now: float) -> Iterator[orders.Order]:
-        if command.name == "drain":
-            self.leaving = self.leaving or "drain"
-        elif command.name == "stop" and self.leaving != "stop":
-            yield from self._stop(now)
-        elif command.name in ("suspend", "resume"):
-            self.suspended = command.name == "suspend"
-            kind = orders.Pause if self.suspended else orders.Resume
-            yield from (kind(t.task) for t in self.tasks.values() if t.phase == RUNNING)
-        elif command.name == "refresh-keys":
-            yield orders.RefreshKeys()
-        elif command.name == "abort":
-            number = command.args.get("task", "")
-            task = self.tasks.get(int(number)) if TASK.fullmatch(number) else None
-            if task is not None:
-                yield from self._forget(task)
-
-    def _stop_asked(self, _: stimuli.StopAsked, now: float) -> Iterator[orders.Order]:
-        if self.leaving == "stop":
-            yield from self._exit(0, "at once")
-        else:
-            yield from self._stop(now)
-
-    def _stop(self, now: float) -> Iterator[orders.Order]:
-        self.leaving, self._leave_at = "stop", now + self._goodbye_s
-        yield orders.Say("stopping")
-        for manifest in self.probing:
-            yield orders.KillProbe(manifest)
-        for task in list(self.tasks.values()):
-            if task.phase == RUNNING:
-                if self.suspended:
-                    yield orders.Resume(task.task)
-                yield orders.Finish(task.task, self.rules.grace_s)
-            elif task.phase in (PREPARING, READY):
-                yield from self._close(task, hand.returned("stopped"))
-
-    def _drain(self, _: stimuli.DrainAsked, now: float) -> Iterator[orders.Order]:
-        self.leaving = self.leaving or "drain"
-        yield orders.Say("draining")
-
     def _host_revoked(self, _: stimuli.HostRevoked, now: float) -> Iterator[orders.Order]:
         self.revoked = True
         yield from self._exit(REVOKED_CODE, "the server does not believe this host; spool is kept")
@@ -322,8 +276,13 @@ _HEARS: dict[type[Any], Callable[[Brain, Any, float], Iterator[orders.Order]]] =
     stimuli.Reported: Brain._reported,
     stimuli.CallFailed: Brain._call_failed,
     stimuli.Commanded: Brain._commanded,
+    stimuli.ReleaseFailed: Brain._release_failed,
     stimuli.StopAsked: Brain._stop_asked,
-    stimuli.DrainAsked: Brain._drain,
+    stimuli.FinishAsked: Brain._finish_asked,
+    stimuli.DrainAsked: Brain._drain_asked,
+    stimuli.Wished: Brain._wished,
+    stimuli.Throttled: Brain._throttle,
+    stimuli.Woke: Brain._woke,
     stimuli.HostRevoked: Brain._host_revoked,
     stimuli.DiskChanged: Brain._disk_changed,
 }

@@ -37,6 +37,10 @@ class Server:
         """A sign of life, renewing the leases named."""
         return self._timed("/heartbeat", request, messages.HeartbeatReply)
 
+    def release(self, request: messages.ReleasedRequest) -> None:
+        """Tell that a command to leave is obeyed; again is harmless."""
+        self.line.request("POST", "/released", codec.encode(request), _JSON)
+
     def commands(self, since: int, wait: int) -> messages.CommandsReply:
         """Commands after ``since``, waiting up to ``wait`` seconds for one."""
         path = f"/commands?since={since}&wait={wait}"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Callable, Optional, TypeVar
 
-from vmagent import errors, link, monitor, stimuli, trust
+from vmagent import errors, link, monitor, orders, stimuli, trust
 from vmagent.bundles import Bundles
 from vmagent.calls import Server
 from vmagent.home import Home
@@ -64,11 +64,8 @@ class Errands:
         self.untold: dict[str, messages.ClassReport] = {}
         self.sandbox = ""
         self._ask = str(home.note("ask") or "")
-        self._ends_at: Optional[float] = None
-        if settings.lifetime_s is not None:
-            self._ends_at = server.time.ticks() + settings.lifetime_s
 
-    def ask(self, slots: int) -> None:
+    def ask(self, order: orders.Ask, seq: int) -> None:
         """Ask for work; the same question again until it is answered.
 
         It is kept on disk meanwhile: after a crash it brings the leases that got lost with it.
@@ -78,7 +75,7 @@ class Errands:
                 fresh = secrets.token_urlsafe(16)
                 self.home.keep_note("ask", fresh)
                 self._ask = fresh
-            reply = self.server.ask(self._question(slots))
+            reply = self.server.ask(self._question(order, seq))
         except errors.LinkFault as error:
             self._failed(error, stimuli.AskFailed(jitter(), error.retry_after))
             return
@@ -98,17 +95,17 @@ class Errands:
         probes = tuple(probe for probe in reply.probes if self._needs_probe(probe))
         self.tell(stimuli.AskAnswered(tuple(taken), probes, reply.retry_after, refused, jitter()))
 
-    def _question(self, slots: int) -> messages.AskRequest:
-        left = None if self._ends_at is None else self._ends_at - self.server.time.ticks()
+    def _question(self, order: orders.Ask, seq: int) -> messages.AskRequest:
         settings = self._settings
         return messages.AskRequest(
             self._ask,
-            slots,
+            order.slots,
             monitor.memory_mb(settings.memory_mb),
             monitor.disk_mb(self.home.path, settings.reserve_mb),
-            None if left is None else max(0.0, left),
+            order.seconds_left,
             self.classes.digests(),
-            min(slots, LEASES_MOST),
+            min(order.slots, LEASES_MOST),
+            seq=seq,
             sandbox=self.sandbox,
             network=settings.network == "yes",
         )
@@ -268,17 +265,27 @@ class Errands:
             self.tell(stimuli.Reported(task))
             self._commands(reply.commands)
 
-    def heartbeat(self, tasks: tuple[messages.Progress, ...]) -> None:
-        """A sign of life."""
+    def heartbeat(self, order: orders.Heartbeat, seq: int) -> None:
+        """A sign of life. That it was taken is told after what it said of the tasks."""
+        request = messages.HeartbeatRequest(list(order.tasks), seq, order.doing, order.why)
         try:
-            reply = self.server.heartbeat(messages.HeartbeatRequest(list(tasks)))
+            reply = self.server.heartbeat(request)
         except errors.LinkFault as error:
             self._failed(error, stimuli.HeartbeatFailed(jitter(), error.retry_after))
             return
-        self.tell(stimuli.HeartbeatTaken())
         for state in reply.tasks:
             self.tell(stimuli.TaskTold(state))
+        self.tell(stimuli.HeartbeatTaken())
         self._commands(reply.commands)
+
+    def release(self, seq: int) -> None:
+        """Tell that a command to leave is obeyed."""
+        try:
+            self.server.release(messages.ReleasedRequest(seq, self.server.time.now()))
+        except errors.RequestRefused as error:
+            log.warning("release refused", extra={"seq": seq, "why": str(error)})
+        except errors.LinkFault as error:
+            self._failed(error, stimuli.ReleaseFailed(seq, jitter(), error.retry_after))
 
     def tell_class(self, manifest: str, found: Class) -> None:
         """Tell the class of this host for a manifest."""

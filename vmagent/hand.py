@@ -35,6 +35,8 @@ class Task:
     unsent: int = 0
     done: int = 0
     lost: bool = False
+    paused: bool = False
+    ending: bool = False
     report: Optional[messages.ReportRequest] = None
     failures: int = 0
     not_before: float = 0.0

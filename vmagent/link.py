@@ -17,6 +17,7 @@ import urllib3
 
 from vmagent import __version__, errors
 from vmagent.plaintext import printable
+from vmagent.sockets import OPTIONS, OpenOnes
 from vmagent.wire import jws, messages
 
 ANSWER_MOST = 8 * 1024 * 1024
@@ -94,15 +95,23 @@ class Link:
             "block": False,
             "retries": False,
             "ssl_context": context,
+            "socket_options": OPTIONS,
             "timeout": urllib3.Timeout(connect=CONNECT_S, read=READ_S),
         }
         proxy = proxy_for(self.server)
         self._pool: Union[urllib3.PoolManager, urllib3.ProxyManager] = (
             urllib3.ProxyManager(proxy, **options) if proxy else urllib3.PoolManager(**options)
         )
+        self._open_ones = OpenOnes()
+        self._pool.pool_classes_by_scheme = self._open_ones.pools()
 
     def close(self) -> None:
         """Let the connections go."""
+        self._pool.clear()
+
+    def renew(self) -> None:
+        """Let every connection go, those in use too: what waits on them fails at once."""
+        self._open_ones.cut()
         self._pool.clear()
 
     def request(

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import logging
-import os
 import queue
 import signal
-import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Optional
 
-from vmagent import __version__, clock, errors, monitor, orders, probe, sandbox, stimuli
-from vmagent.backoff import pause
+from vmagent import clock, errors, mjf, monitor, orders, probe, sandbox, stimuli
 from vmagent.brain import Brain
 from vmagent.calls import Server
 from vmagent.errands import Errands, jitter, taken_of
@@ -23,19 +20,21 @@ from vmagent.gather import Gather
 from vmagent.home import Home, Identity
 from vmagent.pace import Pace
 from vmagent.plan import Rules
+from vmagent.poller import Poller
 from vmagent.process import Most, lay_out_helpers
 from vmagent.room import Room
 from vmagent.runner import Outcome
 from vmagent.sender import Sender
 from vmagent.settings import Settings
+from vmagent.shown import status
 from vmagent.slots import Assignment, Slot, TaskWork, run_ended
+from vmagent.watcher import Watcher, best_unix
 
 log = logging.getLogger("vmagent.loop")
 
 TICK_S = 0.5
 STATUS_S = 2.0
 ENDING_S = 20.0
-POLL_MOST_S = 10.0
 # Calls at the same time: a slow download must not keep a heartbeat waiting.
 ERRANDS = 4
 
@@ -54,6 +53,10 @@ class Agent:
         self._home, self._identity, self._settings, self._server = home, identity, settings, server
         # Its put may be called from a signal handler while its get waits, unlike Queue's.
         self._inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        unix = best_unix(server.time, time.time)
+        features = mjf.Features(settings.machine_features, settings.job_features, unix)
+        if features.given:
+            settings = self._settings = mjf.fit(settings, features.look())
         self.errands = Errands(home, identity.host, server, settings, self._inbox.put)
         self.errands.bundles.tidy()
         self.brain = Brain(
@@ -68,7 +71,9 @@ class Agent:
         most = Most(monitor.memory_mb(settings.memory_mb), settings.reserve_mb, box)
         self._slots = [Slot(n, home.path, helper, most) for n in range(settings.slots)]
         self._pool = ThreadPoolExecutor(ERRANDS, thread_name_prefix="errand")
-        self._over = threading.Event()
+        self._poller = Poller(server, settings.poll_s, lambda: self.brain.seq, self._inbox.put)
+        goodbye_s = self.brain.goodbye_s
+        self._watcher = Watcher(settings, home.path, features, self._inbox.put, goodbye_s, unix)
         self._running: dict[int, int] = {}
         self._doomed: set[int] = set()
         self._code: Optional[int] = None
@@ -81,11 +86,9 @@ class Agent:
         found = self.errands.journal.kept(self.errands.pins)
         for kept in found:
             self.errands.keep(kept.lease, kept.spool)
-        for thread in (self._sender, *self._slots):
+        for thread in (self._sender, *self._slots, self._poller, self._watcher):
             thread.start()
-        poller = threading.Thread(target=self._poll, name="commands", daemon=True)
-        poller.start()
-        started = stimuli.Started(tuple(taken_of(k.lease) for k in found), self._seq())
+        started = stimuli.Started(tuple(taken_of(k.lease) for k in found), *self._seq())
         log.info("started", extra={"host": self._identity.host, "found": len(found)})
         self._hear(started)
         while self._code is None:
@@ -94,14 +97,24 @@ class Agent:
         return self._code
 
     def watch_signals(self) -> None:
-        """SIGTERM and SIGINT stop (twice: at once), SIGUSR1 drains."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: self._inbox.put(stimuli.StopAsked()))
-        signal.signal(signal.SIGUSR1, lambda *_: self._inbox.put(stimuli.DrainAsked()))
+        """Stop on SIGTERM, SIGINT and SIGHUP (twice: at once), finish on SIGUSR1, drain on SIGUSR2.
 
-    def _seq(self) -> int:
+        A signal without a handler would do nothing at all to process 1 of a container.
+        """
+
+        def tell(event: stimuli.Stimulus) -> Callable[..., None]:
+            return lambda *_: self._inbox.put(event)
+
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, tell(stimuli.StopAsked(signal.Signals(number).name.lower())))
+        signal.signal(signal.SIGUSR1, tell(stimuli.FinishAsked("sigusr1")))
+        signal.signal(signal.SIGUSR2, tell(stimuli.DrainAsked("sigusr2")))
+
+    def _seq(self) -> tuple[int, str]:
         found = self._home.note("seq")
-        return found if isinstance(found, int) else 0
+        if isinstance(found, dict):
+            return int(found.get("seq", 0)), str(found.get("hold", ""))
+        return (found, "") if isinstance(found, int) else (0, "")  # as version 0.1 kept it
 
     def _turn(self) -> None:
         try:
@@ -137,7 +150,7 @@ class Agent:
         self._pool.submit(go)
 
     def _ask(self, order: orders.Ask) -> None:
-        self._errand(stimuli.AskFailed(jitter()), self.errands.ask, order.slots)
+        self._errand(stimuli.AskFailed(jitter()), self.errands.ask, order, self.brain.seq)
 
     def _inquire(self, order: orders.Inquire) -> None:
         failed = stimuli.CallFailed(order.task, jitter())
@@ -152,7 +165,9 @@ class Agent:
         self._errand(failed, self.errands.report, order.task, order.report)
 
     def _heartbeat(self, order: orders.Heartbeat) -> None:
-        self._errand(stimuli.HeartbeatFailed(jitter()), self.errands.heartbeat, order.tasks)
+        self._errand(
+            stimuli.HeartbeatFailed(jitter()), self.errands.heartbeat, order, self.brain.seq
+        )
 
     def _refresh(self, _: orders.RefreshKeys) -> None:
         self._errand(stimuli.Ticked(), self.errands.refresh_keys)
@@ -231,10 +246,15 @@ class Agent:
         if slot is not None:
             self._slots[slot].order(task, word, value)
 
-    def _kill_probe(self, order: orders.KillProbe) -> None:
-        slot = self.brain.probing.get(order.manifest)
+    def _order_probe(self, manifest: str, word: str) -> None:
+        slot = self.brain.probing.get(manifest)
         if slot is not None:
-            self._slots[slot].order(0, "kill")
+            self._slots[slot].order(0, word)
+
+    def _reconnect(self, _: orders.Reconnect) -> None:
+        self._server.line.renew()
+        self._sender.hurry()
+        self._poller.hurry()
 
     def _forget(self, order: orders.Forget) -> None:
         self._sender.drop(order.task)
@@ -243,8 +263,12 @@ class Agent:
         else:
             self.errands.forget(order.task)
 
+    def _release(self, order: orders.Release) -> None:
+        failed = stimuli.ReleaseFailed(order.seq, jitter())
+        self._errand(failed, self.errands.release, order.seq)
+
     def _remember(self, order: orders.Remember) -> None:
-        self._home.keep_note("seq", order.seq)
+        self._home.keep_note("seq", {"seq": order.seq, "hold": order.hold})
 
     def _say(self, order: orders.Say) -> None:
         level = logging.WARNING if order.grave else logging.INFO
@@ -253,69 +277,19 @@ class Agent:
     def _leave(self, order: orders.Exit) -> None:
         self._code = order.code
 
-    def _poll(self) -> None:
-        failures = 0
-        while not self._over.is_set():
-            begun = time.monotonic()
-            try:
-                reply = self._server.commands(self.brain.seq, self._settings.poll_s)
-            except errors.TokenRefused:
-                self._inbox.put(stimuli.HostRevoked())
-                return
-            except errors.LinkFault as error:
-                failures += 1
-                if failures == 1:
-                    log.warning("commands not heard", extra={"why": str(error)})
-                self._over.wait(_again(failures, error.retry_after))
-                continue
-            except Exception:  # a fault of ours: without this thread no farm can be vacated
-                log.exception("poll fault")
-                failures += 1
-                self._over.wait(_again(failures))
-                continue
-            failures = 0
-            if reply.commands:
-                self._inbox.put(stimuli.Commanded(tuple(reply.commands)))
-            # A server that does not wait, or repeats itself, is not to be asked in a circle.
-            self._over.wait(max(0.0, 1.0 - (time.monotonic() - begun)))
-
     def _show(self) -> None:
-        brain = self.brain
-        shown = {
-            "agent": __version__,
-            "server": self._identity.server,
-            "host": self._identity.host,
-            "name": self._identity.name,
-            "pid": os.getpid(),
-            "state": "stopped" if self._ended_well else brain.doing,
-            "since": round(self._started),
-            "slots": self._settings.slots,
-            "sandbox": self.errands.sandbox,
-            "disk_full": brain.disk_low,
-            "room_mb": max(0, self._room.left()) >> 20,
-            "refused": self.errands.refusals,
-            "last_refusal": self.errands.last_refusal,
-            "probing": sorted(brain.probing),
-            "failed_probes": dict(self.errands.failed_probes),
-            "tasks": [
-                {
-                    "task": t.task,
-                    "phase": t.phase,
-                    "first": t.first,
-                    "last": t.last,
-                    "done": t.done,
-                    "unsent_frames": t.unsent,
-                }
-                for t in brain.tasks.values()
-            ],
-        }
+        now = clock.monotonic()
+        shown = status(self._identity, self.brain, self.errands, now, self._ended_well)
+        shown["since"] = round(self._started)
+        shown["room_mb"] = max(0, self._room.left()) >> 20
         try:
             self._home.keep_note("status", shown)
         except OSError as error:  # a full disk: work in hand goes on
             log.warning("status not written", extra={"why": str(error)})
 
     def _end(self) -> None:
-        self._over.set()
+        self._poller.stop()
+        self._watcher.stop()
         for task, slot in self._running.items():
             self._slots[slot].order(task, "kill")
         for thread in self._slots:
@@ -331,12 +305,6 @@ class Agent:
         self._show()
 
 
-def _again(failures: int, retry_after: float = 0.0) -> float:
-    """Seconds until commands are asked for anew: a server that is back can command soon."""
-    wait = pause(failures, jitter(), retry_after)
-    return wait if retry_after > 0 else min(POLL_MOST_S, wait)
-
-
 _CARRIES: dict[type[Any], Callable[[Agent, Any], None]] = {
     orders.Ask: Agent._ask,
     orders.Inquire: Agent._inquire,
@@ -346,7 +314,10 @@ _CARRIES: dict[type[Any], Callable[[Agent, Any], None]] = {
     orders.Trim: lambda agent, order: agent._order(order.task, "trim", order.last),
     orders.Finish: lambda agent, order: agent._order(order.task, "finish", order.seconds),
     orders.Kill: lambda agent, order: agent._order(order.task, "kill"),
-    orders.KillProbe: Agent._kill_probe,
+    orders.KillProbe: lambda agent, order: agent._order_probe(order.manifest, "kill"),
+    orders.PauseProbe: lambda agent, order: agent._order_probe(order.manifest, "pause"),
+    orders.ResumeProbe: lambda agent, order: agent._order_probe(order.manifest, "resume"),
+    orders.Reconnect: Agent._reconnect,
     orders.Pause: lambda agent, order: agent._order(order.task, "pause"),
     orders.Resume: lambda agent, order: agent._order(order.task, "resume"),
     orders.Report: Agent._report,
@@ -354,6 +325,7 @@ _CARRIES: dict[type[Any], Callable[[Agent, Any], None]] = {
     orders.Heartbeat: Agent._heartbeat,
     orders.RefreshKeys: Agent._refresh,
     orders.Remember: Agent._remember,
+    orders.Release: Agent._release,
     orders.Say: Agent._say,
     orders.Exit: Agent._leave,
 }

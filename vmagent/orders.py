@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Union
+from typing import Optional, Union
 
 from vmagent.wire import messages
 
 
 @dataclass(frozen=True)
 class Ask:
-    """Ask the server for work for this many free slots."""
+    """Ask the server for work for this many free slots, and for no longer than is left."""
 
     slots: int
+    seconds_left: Optional[float] = None
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,25 @@ class Resume:
 
 
 @dataclass(frozen=True)
+class PauseProbe:
+    """Stop a probe where it stands."""
+
+    manifest: str
+
+
+@dataclass(frozen=True)
+class ResumeProbe:
+    """Let a paused probe go on."""
+
+    manifest: str
+
+
+@dataclass(frozen=True)
+class Reconnect:
+    """Let go of every connection: they may be dead, and nobody would notice for a minute."""
+
+
+@dataclass(frozen=True)
 class Report:
     """Tell the server how a task ended."""
 
@@ -106,9 +126,11 @@ class Forget:
 
 @dataclass(frozen=True)
 class Heartbeat:
-    """Give a sign of life with the progress of these tasks."""
+    """Give a sign of life with the progress of these tasks; and why they rest, if they do."""
 
     tasks: tuple[messages.Progress, ...]
+    doing: str = ""
+    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -118,7 +140,18 @@ class RefreshKeys:
 
 @dataclass(frozen=True)
 class Remember:
-    """Keep the number of the last command obeyed, or a restart would obey it again."""
+    """Keep the number of the last command obeyed, or a restart would obey it again.
+
+    And what the server holds us to until it says resume, or a restart would forget it.
+    """
+
+    seq: int
+    hold: str = ""
+
+
+@dataclass(frozen=True)
+class Release:
+    """Tell the server that a command to leave is obeyed: nothing runs, or all is paused."""
 
     seq: int
 
@@ -152,11 +185,15 @@ Order = Union[
     KillProbe,
     Pause,
     Resume,
+    PauseProbe,
+    ResumeProbe,
+    Reconnect,
     Report,
     Forget,
     Heartbeat,
     RefreshKeys,
     Remember,
+    Release,
     Say,
     Exit,
 ]

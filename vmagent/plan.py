@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Optional
 
-from vmagent import orders
+from vmagent import orders, wishes
 from vmagent.hand import CLOSING, INQUIRING, PREPARING, READY, REPORTING, RUNNING, Task
 from vmagent.wire import messages
 
 BEAT_MOST_S, BEAT_LEAST_S = 30.0, 2.0
-# After the grace: the time to flush, send and report before the spool is left for the next start.
-CLOSING_S = 5.0
+# After the grace: as long as it, at most this, has a payload from SIGTERM to SIGKILL; and then
+# there is this to flush, send and report before the spool is left for the next start.
+TERM_S, CLOSING_S = 5.0, 5.0
 # Leaving with empty hands: the time that an answer under way still has.
 ANSWER_S = 1.0
 
@@ -26,6 +27,11 @@ class Rules:
     exit_when_idle_s: Optional[float] = None
     lifetime_s: Optional[float] = None
 
+    @property
+    def goodbye_s(self) -> float:
+        """What an orderly end takes at most."""
+        return self.grace_s + min(TERM_S, self.grace_s) + CLOSING_S
+
 
 class Plan:
     """The state of an agent, and what is due in it."""
@@ -34,10 +40,20 @@ class Plan:
         self.rules = rules
         self.tasks: dict[int, Task] = {}
         self.leaving = ""
-        self.suspended = self.disk_low = self.revoked = False
+        self.reason = self.wish_reason = ""
+        self.wish = wishes.NONE
+        self.unsure = self.disk_low = self.revoked = False
+        # Of the server, until it says resume: suspend, or stop or drain and stay.
+        self.hold = ""
+        self._hand_back_at: Optional[float] = None
+        self._release_seq, self._release_at = 0, 0.0
+        self.by: Optional[float] = None
+        self.goodbye_s = rules.goodbye_s
         self.seq = 0
         self._warm: dict[int, str] = {}
-        self._asking = self._beating = self._exited = False
+        self._asking = self._beating = self._exited = self._still = self._old_beat = False
+        self._paused_probes: set[str] = set()
+        self._mood_told: tuple[str, str] = ("", "")
         self._asks_failed = self._runs_failed = self._beats_failed = self._refusals = 0
         self._ask_at = self._beat_at = 0.0
         self._wanted_probes: dict[str, float] = {}
@@ -46,7 +62,6 @@ class Plan:
         self._barred: dict[str, float] = {}
         self._probes_lost = 0
         self.probing: dict[str, int] = {}
-        self._goodbye_s = rules.grace_s + CLOSING_S
         self._leave_at: Optional[float] = None
         self._answer_by: Optional[float] = None
         self._idle_since: Optional[float] = None
@@ -54,12 +69,38 @@ class Plan:
 
     @property
     def doing(self) -> str:
-        """In a word: stopping, draining, suspended, working or idle."""
+        """In a word: stopping, draining, suspended, resting, working or idle."""
         if self.leaving:
-            return "stopping" if self.leaving == "stop" else "draining"
+            return "draining" if self.leaving == "drain" else "stopping"
         if self.suspended:
             return "suspended"
+        if self.resting:
+            return "draining" if self.tasks and self.wish != wishes.REST else "resting"
         return "working" if self.tasks or self.probing else "idle"
+
+    @property
+    def why(self) -> str:
+        """Why it does not simply work, in a word; empty if it does."""
+        if self.leaving:
+            return self.reason
+        if self.hold:
+            return f"server-{self.hold}"
+        return self.wish_reason if self.wish != wishes.NONE else ""
+
+    @property
+    def suspended(self) -> bool:
+        """Whether payloads are frozen, by the server or by a wish."""
+        return self.hold == "suspend" or self.wish == wishes.SUSPEND
+
+    @property
+    def resting(self) -> bool:
+        """Whether it is to have no work at all, and to stay."""
+        return self.hold in ("stop", "drain") or self.wish == wishes.REST
+
+    def seconds_left(self, now: float) -> Optional[float]:
+        """How long there is for work; None if nobody says."""
+        ends = [end for end in (self._ends_at, self.by) if end is not None]
+        return max(0.0, min(ends) - now - self.goodbye_s) if ends else None
 
     def _exit(self, code: int, why: str) -> Iterator[orders.Order]:
         self._exited = True
@@ -86,11 +127,13 @@ class Plan:
 
     def _decide(self, now: float) -> Iterator[orders.Order]:
         yield from self._finish_closed()
-        if not self.suspended and not self.leaving:
-            yield from self._start_ready()
-            yield from self._start_probes(now)
-        elif self.leaving == "drain" and not self.suspended:
-            yield from self._start_ready()
+        if not self.suspended and self.wish != wishes.REST and not self.unsure:
+            if self.leaving in ("", "drain") and self.hold != "stop":
+                yield from self._start_ready()
+            if not self.leaving and not self.hold:
+                yield from self._start_probes(now)
+        yield from self._hold()
+        yield from self._released(now)
         yield from self._beat(now)
         if self.leaving:
             if not self.probing and not self._waited_for() and self._answered(now):
@@ -98,6 +141,26 @@ class Plan:
             return
         yield from self._ask(now)
         yield from self._idle(now)
+
+    def _hold(self) -> Iterator[orders.Order]:
+        """Freeze what runs, or let it go on; never what is being ended."""
+        still = self.suspended or self._still or self.unsure
+        for task in list(self.tasks.values()):
+            if task.phase == RUNNING and not task.ending and task.paused != still:
+                self._set(replace(task, paused=still))
+                yield orders.Pause(task.task) if still else orders.Resume(task.task)
+        self._paused_probes &= set(self.probing)
+        for manifest in self.probing:
+            if (manifest in self._paused_probes) != still:
+                (self._paused_probes.add if still else self._paused_probes.discard)(manifest)
+                yield orders.PauseProbe(manifest) if still else orders.ResumeProbe(manifest)
+
+    def _released(self, now: float) -> Iterator[orders.Order]:
+        """Tell a server that switched us off once nothing runs and nothing is held back."""
+        busy = self.hold != "suspend" and bool(self.tasks or self.probing)
+        if self._release_seq and not busy and now >= self._release_at:
+            yield orders.Release(self._release_seq)
+            self._release_seq, self._release_at = 0, 0.0
 
     def _answered(self, now: float) -> bool:
         """Whether no answer is under way, or it takes too long to be waited for.
@@ -161,23 +224,37 @@ class Plan:
                 yield orders.Probe(manifest, open_slots[0])
 
     def _beat(self, now: float) -> Iterator[orders.Order]:
-        if not self.tasks or self._beating or now < self._beat_at:
+        news = self._mood() != self._mood_told
+        if not (self.tasks or news) or self._beating or (now < self._beat_at and not news):
             return
-        live = [t for t in self.tasks.values() if t.phase != INQUIRING]
+        live = self._live()
         shortest = min((task.lease_s for task in live), default=BEAT_MOST_S * 3)
         interval = min(BEAT_MOST_S, max(BEAT_LEAST_S, shortest / 3))
         first, self._beat_at = self._beat_at == 0.0, now + interval
-        if live and not first:
-            self._beating = True
-            yield orders.Heartbeat(tuple(messages.Progress(t.task, t.done) for t in live))
+        if (live and not first) or news:
+            self._beating, self._mood_told = True, self._mood()
+            tasks = tuple(messages.Progress(t.task, t.done) for t in live)
+            yield orders.Heartbeat(tasks, *self._mood_told)
+
+    def _live(self) -> list[Task]:
+        return [t for t in self.tasks.values() if t.phase != INQUIRING]
+
+    def _mood(self) -> tuple[str, str]:
+        """What the server is told beside the tasks: nothing while all is as it should be."""
+        if self.leaving and not self.tasks:
+            return self._mood_told  # it is as good as gone
+        return (self.doing, self.why) if self.why else ("", "")
 
     def _ask(self, now: float) -> Iterator[orders.Order]:
         in_hand = any(t.phase in (INQUIRING, PREPARING, READY) for t in self.tasks.values())
-        held_back = self.suspended or self.disk_low or self._asking or in_hand
+        left = self.seconds_left(now)
+        held_back = self.suspended or self.resting or self.unsure or self.disk_low
+        held_back = held_back or self._asking or in_hand
+        held_back = held_back or (left is not None and left < wishes.USEFUL_S)
         due = [at for at in self._wanted_probes.values() if at <= now]
         if not held_back and not due and now >= self._ask_at and self.free() > 0:
             self._asking = True
-            yield orders.Ask(self.free())
+            yield orders.Ask(self.free(), left)
 
     def _idle(self, now: float) -> Iterator[orders.Order]:
         if self.tasks or self.probing:

@@ -41,7 +41,7 @@ class Sender(threading.Thread):
         self._server, self._pace, self._tell = server, pace, tell
         self._streams: dict[int, Stream] = {}
         self._changed = threading.Condition()
-        self._over = False
+        self._over = self._hurries = False
         self._failures = 0
 
     def add(self, task: int, production: int, spool: Spool) -> None:
@@ -53,6 +53,12 @@ class Sender(threading.Thread):
     def wake(self) -> None:
         """Something new is spooled."""
         with self._changed:
+            self._changed.notify()
+
+    def hurry(self) -> None:
+        """Try now, whatever failed before."""
+        with self._changed:
+            self._failures, self._hurries = 0, True
             self._changed.notify()
 
     def drop(self, task: int) -> None:
@@ -98,7 +104,8 @@ class Sender(threading.Thread):
         with self._changed:
             while not self._over:
                 left = until - time.monotonic()
-                if left <= 0:
+                if left <= 0 or self._hurries:
+                    self._hurries = False
                     return False
                 self._changed.wait(left)
             return True

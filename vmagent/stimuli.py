@@ -22,10 +22,12 @@ class Taken:
 
 @dataclass(frozen=True)
 class Started:
-    """The agent is up; these tasks it found on disk, and this was the last command it obeyed."""
+    """The agent is up; these tasks it found on disk, and this was the last command it obeyed,
+    and ``hold`` what the server holds it to."""
 
     found: tuple[Taken, ...] = ()
     seq: int = 0
+    hold: str = ""
 
 
 @dataclass(frozen=True)
@@ -180,13 +182,57 @@ class Commanded:
 
 
 @dataclass(frozen=True)
+class ReleaseFailed:
+    """The server could not be told that a command to leave is obeyed."""
+
+    seq: int
+    jitter: float = 0.0
+    retry_after: float = 0.0
+
+
+@dataclass(frozen=True)
 class StopAsked:
     """Somebody wants the agent to end: nicely the first time, at once the second."""
+
+    reason: str = "stop-asked"
+
+
+@dataclass(frozen=True)
+class FinishAsked:
+    """Somebody wants the agent to end after the current event, however long that takes."""
+
+    reason: str = "finish-asked"
 
 
 @dataclass(frozen=True)
 class DrainAsked:
     """Somebody wants the agent to end after the work in hand."""
+
+    reason: str = "drain-asked"
+
+
+@dataclass(frozen=True)
+class Wished:
+    """What machine, site and owner want by now (`wishes.KINDS`), why, and when the machine goes."""
+
+    kind: str
+    reason: str = ""
+    by: Optional[float] = None
+
+
+@dataclass(frozen=True)
+class Throttled:
+    """Payloads are to stand still for a moment, or to go on: the owner's share of the processor."""
+
+    still: bool
+
+
+@dataclass(frozen=True)
+class Woke:
+    """The machine slept, was paused, or has another address; it was away this many seconds."""
+
+    word: str
+    away_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -221,8 +267,13 @@ Stimulus = Union[
     Reported,
     CallFailed,
     Commanded,
+    ReleaseFailed,
     StopAsked,
+    FinishAsked,
     DrainAsked,
+    Wished,
+    Throttled,
+    Woke,
     HostRevoked,
     DiskChanged,
 ]

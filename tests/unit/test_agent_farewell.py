@@ -7,8 +7,8 @@ import pytest
 from tests.kit.agent_life import Life, of, state, taken
 from vmagent import orders, stimuli
 from vmagent.brain import REVOKED_CODE
-from vmagent.loop import POLL_MOST_S, _again
-from vmagent.plan import ANSWER_S, CLOSING_S
+from vmagent.plan import ANSWER_S, Rules
+from vmagent.poller import POLL_MOST_S, again
 from vmagent.wire import messages
 
 
@@ -27,7 +27,7 @@ def test_a_stop_waits_no_longer_than_the_grace_for_the_server() -> None:
     life.tell(stimuli.Spooled(1, 10))
     life.tell(stimuli.StopAsked())
     life.tell(stimuli.RunEnded(1, "stopped"))
-    assert not of(orders.Exit, life.tell(stimuli.Ticked(), 8.0 + CLOSING_S - 0.1))
+    assert not of(orders.Exit, life.tell(stimuli.Ticked(), Rules(grace_s=8.0).goodbye_s - 0.1))
     told = life.tell(stimuli.Ticked(), 0.2)
     assert of(orders.Exit, told)
     assert not of(orders.Forget, life.said), "the spool stays"
@@ -83,7 +83,7 @@ def command(name: str, seq: int = 1, **args: str) -> stimuli.Commanded:
 def test_a_command_is_obeyed_once_and_remembered() -> None:
     life = Life().running()
     told = life.tell(command("suspend", 5))
-    assert of(orders.Remember, told) == [orders.Remember(5)]
+    assert of(orders.Remember, told) == [orders.Remember(5, "suspend")]
     assert of(orders.Pause, told) == [orders.Pause(1)]
     assert life.tell(command("suspend", 5)) == []
     assert life.tell(command("stop", 4)) == []
@@ -142,10 +142,11 @@ def test_a_busy_agent_is_not_idle() -> None:
 
 def test_the_end_of_its_lifetime_is_a_stop_in_time() -> None:
     life = Life(grace_s=10.0, lifetime_s=100.0).running()
-    assert not of(orders.Finish, life.tell(stimuli.Ticked(), 80.0))
-    assert of(orders.Finish, life.tell(stimuli.Ticked(), 6.0))
+    goodbye_s = life.brain.rules.goodbye_s
+    assert not of(orders.Finish, life.tell(stimuli.Ticked(), 99.0 - goodbye_s))
+    assert of(orders.Finish, life.tell(stimuli.Ticked(), 2.0))
 
 
 def test_a_server_that_was_away_for_long_can_command_again_soon() -> None:
-    assert all(_again(failures) <= POLL_MOST_S for failures in range(50))
-    assert _again(3, retry_after=120.0) >= 120.0, "unless it wants to be left alone"
+    assert all(again(failures) <= POLL_MOST_S for failures in range(50))
+    assert again(3, retry_after=120.0) >= 120.0, "unless it wants to be left alone"

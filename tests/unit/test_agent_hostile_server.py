@@ -18,10 +18,11 @@ from tests.kit.agent_life import Life, M, of
 from tests.kit.fake_server import Keys
 from vmagent import bundles, errors, joining, link, orders, stimuli
 from vmagent.backoff import ASKED_MOST_S, pause
-from vmagent.brain import COMMANDS_MOST, PROBES_MOST
+from vmagent.brain import PROBES_MOST
 from vmagent.home import Home
 from vmagent.intervals import Intervals
 from vmagent.plaintext import lines, printable
+from vmagent.presence import COMMANDS_MOST
 from vmagent.process import LOG_KEPT, Process
 from vmagent.settings import Settings
 from vmagent.trust import Pins, _hold_manifest

@@ -204,10 +204,16 @@ class Progress:
 
 @dataclass(frozen=True)
 class HeartbeatRequest:
-    """A sign of life; renews the leases named. ``seq`` is the last command that was obeyed."""
+    """A sign of life; renews the leases named. ``seq`` is the last command that was obeyed.
+
+    ``doing`` and ``why`` are said by a host that does not simply work: suspended, resting, draining
+    or stopping, and the reason in a word.
+    """
 
     tasks: list[Progress] = field(default_factory=list, metadata=bound(most=4096))
     seq: int = field(default=0, metadata=bound(least=0, most=SEQ_MOST))
+    doing: str = field(default="", metadata=bound(most=16, pattern=WORD_OR_NONE))
+    why: str = field(default="", metadata=bound(most=64, pattern=WORD_OR_NONE))
 
 
 @dataclass(frozen=True)
