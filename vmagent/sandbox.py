@@ -54,7 +54,7 @@ _TRIAL = """
 import os, sys
 state, agent = sys.argv[1:]
 assert os.getuid() != 0, "it is root in there"
-assert not os.path.exists(state), "the state folder is in sight"
+assert not os.access(state, os.R_OK) or not os.listdir(state), "the state folder is in sight"
 assert os.getpid() < 100 and not os.path.exists("/proc/" + agent), "other processes are in sight"
 open("file", "w").close()
 print("well")

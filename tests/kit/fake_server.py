@@ -84,6 +84,8 @@ class FakeServer(ThreadingHTTPServer):
         self.records: dict[int, bytes] = {}
         self.reports: dict[int, messages.ReportRequest] = {}
         self.asked: dict[str, messages.AskReply] = {}
+        self.questions: list[messages.AskRequest] = []
+        self.enrolled: list[messages.EnrolRequest] = []
         self.commands: list[messages.Command] = []
         self.classes: dict[str, str] = {}
         self.failed: dict[str, messages.ClassReport] = {}
@@ -180,6 +182,7 @@ class FakeServer(ThreadingHTTPServer):
 
     def answer_ask(self, request: messages.AskRequest) -> messages.AskReply:
         """The answer to a question for work, the same to the same."""
+        self.questions.append(request)
         if request.ask in self.asked:
             return self.asked[request.ask]
         reply = messages.AskReply(self.now(), retry_after=0.2)
@@ -246,6 +249,7 @@ class _Handler(BaseHTTPRequestHandler):
         server = self.server
         kind = parts[0]
         if kind == "hosts":
+            server.enrolled.append(codec.decode(body, messages.EnrolRequest))
             self._json(
                 messages.Enrolled(1, HOST_TOKEN, "ann", server.keys.statements, server.now()), 201
             )

@@ -116,7 +116,7 @@ def others_can_run(root: Path) -> bool:
 def main(asked: dict[str, Any]) -> None:
     """Run payloads in one slot of this process, and tell how each ended."""
     from tests.kit import payload_scripts
-    from vmagent import kin
+    from vmagent import kin, sandbox
     from vmagent.gap import Job
     from vmagent.gather import Gather
     from vmagent.intervals import Intervals
@@ -155,17 +155,21 @@ def main(asked: dict[str, Any]) -> None:
     is_trimmed = asked["stories"] == [NEVER_READS]
     kin.adopt()
     folder, limits = Path(asked["folder"]), asked["limits"]
-    runner = Runner(
-        folder / "slot", lay_out_helpers(folder), Most(limits.pop("granted_mb", 2**30), 0)
-    )
+    box, found = sandbox.find(asked.get("sandbox", "off"), folder, asked.get("shown", ""))
+    assert box or asked.get("sandbox", "off") != "require", found
+    granted = Most(limits.pop("granted_mb", 2**30), 0, box)
+    runner = Runner(folder / "slot", lay_out_helpers(folder), granted)
     ended = []
     for number, story in enumerate(asked["stories"]):
         bundle = payload_scripts.bundle(folder / f"bundle-{number}", story)
         work = Memory()
-        manifest = payload_scripts.manifest(limits=limits)
+        told = {**asked.get("environment", {}), "AGENT": str(os.getpid())}
+        manifest = payload_scripts.manifest(
+            limits=limits, environment=told, network=asked.get("network", False)
+        )
         outcome = runner.run(Job(1, str(number), manifest, bundle, work))
-        told = {"word": outcome.word, "why": outcome.why, "log": outcome.log}
-        ended.append({**told, "record": work.record.decode()})
+        how = {"word": outcome.word, "why": outcome.why, "log": outcome.log}
+        ended.append({**how, "record": work.record.decode()})
     runner.close()
     json.dump(ended, sys.stdout)
 

@@ -1,0 +1,166 @@
+"""The agent at work with a sandbox, without one, and with one that it may not do without."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.kit import payload_scripts as scripts
+from tests.kit.agent_process import AgentProcess
+from tests.kit.fake_server import FakeServer
+from vmagent.guard import children, family
+
+Start = Callable[..., tuple[FakeServer, AgentProcess]]
+NEEDS = pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    made: list[tuple[FakeServer, AgentProcess]] = []
+
+    def start_one(script: str = scripts.GOOD, **options: Any) -> tuple[FakeServer, AgentProcess]:
+        server = FakeServer(script, **options).start()
+        agent = AgentProcess(tmp_path / "state")
+        made.append((server, agent))
+        agent.join(server)
+        return server, agent
+
+    yield start_one
+    for server, agent in made:
+        agent.kill_all()
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture
+def without_bwrap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A PATH with no bubblewrap on it."""
+    (tmp_path / "bin").mkdir()
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+
+
+def states(agent: int) -> set[str]:
+    """The states (R, S, T ...) of what runs below the guards of an agent."""
+    found = set()
+    for guard in children(agent):
+        for pid in family(guard):
+            stat = Path(f"/proc/{pid}/stat").read_text()
+            found.add(stat.rpartition(")")[2].split()[0])
+    return found
+
+
+@NEEDS
+@pytest.mark.parametrize(
+    ("script", "manifest"),
+    [
+        (scripts.GOOD, {}),
+        (scripts.FILES, {}),
+        (scripts.FOLDER, {"mode": "directory"}),
+        (scripts.COMMAND, {"mode": "command", "split": "lines"}),
+    ],
+)
+def test_payloads_of_every_mode_work_in_a_sandbox(
+    start: Start, script: str, manifest: dict[str, Any]
+) -> None:
+    server, agent = start(script, events=30, unit=15, inputs={"CARD": "x"}, **manifest)
+    process = agent.start("--sandbox", "require", "--flush-s", "0.1", "--exit-when-idle", "0.5")
+    assert process.wait(30) == 0
+    assert server.complete()
+    assert {report.outcome for report in server.reports.values()} == {"delivered"}
+    assert {question.sandbox for question in server.questions} == {"bubblewrap"}
+    assert server.enrolled[0].facts.sandbox == "bubblewrap"
+
+
+@NEEDS
+def test_a_payload_in_a_sandbox_stands_still_and_goes_on(start: Start) -> None:
+    server, agent = start(scripts.SLOW, events=100_000, unit=100_000)
+    process = agent.start("--sandbox", "require", "--flush-s", "0.1")
+    server.wait_for(lambda: bool(server.records))
+    server.command("suspend")
+    while states(process.pid) != {"T"}:
+        assert process.poll() is None
+    server.command("resume")
+    before = len(server.records)
+    server.wait_for(lambda: len(server.records) > before + 20)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 0
+    assert server.reports[1].reason == "stopped"
+
+
+@NEEDS
+def test_a_sandbox_does_not_outlive_its_guard_and_the_agent_goes_on(start: Start) -> None:
+    server, agent = start(scripts.SLOW, events=60, unit=60)
+    process = agent.start("--sandbox", "require", "--flush-s", "0.1", "--exit-when-idle", "1")
+    server.wait_for(lambda: bool(server.records))
+    (guard,) = children(process.pid)
+    inside = family(guard)
+    assert len(inside) == 3
+    os.kill(guard, signal.SIGKILL)
+    server.wait_for(lambda: 1 in server.reports)
+    assert [pid for pid in inside if Path(f"/proc/{pid}").exists()] == []
+    assert process.wait(30) == 0
+    assert server.complete(), "what was left is made in another sandbox"
+
+
+def test_an_agent_without_bubblewrap_says_so_once_and_works(
+    start: Start, without_bwrap: None
+) -> None:
+    server, agent = start(scripts.GOOD, events=20, unit=20)
+    assert agent.start("--exit-when-idle", "0.5").wait(30) == 0
+    assert server.complete()
+    assert {question.sandbox for question in server.questions} == {"none"}
+    assert server.enrolled[0].facts.sandbox == "none"
+    said = [line for line in agent.log.read_text().splitlines() if "no sandbox" in line]
+    assert len(said) == 1
+    assert "apt-get install bubblewrap" in said[0]
+    rows = {c["name"]: c for c in json.loads(agent.call("check", "--json").stdout)["checks"]}
+    assert rows["sandbox"]["verdict"] == "warn"
+    assert "apt-get install bubblewrap" in rows["sandbox"]["found"]
+
+
+def test_an_agent_that_requires_a_sandbox_takes_no_work_without(
+    start: Start, without_bwrap: None
+) -> None:
+    server, agent = start()
+    assert agent.start("--sandbox", "require").wait(30) == 1
+    assert server.questions == []
+    assert "a sandbox is required" in agent.log.read_text()
+    looked = agent.call("check", "--sandbox", "require", "--json")
+    rows = {c["name"]: c for c in json.loads(looked.stdout)["checks"]}
+    assert looked.returncode == 1
+    assert rows["sandbox"]["verdict"] == "fail"
+
+
+@NEEDS
+def test_a_manifest_that_asks_for_the_network_is_refused_where_it_is_not_allowed(
+    start: Start,
+) -> None:
+    server, agent = start(scripts.GOOD, events=20, unit=20, network=True)
+    process = agent.start("--exit-when-idle", "0.5")
+    server.wait_for(lambda: 1 in server.reports)
+    assert server.reports[1].reason == "refused-unwelcome"
+    process.send_signal(signal.SIGTERM)
+    process.wait(30)
+    assert "--network yes would allow" in agent.log.read_text()
+    assert {question.network for question in server.questions} == {False}
+
+
+@NEEDS
+def test_a_manifest_that_asks_for_the_network_gets_it_where_it_is_allowed(start: Start) -> None:
+    script = scripts.GOOD.replace(
+        'b"event %d of %d;" % (i, ch.seed)',
+        'b"%d" % len(__import__("socket").if_nameindex())',
+    )
+    server, agent = start(script, events=20, unit=20, network=True)
+    options = ("--network", "yes", "--sandbox", "require", "--exit-when-idle", "0.5")
+    assert agent.start(*options).wait(30) == 0
+    interfaces = len(os.listdir("/sys/class/net"))
+    assert set(server.records.values()) == {b"%d" % interfaces}
+    assert {question.network for question in server.questions} == {True}
