@@ -6,6 +6,8 @@ from math import lcm
 
 # The host's own word on how long it has is a guess, and fetch and set-up come out of it too.
 MARGIN = 0.8
+FLUSH_S = 30.0  # the longest that an agent keeps finished events back: less is not worth a lease
+FIRST_EVENTS = 100  # the first lease where nothing is known; also enough for fast events
 SMOOTH = 0.3  # weight of the newest measurement in a host's seconds per event
 
 
@@ -20,6 +22,17 @@ def share_events(waiting: int, leases: int) -> int:
 def measured(before: float | None, seconds: float) -> float:
     """The seconds per event of a host after one more measurement; None: there was none yet."""
     return seconds if before is None else (1 - SMOOTH) * before + SMOOTH * seconds
+
+
+def least_events(seconds_per_event: float | None, block: int) -> int:
+    """The least that is worth a lease: what a host computes between two flushes, or a block.
+
+    Never more than `FIRST_EVENTS` unless a block is, so that slow events (minutes each) are not
+    leased by the hundred; that is also the first lease where no speed is known (None or 0).
+    """
+    if not seconds_per_event:
+        return max(FIRST_EVENTS, block)
+    return max(1, block, int(min(FIRST_EVENTS, FLUSH_S / seconds_per_event)))
 
 
 def lease_events(

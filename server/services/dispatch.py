@@ -23,7 +23,6 @@ from server.services.refill import refill
 log = logging.getLogger("windfall.dispatch")
 
 PROBES = 4  # manifests a host is asked to probe at once
-FLUSH_EVENTS = 100  # the least that is worth a lease, where nothing else says
 NOTHING = 6.0  # times as long to wait if there is no production at all
 AWAY_S = 30.0  # until a host asks again whose site is offline; to be told to resume takes no ask
 LEASES_PER_SLOT = 4  # one runs, one is sent, two wait: more would be kept from other hosts
@@ -210,12 +209,13 @@ def _how_many(this: _Round, production: ProductionCard, line: Line) -> int:
         if production.next_unit * production.unit < production.events
         else 0
     )
+    speed = this.card.speeds.get(production.id)
     return sizing.lease_events(
-        this.card.speeds.get(production.id),
+        speed,
         this.asked.seconds_left,
         sizing.share_events(waiting, len(this.deps.registry.tasks)),
         production.definition.policy.longest_s,
-        max(FLUSH_EVENTS, production.definition.payload.block),
+        sizing.least_events(speed, production.definition.payload.block),
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from server.domain.credit import credits
 from server.domain.match import Facts, Requirements, unmet
-from server.domain.sizing import MARGIN, cut, lease_events
+from server.domain.sizing import MARGIN, cut, lease_events, least_events
 from server.domain.split import unit_of, unit_range, units_total
 
 HOST = Facts(4, 8000, 50_000, "x86_64", ("/cvmfs/sft.cern.ch", "/data/"))
@@ -46,6 +46,21 @@ def test_a_lease_is_no_more_than_the_share_and_no_less_than_a_flush() -> None:
     assert lease_events(0.5, None, 3, 3600, 10) == 10
     assert lease_events(0.5, 0, 10**9, 3600, 10) == 10
     assert lease_events(1e-320, None, 99, 3600, 10) == 99
+
+
+@pytest.mark.parametrize(
+    ("seconds", "block", "least"),
+    [(None, 1, 100), (0.0, 300, 300), (0.001, 1, 100), (1.0, 1, 30), (60.0, 1, 1), (60.0, 8, 8)],
+)
+def test_the_least_lease_is_one_flush_of_the_host(
+    seconds: float | None, block: int, least: int
+) -> None:
+    assert least_events(seconds, block) == least
+
+
+def test_slow_events_are_not_leased_by_the_hundred_when_little_is_left() -> None:
+    assert lease_events(60.0, None, 5, 3600, least_events(60.0, 1)) == 5
+    assert lease_events(60.0, 600, 10**9, 3600, least_events(60.0, 1)) == 8
 
 
 @pytest.mark.parametrize("unknown", [None, 0.0])
