@@ -12,7 +12,10 @@ from typing import Generic, Protocol, TypeVar
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """A run of events as one task delivered it, with one digest for each record."""
+    """A run of events as one task delivered it, with one digest for each record.
+
+    Of a production that trusts, how far its host is believed; else neither is looked at.
+    """
 
     task: int
     host: int
@@ -20,6 +23,8 @@ class Copy:
     first: int
     last: int
     digests: Sequence[bytes]
+    trusted: bool = False
+    doubted: bool = False
 
 
 class Stretch(Protocol):

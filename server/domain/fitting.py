@@ -85,6 +85,12 @@ def _deadline(deadline_s: float, lease_s: float) -> str | None:
     return f"it is not before the lease's {lease_s:g} s; write at least deadline_s = {lease_s:g}"
 
 
+def _adaptive(adaptive: bool, quorum: int) -> str | None:
+    if not adaptive or quorum > 1:
+        return None
+    return "with a quorum of 1 there is nothing to check; write quorum = 2, or leave it out"
+
+
 def _frame(event_bytes: int, granule: int) -> str | None:
     most = RECORD_BYTES_MOST // granule
     if event_bytes <= most:
@@ -107,6 +113,7 @@ _RULES: tuple[tuple[tuple[str, ...], Callable[..., str | None]], ...] = (
     (("production.unit", "production.events", "payload.granule"), _unit_records),
     (("payload.reference", "production.events", "payload.granule"), _reference),
     (("policy.most_copies", "policy.quorum"), _most_copies),
+    (("policy.adaptive", "policy.quorum"), _adaptive),
     (("policy.deadline_s", "policy.lease_s"), _deadline),
     (("requirements.cores", "payload.cores"), _cores),
     (("limits.event_bytes", "payload.granule"), _frame),

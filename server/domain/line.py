@@ -8,14 +8,17 @@ the class of a unit never changes. When an account loses what it held, its curso
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
 LOOKS = 64  # how many ranges that came back are looked at before the fresh ones
 SWEEP = 4096  # how many given-out places pile up before the list is made anew
 
+Guard = Callable[[int], bool]  # an account: whether it may have a range
 Cut = Callable[[int, int, int], int]  # first, last, about how many events: where to cut
+
+_OPEN: Mapping[int, Guard] = {}
 
 
 class Range(Protocol):
@@ -44,12 +47,16 @@ class Range(Protocol):
 
 @dataclass(slots=True)
 class Waiting:
-    """A range that waits; it loses its head as heads of it are leased."""
+    """A range that waits; it loses its head as heads of it are leased.
+
+    With a ``guard``, only accounts that it lets by may have it.
+    """
 
     id: int
     unit: int
     first: int
     last: int
+    guard: Guard | None = None
 
 
 @dataclass(slots=True)
@@ -99,14 +106,19 @@ class Line:
     def __len__(self) -> int:
         return len(self.known)
 
-    def add(self, rows: Iterable[Range], back: bool = False) -> None:
-        """Let these ranges wait: behind the others, or (``back``) before the fresh ones."""
+    def add(
+        self, rows: Iterable[Range], back: bool = False, guards: Mapping[int, Guard] = _OPEN
+    ) -> None:
+        """Let these ranges wait: behind the others, or (``back``) before the fresh ones.
+
+        ``guards``, by task, are for ranges that come back; fresh ones are open to everybody.
+        """
         for row in rows:
             if row.id in self.known:
                 continue
             self.known.add(row.id)
             self.events += row.last - row.first
-            waiting = Waiting(row.id, row.unit, row.first, row.last)
+            waiting = Waiting(row.id, row.unit, row.first, row.last, guards.get(row.id))
             self.waits[row.unit] = self.waits.get(row.unit, 0) + 1
             if back:
                 self.back.append(waiting)
@@ -117,6 +129,8 @@ class Line:
         """A range for this account and class of about ``most`` events, or None."""
         for index in range(min(LOOKS, len(self.back))):
             waiting = self.back[index]
+            if waiting.guard is not None and not waiting.guard(account):
+                continue
             gap = self._gap(waiting, account, klass)
             if gap is not None:
                 taken = self._lease(waiting, gap, account, klass, most, cut)
@@ -203,7 +217,7 @@ class Line:
 
     def _split(self, waiting: Waiting, at: int) -> Waiting:
         """What waits from this event on, as a task of its own."""
-        tail = Waiting(self.number(), waiting.unit, at, waiting.last)
+        tail = Waiting(self.number(), waiting.unit, at, waiting.last, waiting.guard)
         waiting.last = at
         self.known.add(tail.id)
         self.waits[tail.unit] += 1

@@ -18,6 +18,10 @@ class Policy:
     copies agree: ``bitwise`` is the same bytes. An event that fails with ``set_aside_after``
     accounts (0: never) is set aside, and the production goes on without it, up to
     ``most_set_aside`` events in all.
+
+    An ``adaptive`` production settles the events of a trusted host by its one copy, but for a share
+    ``spot_checks`` of them (see `server.domain.trust`). A host is trusted once ``trust_events`` of
+    its events were agreed with.
     """
 
     quorum: int = 2
@@ -30,3 +34,11 @@ class Policy:
     comparison: str = "bitwise"
     set_aside_after: int = 3
     most_set_aside: int = 100
+    adaptive: bool = False
+    spot_checks: float = 0.05
+    trust_events: int = 3000
+
+    @property
+    def first_copies(self) -> int:
+        """How many copies are made at once; the judge asks for those that are wanted beyond."""
+        return 1 if self.adaptive else self.quorum

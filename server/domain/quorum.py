@@ -5,16 +5,23 @@ grouped by their digest. An account has one voice: its first copy. The first gro
 which the copies came, to have ``quorum`` voices settles the record; every copy with another digest
 is rejected there. Taking the first group rather than the largest means that judging after each
 frame and judging once at the end say the same, and that nothing settled is ever overturned.
+
+Where a production trusts (``spots`` is given) two things are added. A group settles only with a
+voice of a host that is not doubted. And where no copies differ, the copy of a trusted host is
+enough, except at the spots. That is not settled, only told as ``trusted``: it is taken when the
+unit closes, by the trust that stands then, so a host that is caught before takes nothing with it
+that needs undoing. How far hosts are believed is part of the question; for the same answer to it,
+judging early and late still say the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Generic, TypeVar
 
-from server.domain.agreement import Copy, Overlay, agreement
+from server.domain.agreement import Copy, Overlay, Stretch, agreement
 from server.domain.intervals import Interval, Intervals
 
 __all__ = ["Copy", "Pending", "Rejected", "Settled", "Shortage", "Verdict", "judge"]
@@ -27,6 +34,8 @@ class Pending:
     account: int | None
     first: int
     last: int
+    trusted: bool = False
+    doubted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +72,15 @@ class Verdict:
     """What the copies of a work unit come to; every interval is as long as it can be.
 
     ``exhausted`` are events that would need more than ``most_copies`` copies: an operator must
-    look.
+    look. ``trusted`` are events that may be taken on the word of a trusted host if the unit closes
+    now.
     """
 
     settled: tuple[Settled, ...]
     rejected: tuple[Rejected, ...]
     shortage: tuple[Shortage, ...]
     exhausted: tuple[Interval, ...]
+    trusted: tuple[Settled, ...] = ()
 
 
 def judge(
@@ -82,24 +93,27 @@ def judge(
     pending: Sequence[Pending],
     most_copies: int,
     known: Sequence[Rejected] | None = None,
+    spots: Intervals | None = None,
 ) -> Verdict:
     """Judge the copies of events ``[first, last)``, given in the order in which they came.
 
     ``settled`` are the events settled before; of these nothing is said again. With ``known``, the
     rejections on record, copies that came after their events were settled are compared too, and
-    rejections that are not on record yet are told. ValueError if a copy has not one digest for
-    each of its records.
+    rejections that are not on record yet are told. With ``spots``, hosts are trusted except on
+    these events. ValueError if a copy has not one digest for each of its records.
     """
     for copy in copies:
         if len(copy.digests) != -(-copy.last // granule) - copy.first // granule:
             raise ValueError(f"task {copy.task}, [{copy.first}, {copy.last}): digests do not fit")
     findings = _Findings()
     held, hoped = Overlay(copies), Overlay(pending)
-    for start, end in pairwise(_edges(first, last, settled, copies, pending)):
+    for start, end in pairwise(_edges(first, last, (settled, spots or ()), (copies, pending))):
         before = settled.covers(start, end)
         if before and known is None:
             continue
-        bench = _Bench(quorum, most_copies, before, held.at(start), hoped.at(start))
+        checked = spots is None or spots.covers(start, end)
+        faith = _Faith(spots is not None, checked)
+        bench = _Bench(quorum, most_copies, faith, before, held.at(start), hoped.at(start))
         for a, b, groups in agreement(start, end, granule, bench.held):
             findings.note(a, b, bench.ruling(groups))
     return findings.verdict(known or ())
@@ -108,17 +122,14 @@ def judge(
 def _edges(
     first: int,
     last: int,
-    settled: Intervals,
-    copies: Sequence[Copy],
-    pending: Sequence[Pending],
+    pairs: Iterable[Iterable[Interval]],
+    stretches: Iterable[Sequence[Stretch]],
 ) -> list[int]:
     """Between two of these neither copies nor pending tasks nor what is settled change."""
     edges = {first, last}
-    for pair in settled:
+    for pair in chain.from_iterable(pairs):
         edges.update(pair)
-    for copy in copies:
-        edges.update((copy.first, copy.last))
-    for item in pending:
+    for item in chain.from_iterable(stretches):
         edges.update((item.first, item.last))
     return sorted(edge for edge in edges if first <= edge <= last)
 
@@ -131,6 +142,15 @@ class _Ruling:
     rejected: tuple[tuple[int, int], ...] = ()
     wanted: int = 0
     exhausted: bool = False
+    trusted: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Faith:
+    """Whether hosts are trusted in this production at all, and whether these events are a spot."""
+
+    trusts: bool
+    checked: bool
 
 
 @dataclass
@@ -139,6 +159,7 @@ class _Bench:
 
     quorum: int
     most_copies: int
+    faith: _Faith
     before: bool
     held: Sequence[Copy]
     hoped: Sequence[Pending]
@@ -151,27 +172,67 @@ class _Bench:
         return self.made[groups]
 
     def _rule(self, groups: Sequence[int]) -> _Ruling:
-        voices: dict[int, list[int]] = {}
+        voices: dict[int, list[Copy]] = {}
         winner = None
         for copy, group in _voices(self.held, groups):
-            tasks = voices.setdefault(group, [])
-            tasks.append(copy.task)
-            if winner is None and len(tasks) == self.quorum:
+            said = voices.setdefault(group, [])
+            said.append(copy)
+            if winner is None and len(said) >= self.quorum and self._settles(said):
                 winner = group
         if winner is not None:
             pairs = zip(self.held, groups, strict=True)
             rejected = tuple((copy.task, copy.host) for copy, group in pairs if group != winner)
-            return _Ruling(() if self.before else tuple(sorted(voices[winner])), rejected)
-        return _Ruling() if self.before else self._want(max(map(len, voices.values()), default=0))
+            return _Ruling(() if self.before else _tasks(voices[winner]), rejected)
+        if self.before:
+            return _Ruling()
+        if len(set(groups)) == 1 and not self.faith.checked:
+            (said,) = voices.values()
+            if any(copy.trusted for copy in said):
+                return _Ruling(trusted=_tasks(said))
+        return self._want(list(voices.values()), len(set(groups)) > 1)
 
-    def _want(self, agreeing: int) -> _Ruling:
+    def _settles(self, said: Sequence[Copy]) -> bool:
+        """Doubted hosts alone settle nothing."""
+        return not self.faith.trusts or not all(copy.doubted for copy in said)
+
+    def _want(self, groups: Sequence[Sequence[Copy]], disputed: bool) -> _Ruling:
         spoken = {copy.account for copy in self.held}
         named = {item.account for item in self.hoped} - spoken - {None}
         unnamed = sum(item.account is None for item in self.hoped)
-        short = max(0, self.quorum - agreeing - len(named) - unnamed)
+        if self.faith.trusts and self._waits(disputed):
+            return _Ruling()
+        if self.faith.trusts and not self.held:
+            short = 1
+        else:
+            best = max(map(len, groups), default=0)
+            short = max(0, self.quorum - best - len(named) - unnamed)
+            if not short and not unnamed and not self._hopeful(groups, spoken):
+                short = 1
         if short and len(self.held) + len(self.hoped) + short > self.most_copies:
             return _Ruling(exhausted=True)
         return _Ruling(wanted=short)
+
+    def _waits(self, disputed: bool) -> bool:
+        """Whether what is under way shall be awaited first.
+
+        That of a trusted host may be enough. And nobody learns where the spots are by being asked
+        for a second copy while the first is made.
+        """
+        if not self.held:
+            return bool(self.hoped)
+        return not disputed and not self.faith.checked and any(p.trusted for p in self.hoped)
+
+    def _hopeful(self, groups: Sequence[Sequence[Copy]], spoken: set[int]) -> bool:
+        """Whether a group may settle with those under way, all of whom are known."""
+        coming = [p for p in self.hoped if p.account not in spoken]
+        if not self.faith.trusts or any(not item.doubted for item in coming):
+            return True
+        need = self.quorum - len({item.account for item in coming})
+        return any(len(said) >= need and self._settles(said) for said in groups)
+
+
+def _tasks(said: Sequence[Copy]) -> tuple[int, ...]:
+    return tuple(sorted(copy.task for copy in said))
 
 
 def _voices(held: Sequence[Copy], groups: Sequence[int]) -> Iterator[tuple[Copy, int]]:
@@ -214,6 +275,7 @@ class _Findings:
     rejected: _Ledger[tuple[int, int]] = field(default_factory=_Ledger)
     shortage: _Ledger[int] = field(default_factory=_Ledger)
     exhausted: _Ledger[None] = field(default_factory=_Ledger)
+    trusted: _Ledger[tuple[int, ...]] = field(default_factory=_Ledger)
 
     def note(self, first: int, last: int, ruling: _Ruling) -> None:
         """This was ruled for these events, which lie above all noted before."""
@@ -225,6 +287,8 @@ class _Findings:
             self.shortage.note(first, last, ruling.wanted)
         if ruling.exhausted:
             self.exhausted.note(first, last, None)
+        if ruling.trusted:
+            self.trusted.note(first, last, ruling.trusted)
 
     def verdict(self, known: Sequence[Rejected]) -> Verdict:
         """The verdict, without the rejections that are known."""
@@ -237,6 +301,7 @@ class _Findings:
             ),
             tuple(Shortage(a, b, copies) for a, b, copies in self.shortage.all()),
             tuple((a, b) for a, b, _ in self.exhausted.all()),
+            tuple(Settled(a, b, tasks[0], tasks) for a, b, tasks in self.trusted.all()),
         )
 
 

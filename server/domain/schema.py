@@ -69,6 +69,9 @@ SECTIONS: dict[str, Section] = {
         "comparison": choice(COMPARISONS, default=Policy.comparison),
         "set_aside_after": whole(0, 64, default=Policy.set_aside_after),
         "most_set_aside": whole(0, 1_000_000, default=Policy.most_set_aside),
+        "adaptive": flag(default=Policy.adaptive),
+        "spot_checks": number(0.01, 1, default=Policy.spot_checks),
+        "trust_events": whole(1, 1_000_000, default=Policy.trust_events),
     },
     "requirements": {
         "cores": whole(1, 4096, default=None, example=1),

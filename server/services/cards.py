@@ -15,6 +15,7 @@ from server.domain.definition import Definition
 from server.domain.intervals import Intervals
 from server.domain.match import Facts, Requirements
 from server.domain.production import ProductionState
+from server.services.book import Book
 
 REST_MOST = 600.0  # seconds: the longest that a host is told to rest after failures
 ORDERS_MOST = (
@@ -172,7 +173,11 @@ class Unable(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class ProductionCard:
-    """A production that is not over, with its parsed definition."""
+    """A production that is not over, with its parsed definition.
+
+    ``bundle`` is the digest of its payload; ``here`` is kept by `server.services.trusting`: the
+    accounts that are here with a trusted host, and how many others, as of a time.
+    """
 
     id: int
     name: str
@@ -184,6 +189,8 @@ class ProductionCard:
     next_unit: int
     settled: int
     units_settled: int
+    bundle: str = ""
+    here: tuple[float, set[int], int] | None = None
 
     @property
     def requirements(self) -> Requirements:
@@ -237,6 +244,7 @@ class Registry:
     names: dict[int, str] = field(default_factory=dict)
     unable: dict[str, dict[int, Unable]] = field(default_factory=dict)
     sites: dict[int, Site] = field(default_factory=dict)
+    book: Book = field(default_factory=Book)
     switches: list[Switch] = field(default_factory=list)
     version: int = 0
     task_id: int = 0
@@ -268,6 +276,7 @@ class Registry:
         self.hosts[card.id] = card
         self.by_hash[digest] = card
         self.names[card.id] = card.name
+        self.book.own(card.id, card.account)
 
     def drop_host(self, host: int) -> HostCard | None:
         """A host is believed no longer."""

@@ -205,7 +205,7 @@ def _class_of(this: _Round, production: ProductionCard) -> str | None:
 def _how_many(this: _Round, production: ProductionCard, line: Line) -> int:
     waiting = line.events + (
         (production.events - production.next_unit * production.unit)
-        * production.definition.policy.quorum
+        * production.definition.policy.first_copies
         if production.next_unit * production.unit < production.events
         else 0
     )

@@ -275,6 +275,7 @@ async def load_hosts(deps: Deps) -> None:
     places = await switching.load(deps)
     for row in found:
         deps.registry.names[row.id] = row.name
+        deps.registry.book.own(row.id, row.account)
         if row.state != "active":
             deps.registry.revoked.add(row.hash)
             continue

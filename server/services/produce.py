@@ -93,6 +93,7 @@ def card_of(row: Production) -> ProductionCard:
     return ProductionCard(
         row.id, row.name, row.state, row.digest, row.events, row.unit,
         definitions.parse(row.definition), row.next_unit, row.events_settled, row.units_settled,
+        row.payload,
     )  # fmt: skip
 
 

@@ -58,7 +58,7 @@ async def _unroll(deps: Deps, card: ProductionCard, line: Line) -> bool:
     rows = []
     for number in range(low, high):
         first, last = unit_range(number, card.unit, card.events)
-        for _ in range(card.definition.policy.quorum):
+        for _ in range(card.definition.policy.first_copies):
             rows.append(Ready(deps.registry.next_task(), number, first, last))
 
     async def write(tx: Tx) -> None:

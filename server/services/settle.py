@@ -23,12 +23,13 @@ from server.domain.quorum import Copy, Pending, Rejected, Shortage, Verdict, jud
 from server.domain.split import unit_range
 from server.domain.task import TaskState
 from server.domain.workunit import UnitState
-from server.services import aside
+from server.services import aside, trusting
 from server.services.cards import ProductionCard
 from server.services.close import Picture, close, unchanged
 from server.services.deps import Deps
 from server.services.frameread import read_pieces
 from server.services.holding import why_held
+from server.services.trusting import Faith
 from server.services.waiting import unpin, wait_again, withdraw
 
 log = logging.getLogger("windfall.settle")
@@ -64,34 +65,54 @@ async def settle_unit(deps: Deps, memory: Memory, card: ProductionCard, number: 
     picture = await _readable(deps, card, picture, digests)
     if await aside.put_aside(deps, card, picture):
         return False
-    copies = _copies(picture, digests)
     apart = Intervals((part.first, part.last) for part in picture.aside)
-    settled = Intervals((a, b) for a, b, _ in picture.settled).union(apart)
-    verdict = judge(
-        first,
-        last,
-        card.definition.payload.granule,
-        card.definition.policy.quorum,
-        settled,
-        copies,
-        _pending(picture),
-        card.definition.policy.most_copies * (1 + picture.unit.releases),
-        picture.rejected,
-    )
-    whole = settled
-    for part in verdict.settled:
-        whole = whole.add(part.first, part.last)
-    over = whole.covers(first, last)
+    faith, verdict = _judge(deps, card, picture, digests, apart)
+    taken = [(p.first, p.last, p.task) for p in (*verdict.settled, *verdict.trusted)]
+    chosen = [*picture.settled, *taken]
+    over = Intervals((a, b) for a, b, _ in chosen).union(apart).covers(first, last)
+    copies = _copies(picture, digests, faith)
     wanted = [] if over else join(verdict.shortage, copies, _reach(deps, card), apart)
-    await _carry_out(deps, card, picture, verdict, wanted, over)
+    sure = replace(verdict, trusted=())
+    await _carry_out(deps, card, picture, sure, faith, wanted, over)
     if over and apart and await aside.parks(deps, card, picture.unit):
         return False
+    if over and verdict.trusted:
+        rest = replace(verdict, settled=(), rejected=())
+        await _carry_out(deps, card, picture, rest, faith, [], over)
     if over:
-        chosen = [*picture.settled, *((p.first, p.last, p.task) for p in verdict.settled)]
         await close(deps, card, picture, chosen)
         aside.unpark(deps, card)
         memory.forget(card.id, number)
     return over
+
+
+def _judge(
+    deps: Deps,
+    card: ProductionCard,
+    picture: Picture,
+    digests: dict[int, list[bytes]],
+    apart: Intervals,
+) -> tuple[Faith, Verdict]:
+    """The verdict, and how far hosts were believed for it: nobody whom it catches, any more."""
+    number, policy = picture.unit.number, card.definition.policy
+    faith = trusting.faith(deps, card, number, picture.tasks)
+    settled = Intervals((a, b) for a, b, _ in picture.settled).union(apart)
+    while True:
+        verdict = judge(
+            *unit_range(number, card.unit, card.events),
+            card.definition.payload.granule,
+            policy.quorum,
+            settled,
+            _copies(picture, digests, faith),
+            _pending(picture, faith),
+            policy.most_copies * (1 + picture.unit.releases),
+            picture.rejected,
+            faith.spots,
+        )
+        less = faith.without({wrong.host for wrong in verdict.rejected})
+        if less is faith:
+            return faith, verdict
+        faith = less
 
 
 def _reach(deps: Deps, card: ProductionCard) -> int:
@@ -152,15 +173,23 @@ def _sha256(record: bytes) -> bytes:
     return hashlib.sha256(record).digest()[:16]
 
 
-def _copies(picture: Picture, digests: dict[int, list[bytes]]) -> list[Copy]:
+def _copies(picture: Picture, digests: dict[int, list[bytes]], faith: Faith) -> list[Copy]:
     return [
-        Copy(row.task, row.host, row.account, row.first, row.last, digests[row.id])
+        Copy(
+            row.task,
+            row.host,
+            row.account,
+            row.first,
+            row.last,
+            digests[row.id],
+            *faith.flags(row.host),
+        )
         for row in picture.frames
         if row.id in digests
     ]
 
 
-def _pending(picture: Picture) -> list[Pending]:
+def _pending(picture: Picture, faith: Faith) -> list[Pending]:
     """What ready and leased tasks of the unit will still bring."""
     held: dict[int, Intervals] = {}
     for row in picture.frames:
@@ -171,7 +200,8 @@ def _pending(picture: Picture) -> list[Pending]:
             pending.append(Pending(None, task.first, task.last))
         elif task.state is TaskState.LEASED:
             missing = held.get(task.id, Intervals()).missing(task.first, task.last)
-            pending.extend(Pending(task.account, a, b) for a, b in missing)
+            flags = faith.flags(task.host)
+            pending.extend(Pending(task.account, a, b, *flags) for a, b in missing)
     return pending
 
 
@@ -180,6 +210,7 @@ async def _carry_out(
     card: ProductionCard,
     picture: Picture,
     verdict: Verdict,
+    faith: Faith,
     wanted: list[Shortage],
     over: bool,
 ) -> None:
@@ -194,12 +225,18 @@ async def _carry_out(
         for part in (wanted if opened and not hold else ())
         for _ in range(part.copies)
     ]
+    held = Intervals((row.first, row.last) for row in picture.frames)
+    guards = trusting.guards(deps, card, ready, held)
+    found = trusting.findings(verdict, faith, owners)
 
-    async def write(tx: Tx) -> None:
+    async def write(tx: Tx) -> list[tuple[int, int]]:
         await unchanged(tx, unit)
         if not over:
             await units.clean(tx, card.id, unit.number, unit.dirty)
         _book(tx, card, picture, verdict, owners, now)
+        again = await trusting.book(tx, deps, card, unit.number, found)
+        trusting.take(tx, card, unit.number, faith, verdict, owners, now)
+        trusting.count_checks(tx, card, faith, verdict, owners)
         if unit.klass is not None and not picture.frames:
             await unpin(tx, deps, card.id, unit.number)
         if hold:
@@ -211,9 +248,11 @@ async def _carry_out(
             await withdraw(tx, deps, card.id, unit.number)
         elif ready:
             await tasks.add_ready(tx, card.id, ready)
-            await wait_again(tx, deps, card.id, ready)
+            await wait_again(tx, deps, card.id, ready, guards)
+        return again
 
-    await deps.store.write(write)
+    for production, number in await deps.store.write(write):
+        deps.mark(production, number)
     if verdict.rejected:
         log.warning(
             "copies rejected",
@@ -234,7 +273,7 @@ def _book(
     now: float,
 ) -> None:
     number = picture.unit.number
-    for part in verdict.settled:
+    for part in (*verdict.settled, *verdict.trusted):
         frames.settle(tx, card.id, number, part.first, part.last, part.task)
         for task in part.agreeing:
             _agree(tx, owners[task], part.first, part.last, now)

@@ -7,21 +7,23 @@ it did in memory is undone with it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import partial
 
 from server.db import frames, tasks, units
 from server.db.base import Tx
 from server.db.tasks import Ready
-from server.domain.line import Line
+from server.domain.line import Guard, Line
 from server.services.deps import Deps
 
 
-async def wait_again(tx: Tx, deps: Deps, production: int, rows: list[Ready]) -> None:
+async def wait_again(
+    tx: Tx, deps: Deps, production: int, rows: list[Ready], guards: Mapping[int, Guard]
+) -> None:
     """These rows, which the table has as ready, wait before those nobody had yet."""
     line = deps.line(production)
     await learn(tx, line, production, [row.unit for row in rows])
-    line.add(rows, back=True)
+    line.add(rows, back=True, guards=guards)
     tx.on_abort(partial(line.remove, [row.id for row in rows]))
 
 

@@ -78,9 +78,10 @@ class Backroom:
         wanted: dict[str, Any] = {
             "name": "toy-run", "events": 900, "unit": 300, "quorum": 2, "lease_s": 60.0,
             "reference": 0, "block": 1, "most_copies": 32, "most_errors": 1000,
+            "more": "",
         }  # fmt: skip
         wanted |= facts
-        text = DEFINITION.format(**wanted)
+        text = DEFINITION.format(**wanted) + wanted["more"]  # keys of [policy]
 
         async def write(tx: Tx) -> int | None:
             return await productions.add(

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from server.domain.intervals import Intervals
 from server.domain.quorum import Copy, Pending, Rejected, Settled, Shortage, Verdict, judge
 
+BELIEF = st.sampled_from([(False, False), (True, False), (False, True)])  # trusted, doubted
+
 
 @dataclass(frozen=True)
 class Case:
@@ -22,6 +24,7 @@ class Case:
     settled: Intervals
     copies: list[Copy]
     pending: list[Pending]
+    spots: Intervals | None
 
     def judge(self, known: tuple[Rejected, ...] | None = None) -> Verdict:
         return judge(
@@ -34,6 +37,7 @@ class Case:
             self.pending,
             self.most,
             known,
+            self.spots,
         )
 
 
@@ -55,16 +59,17 @@ def cases(draw: st.DrawFn) -> Case:
         pair = draw(spans)
         digests = draw(st.lists(st.sampled_from([b"a", b"a", b"b", b"c"]), min_size=6, max_size=6))
         account = draw(st.integers(1, 5))
-        copies.append(
-            Copy(task, 10 * account, account, *events(pair), digests[: pair[1] - pair[0]])
-        )
-    pending = [
-        Pending(draw(st.sampled_from([None, 1, 2, 6])), *events(draw(spans)))
-        for _ in range(draw(st.integers(0, 3)))
-    ]
+        held = digests[: pair[1] - pair[0]]
+        copies.append(Copy(task, 10 * account, account, *events(pair), held, *draw(BELIEF)))
+    pending = []
+    for _ in range(draw(st.integers(0, 3))):
+        someone = draw(st.sampled_from([None, 1, 2, 6]))
+        belief = (False, False) if someone is None else draw(BELIEF)
+        pending.append(Pending(someone, *events(draw(spans)), *belief))
     settled = Intervals(map(events, draw(st.lists(spans, max_size=1))))
     quorum, most = draw(st.integers(1, 3)), draw(st.integers(3, 6))
-    return Case(last, granule, quorum, most, settled, copies, pending)
+    spots = draw(st.none() | st.lists(spans, max_size=2).map(lambda at: Intervals(map(events, at))))
+    return Case(last, granule, quorum, most, settled, copies, pending, spots)
 
 
 @dataclass
@@ -75,6 +80,7 @@ class Record:
     rejected: frozenset[int] = frozenset()
     wanted: int = 0
     exhausted: bool = False
+    trusted: tuple[int, ...] = ()
 
 
 def slowly(case: Case, record: int) -> Record:
@@ -82,28 +88,62 @@ def slowly(case: Case, record: int) -> Record:
     event = record * case.granule
     here = [copy for copy in case.copies if copy.first <= event < copy.last]
     digest = {c.task: c.digests[record - c.first // case.granule] for c in here}
-    voices: dict[int, Copy] = {}
-    groups: dict[bytes, list[int]] = {}
+    trusts = case.spots is not None
+    checked = case.spots is None or case.spots.covers(event, event + 1)
+    voices: set[int] = set()
+    groups: dict[bytes, list[Copy]] = {}
     winner = None
     for copy in here:
         if copy.account in voices:
             continue
-        voices[copy.account] = copy
+        voices.add(copy.account)
         group = groups.setdefault(digest[copy.task], [])
-        group.append(copy.task)
-        if len(group) == case.quorum and winner is None:
+        group.append(copy)
+        believed = not trusts or any(not voice.doubted for voice in group)
+        if len(group) >= case.quorum and believed and winner is None:
             winner = digest[copy.task]
     if winner is not None:
         rejected = frozenset(task for task, found in digest.items() if found != winner)
-        return Record(tuple(sorted(groups[winner])), rejected)
+        return Record(tuple(sorted(copy.task for copy in groups[winner])), rejected)
     waiting = [item for item in case.pending if item.first <= event < item.last]
-    helpful = {item.account for item in waiting if item.account not in {None, *voices}}
-    potential = len(helpful) + sum(item.account is None for item in waiting)
-    potential += max(map(len, groups.values()), default=0)
-    wanted = max(0, case.quorum - potential)
+    agreed = len(set(digest.values())) == 1
+    if agreed and not checked and any(copy.trusted for copy in here if voice(copy, here)):
+        return Record(trusted=tuple(sorted(copy.task for (g,) in [groups.values()] for copy in g)))
+    if trusts and not here and waiting:
+        return Record()
+    if agreed and not checked and any(item.trusted for item in waiting):
+        return Record()
+    wanted = 1
+    while not (trusts and not here) and not may_settle(case, groups, voices, waiting, wanted - 1):
+        wanted += 1
+    wanted -= not (trusts and not here)
     if wanted and len(here) + len(waiting) + wanted > case.most:
         return Record(exhausted=True)
     return Record(wanted=wanted)
+
+
+def voice(copy: Copy, here: list[Copy]) -> bool:
+    """Whether this is the first copy of its account."""
+    return next(other for other in here if other.account == copy.account) is copy
+
+
+def may_settle(
+    case: Case,
+    groups: dict[bytes, list[Copy]],
+    voices: set[int],
+    waiting: list[Pending],
+    more: int,
+) -> bool:
+    """Whether a group settles if all that is waited for, and so many more, agree with it."""
+    named = {item.account: item for item in waiting if item.account not in {None, *voices}}
+    fresh = more + sum(item.account is None for item in waiting)
+    for group in [*groups.values(), []]:
+        enough = len(group) + len(named) + fresh >= case.quorum
+        people: list[Copy | Pending] = [*group, *(w for w in waiting if w.account in named)]
+        believed = fresh or any(not one.doubted for one in people)
+        if enough and (believed or case.spots is None):
+            return True
+    return False
 
 
 def found_at(verdict: Verdict, event: int) -> Record:
@@ -113,6 +153,7 @@ def found_at(verdict: Verdict, event: int) -> Record:
         frozenset(part.task for part in verdict.rejected if part.first <= event < part.last),
         sum(part.copies for part in verdict.shortage if part.first <= event < part.last),
         any(first <= event < last for first, last in verdict.exhausted),
+        next((part.agreeing for part in verdict.trusted if part.first <= event < part.last), ()),
     )
 
 
@@ -138,6 +179,7 @@ def test_intervals_of_a_verdict_are_as_long_as_they_can_be(case: Case) -> None:
         *verdict.settled,
         *verdict.rejected,
         *verdict.shortage,
+        *verdict.trusted,
     ]
     ends = {(part.last, replace(part, first=0, last=0)) for part in parts}
     assert not any((part.first, replace(part, first=0, last=0)) in ends for part in parts)
@@ -166,6 +208,8 @@ def test_judging_after_each_copy_is_judging_once(case: Case, data: st.DataObject
             assert not settled.overlaps(part.first, part.last)
             settled = settled.add(part.first, part.last)
     assert settled == Intervals((part.first, part.last) for part in once.settled)
+    last = Case(**vars(case) | {"settled": settled}).judge(told)
+    assert last.trusted == once.trusted
     for one in told:
         same = [two for two in told if two.task == one.task]
         assert sum(one.first < two.last and two.first < one.last for two in same) == 1
