@@ -88,4 +88,9 @@ def build(deps: Deps, facts: Facts) -> web.Application:
     look = Look(deps)
     pages.attach(app, look, sse.Pace(most=facts.listeners))
     mount(app, routes_of(deps, facts, look), Gate(deps))
+
+    async def hang_up(_: web.Application) -> None:
+        deps.registry.hang_up()
+
+    app.on_shutdown.append(hang_up)
     return app

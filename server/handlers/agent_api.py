@@ -151,7 +151,7 @@ class AgentApi:
         # One poll of a host waits at a time: a newer one ends the older.
         card.woken.set()
         card.woken.clear()
-        if not card.orders and wait:
+        if not card.orders and wait and not self.deps.registry.closing:
             try:
                 async with asyncio.timeout(wait):
                     await card.woken.wait()

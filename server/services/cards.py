@@ -233,7 +233,9 @@ class Registry:
 
     ``found`` is the highest task id that the table held when this process started; ``unable`` are
     the hosts that cannot compute the reference events of a manifest. ``switches`` are those that
-    reach hosts still to come, oldest first; ``seq`` is the last number of a command.
+    reach hosts still to come, oldest first; ``seq`` is the last number of a command. Until
+    ``quiet_until`` a farm is being emptied; ``closing`` says that the server ends, and that no
+    long poll is to wait.
     """
 
     by_hash: dict[bytes, HostCard] = field(default_factory=dict)
@@ -250,6 +252,8 @@ class Registry:
     task_id: int = 0
     found: int = 0
     seq: int = 0
+    quiet_until: float = 0.0
+    closing: bool = False
 
     def next_task(self) -> int:
         """A task id that was never given."""
@@ -269,6 +273,12 @@ class Registry:
         """The name of a site; empty if there is none."""
         found = self.sites.get(site)
         return "" if found is None else found.name
+
+    def hang_up(self) -> None:
+        """The server ends: every long poll comes back."""
+        self.closing = True
+        for card in self.hosts.values():
+            card.woken.set()
 
     def add_host(self, card: HostCard, digest: bytes) -> None:
         """A host is believed from now on."""

@@ -7,7 +7,7 @@ import logging
 from dataclasses import dataclass, field
 
 from server.domain.errors import Later, Overtaken
-from server.services import merge, reap, report
+from server.services import merge, reap, report, switching
 from server.services.cards import ProductionCard
 from server.services.deps import Deps
 from server.services.settle import Memory, settle_unit
@@ -32,6 +32,7 @@ class Judge:
         for key in deps.troubles.due(deps.clock()):
             deps.dirty[key] = None
         while deps.dirty:
+            await hush(deps)
             (production, unit), _ = deps.dirty.popitem()
             card = deps.registry.productions.get(production)
             if card is None:
@@ -71,6 +72,13 @@ def _trouble(deps: Deps, card: ProductionCard, unit: int | None, error: Exceptio
         },
         exc_info=error,
     )  # fmt: skip
+
+
+async def hush(deps: Deps) -> None:
+    """Wait while a farm is being emptied: judging can wait, and leaving in seconds cannot."""
+    left = deps.registry.quiet_until - deps.clock()
+    if 0 < left <= switching.QUIET_S:  # else the clock was set back
+        await asyncio.sleep(left)
 
 
 async def merge_once(deps: Deps) -> None:

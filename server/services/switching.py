@@ -11,6 +11,7 @@ from server.services.cards import HostCard, Registry
 from server.services.deps import Deps
 
 READ_MOST = 10_000  # switches read when a server starts: years of them
+QUIET_S = 3.0  # after a switch nothing is judged: what hosts send and give back comes first
 LISTED_MOST = 1000  # switches of listed hosts that are kept; older ones reach nobody new
 
 
@@ -21,6 +22,8 @@ def spread(registry: Registry, switch: Switch) -> int:
     """
     remember(registry, switch)
     order = Order(switch.seq, 0, switch.name, switch.args)
+    if switch.name != "resume":
+        registry.quiet_until = switch.at + QUIET_S
     reached = 0
     for card in registry.hosts.values():
         if switch.target.reaches(card.id, card.account, card.site):

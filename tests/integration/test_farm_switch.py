@@ -210,3 +210,14 @@ async def test_a_suspended_farm_keeps_its_leases_beyond_their_time(tmp_path: Pat
         await found.until(over)
         _, state = await node.call("GET", f"/api/v1/tasks/{kept.task}")
         assert state["state"] == "leased"
+
+
+async def test_a_server_that_ends_does_not_wait_for_long_polls(tmp_path: Path) -> None:
+    async with house(tmp_path) as found:
+        node = await join(found, "node", "farm")
+        poll = asyncio.create_task(heard(node, 0, 50.0))
+        await found.until(lambda: asyncio.sleep(0, found.deps.registry.hosts[node.id].seen_at))
+        await asyncio.sleep(0.05)
+        found.deps.registry.hang_up()
+        assert await poll == []
+        assert await heard(node, 0, 50.0) == []

@@ -12,6 +12,7 @@ from typing import Any
 
 import aiohttp
 
+from tools.benches.process import cpu_ns
 from tools.fleets import check
 from tools.fleets.agent import Agent, Pace
 from tools.fleets.ground import SITE, Ground, GroundTrouble
@@ -44,6 +45,9 @@ class Plan:
 class Found:
     """What came of it. Times in s; release times run from the switch, by the server's clock.
 
+    CPU times are those of the release, of all threads: how long it takes beside other programs
+    says little of a server.
+
     ``lost`` are events that the server had confirmed to an agent, or that an agent had finished,
     and that are not in the output or not in hand after the release.
     """
@@ -57,6 +61,8 @@ class Found:
     release_p50_s: float | None = None
     release_p95_s: float | None = None
     release_max_s: float | None = None
+    release_server_cpu_s: float | None = None
+    release_fleet_cpu_s: float = 0.0
     taken_back: int = 0
     confirmed_at_release: int = 0
     in_hand_after_release: int = 0
@@ -166,12 +172,17 @@ class Fleet:
         plan = self.plan
         made = await self.ground.call("GET", f"/sites/{SITE}")
         self.show(f"switching {made['hosts']} hosts off, of which {made['working']} work")
+        server, own = self._cpu()
         switched = await self.ground.switch("offline", plan.how, plan.grace_s)
         patient = time.monotonic() + RELEASED_S
         while any(agent.released_seq < switched["seq"] for agent in self.agents):
             if time.monotonic() > patient:
                 break
             await asyncio.sleep(0.02)
+        server, own = (b - a for a, b in zip((server, own), self._cpu(), strict=True))
+        found.release_fleet_cpu_s = round(own, 2)
+        if self.ground.pid is not None:
+            found.release_server_cpu_s = round(server, 2)
         view = (await self.ground.call("GET", f"/sites/{SITE}"))["last_switch"]
         while view["released"] < plan.agents and time.monotonic() < patient:
             await asyncio.sleep(0.05)
@@ -184,6 +195,11 @@ class Fleet:
         found.in_hand_after_release = await self._in_hand()
         self.show(f"{found.released} of {plan.agents} hosts have left: {asdict(found)}")
         await self.ground.switch("online", "stop", 0.0)
+
+    def _cpu(self) -> tuple[float, float]:
+        """CPU seconds of the server, if it is ours, and of this process."""
+        pid = self.ground.pid
+        return (0.0 if pid is None else cpu_ns(pid) / 1e9), time.process_time()
 
     async def _in_hand(self) -> int:
         """Settled events and those in hand, when both hold still: nobody sends any more."""
