@@ -122,6 +122,35 @@ def host_lamp(host: object) -> str:
     return "off" if state == "revoked" else "" if state == "away" else "on"
 
 
+SITE_WORDS = {
+    "announced": "leaving: announced",
+    "draining": "leaving",
+    "drained": "empty",
+    "overdue": "overdue",
+}
+SITE_LOOKS = {"open": "active", "drained": "done", "overdue": "held"}
+
+
+def site_state(site: object) -> str:
+    """How a site stands, in words: working, or how far its switch is."""
+    stage: str = getattr(site, "stage", "")
+    if getattr(site, "mode", "") == "online":
+        return "working"
+    if getattr(site, "how", "") == "suspend":
+        return "suspended" if stage == "drained" else f"suspending: {stage}"
+    return SITE_WORDS.get(stage, stage)
+
+
+def site_look(site: object) -> str:
+    """The colour of a site's state, which is never its only sign."""
+    return SITE_LOOKS.get(getattr(site, "stage", ""), "paused")
+
+
+def seconds(amount: float | None) -> str:
+    """A short time to the hundredth; a dash if it is not known."""
+    return "\N{EN DASH}" if amount is None else f"{amount:.2f} s"
+
+
 def in_order(hosts: Sequence[object]) -> list[object]:
     """Hosts that work, then those that wait, then the rest; by name, so that rows stay put."""
     ranks = {"working": 0, "waiting for work": 1, "away": 2}

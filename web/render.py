@@ -66,6 +66,9 @@ def _environment() -> jinja2.Environment:
         filters.in_order,
         filters.strip_paths,
         filters.strip_height,
+        filters.site_state,
+        filters.site_look,
+        filters.seconds,
     ):
         made.filters[each.__name__] = each
     made.globals.update(

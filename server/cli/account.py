@@ -19,7 +19,10 @@ from server.cli.payload import rows_of
 from server.domain.roles import ROLES
 
 DAY_S = 86_400.0
-TOKEN_COLUMNS = ("id", "kind", "uses_left", "created_at", "expires_at", "revoked_at", "note")
+TOKEN_COLUMNS = (
+    *("id", "kind", "site", "uses_left"),
+    *("created_at", "expires_at", "revoked_at", "note"),
+)
 
 
 @click.group(cls=House)

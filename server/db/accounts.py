@@ -8,7 +8,8 @@ from server.db.base import Row, Tx
 
 _COLUMNS = (
     "tokens.id, tokens.account, accounts.name, accounts.role, tokens.kind, tokens.uses_left,"
-    " tokens.created_at, tokens.expires_at, tokens.revoked_at, tokens.note"
+    " tokens.created_at, tokens.expires_at, tokens.revoked_at, tokens.note,"
+    " coalesce(tokens.site, 0)"
 )
 
 
@@ -36,6 +37,7 @@ class Token:
     expires_at: float | None
     revoked_at: float | None
     note: str
+    site: int = 0
 
 
 def _account(row: Row) -> Account:

@@ -7,6 +7,7 @@ from typing import Protocol
 from aiohttp import web
 
 from server.services.look import MoveView, PoolView, ProductionView
+from server.services.sites import SiteView
 
 
 class Look(Protocol):
@@ -18,6 +19,10 @@ class Look(Protocol):
 
     async def production(self, name: str, old_s: float = 0.0) -> ProductionView:
         """One production by its name, at most so old; NotFound if there is none."""
+        ...
+
+    async def site(self, name: str) -> tuple[SiteView, float]:
+        """One site by its name, and when it was looked at; NotFound if there is none."""
         ...
 
     async def moves(self, production: int, limit: int) -> list[MoveView]:

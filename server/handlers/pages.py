@@ -17,6 +17,7 @@ from web.render import ASSETS, page
 
 CARDS = 20
 MOVES = 50
+SITE = "/"  # before the name of a site in a topic; no name of a production has it
 AGE_S = 1.0  # of what is shown of a production: anybody may ask for it, and often
 
 _POLICY = (
@@ -55,6 +56,18 @@ def routes() -> list[Route]:
             codes=("production-unknown", "too-many-listeners"),
         ),
         Route(
+            "GET", "/sites/{name}", show_site, Public(), "A site as a page", media=HTML, head=True
+        ),
+        Route(
+            "GET",
+            "/sites/{name}/events",
+            follow_site,
+            Public(),
+            "The same, live",
+            media=sse.MEDIA,
+            codes=("site-unknown", "too-many-listeners"),
+        ),
+        Route(
             "GET",
             "/static/{file}",
             send_file,
@@ -68,7 +81,10 @@ def routes() -> list[Route]:
 
 
 async def render(look: keys.Look, topic: str, name: str = "_live") -> str:
-    """The page of a topic: of the production of that name, or of the pool if it is empty."""
+    """The page of a topic: of a production, of a site (`SITE` before its name), or of the pool."""
+    if topic.startswith(SITE):
+        site, now = await look.site(topic.removeprefix(SITE))
+        return page(f"site{name}", site=site, now=now, here="")
     if topic:
         production = await look.production(topic, AGE_S)
         moves = await look.moves(production.id, MOVES)
@@ -97,6 +113,16 @@ async def follow_pool(request: web.Request) -> web.StreamResponse:
 async def follow_production(request: web.Request) -> web.StreamResponse:
     """The page of one production, again whenever it changes."""
     return await request.app[sse.FEED].follow(request, request.match_info["name"])
+
+
+async def show_site(request: web.Request) -> web.Response:
+    """The page of one site."""
+    return await _page(request, SITE + request.match_info["name"])
+
+
+async def follow_site(request: web.Request) -> web.StreamResponse:
+    """The page of one site, again whenever it changes."""
+    return await request.app[sse.FEED].follow(request, SITE + request.match_info["name"])
 
 
 async def send_file(request: web.Request) -> web.Response:

@@ -70,6 +70,7 @@ class TokenView:
     expires_at: float | None
     revoked_at: float | None
     note: str
+    site: str = ""
 
 
 @dataclass(frozen=True)
@@ -156,10 +157,18 @@ class PeopleApi:
     async def list_tokens(self, request: web.Request, caller: Caller) -> TokenList:
         """The tokens of an account."""
         rows = await enrol.list_tokens(self.deps, request.match_info["name"])
+        site_name = self.deps.registry.site_name
         return TokenList(
             [
                 TokenView(
-                    r.id, r.kind, r.uses_left, r.created_at, r.expires_at, r.revoked_at, r.note
+                    r.id,
+                    r.kind,
+                    r.uses_left,
+                    r.created_at,
+                    r.expires_at,
+                    r.revoked_at,
+                    r.note,
+                    site_name(r.site),
                 )
                 for r in rows
             ]

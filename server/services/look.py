@@ -16,10 +16,11 @@ from server.db.views import TaskRow
 from server.domain import definition as definitions
 from server.domain.production import ProductionState
 from server.domain.split import units_total
-from server.services import produce
+from server.services import produce, sites
 from server.services.cards import HostCard
 from server.services.deps import Deps
 from server.services.factsheet import from_text
+from server.services.sites import SiteView
 
 NOW_S = 90.0  # a machine heard of within this time is "here now"
 STRIP = 400  # cells of a production's strip
@@ -125,6 +126,7 @@ class PoolView:
     productions: list[ProductionView]
     hosts: list[HostView]
     now: float
+    sites: list[SiteView] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -187,7 +189,12 @@ class Look:
             shown,
             hosts,
             now,
+            await sites.everyone(self.deps),
         )
+
+    async def site(self, name: str) -> tuple[SiteView, float]:
+        """One site, and when it was looked at. Raises NotFound."""
+        return await sites.show(self.deps, name), self.deps.clock()
 
     async def production(self, name: str, old_s: float = 0.0) -> ProductionView:
         """One production by name or id, its counts at most so many seconds old. Raises NotFound."""

@@ -191,9 +191,9 @@ async def released(deps: Deps, card: HostCard, seq: int, released_at: float) -> 
 
 
 async def everyone(deps: Deps) -> list[SiteView]:
-    """Every site, by name."""
+    """Every site, by name; of those that are online without their last switch."""
     found = sorted(deps.registry.sites.values(), key=lambda site: site.name)
-    return [await _view(deps, site) for site in found]
+    return [await _view(deps, site, site.mode is not Mode.ONLINE) for site in found]
 
 
 async def show(deps: Deps, name: str) -> SiteView:
@@ -204,12 +204,12 @@ async def show(deps: Deps, name: str) -> SiteView:
     raise NotFound("site", name)
 
 
-async def _view(deps: Deps, site: Site) -> SiteView:
+async def _view(deps: Deps, site: Site, whole: bool = True) -> SiteView:
     async def read(tx: Tx) -> tuple[Switch | None, list[Release]]:
         last = await sites.last(tx, site.id)
         return last, [] if last is None else await sites.releases(tx, last.seq)
 
-    last, said = await deps.store.read(read)
+    last, said = await deps.store.read(read) if whole else (None, [])
     now = deps.clock()
     cards = [card for card in deps.registry.hosts.values() if card.site == site.id]
     answers = [] if last is None else _answers(cards, last, said)

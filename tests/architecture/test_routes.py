@@ -29,6 +29,8 @@ PUBLIC = {
     "GET /events",
     "GET /productions/{name}",
     "GET /productions/{name}/events",
+    "GET /sites/{name}",
+    "GET /sites/{name}/events",
     "GET /static/{file}",
     "GET /openapi.json",
     "GET /healthz",

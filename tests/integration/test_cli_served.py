@@ -155,6 +155,35 @@ async def test_a_host_is_told_and_revoked(terminal: Terminal) -> None:
     assert (status, problem["code"]) == (401, "token-revoked")
 
 
+async def test_a_site_is_made_shown_switched_off_and_on(terminal: Terminal) -> None:
+    await terminal.run("account", "create", "hlt")
+    token = (await terminal.run("account", "token", "hlt", "--site", "farm"))["token"]
+    assert (await terminal.run("account", "tokens", "hlt"))[0]["site"] == "farm"
+    status, joined = await terminal.house.enrol(token, "node-1")
+    assert status == 201
+    assert (await terminal.run("host", "list"))[0]["site"] == "farm"
+    stopped = await terminal.run("site", "stop", "farm", "--grace", "1.5", "--reason", "beam")
+    assert stopped["hosts"] == 1
+    shown = await terminal.run("site", "show", "farm")
+    assert (shown["how"], shown["reason"], shown["switch_grace_s"]) == ("stop", "beam", 1.5)
+    assert shown["not_answered"] == ["node-1"]
+    out, err, code = await terminal.said("site", "show", "farm")
+    assert (code, err) == (0, "")
+    assert "node-1" in out
+    await terminal.run("site", "suspend", "farm", "--hosts", str(joined["host"]))
+    await terminal.run("site", "drain", "--account", "hlt")
+    await terminal.run("site", "offline", "--all", "--how", "drain")
+    (row,) = await terminal.run("site", "list")
+    assert (row["mode"], row["how"]) == ("offline", "drain")
+    await terminal.run("site", "online", "farm")
+    await terminal.run("site", "resume", "farm")
+    assert (await terminal.run("site", "show", "farm"))["mode"] == "online"
+    await terminal.run("site", "stop", "farm", "--all", code=2)
+    await terminal.run("site", "stop", "--all", "--hosts", "1", code=2)
+    missing = await terminal.run("site", "stop", "nowhere", code=6)
+    assert missing["error"]["problem"] == "site-unknown"
+
+
 async def test_the_database_is_saved_while_the_server_runs_and_checked_after(
     terminal: Terminal, tmp_path: Path
 ) -> None:

@@ -19,7 +19,13 @@ from tests.kit.served import application, serving
 from tests.kit.views import MadeUpLook
 
 PROGRAM = shutil.which("chromium-headless-shell")
-PATHS = ("/", "/productions/minbias-13tev-tune26", "/productions/nobody")
+PATHS = (
+    "/",
+    "/productions/minbias-13tev-tune26",
+    "/productions/nobody",
+    "/sites/cms-hlt",
+    "/sites/belgrade",
+)
 SWITCHES = [
     "--headless",
     "--no-sandbox",

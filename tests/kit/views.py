@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from server.domain.errors import NotFound
 from server.services.look import HostView, MoveView, OutputView, PoolView, ProductionView
+from server.services.sites import SiteView, SwitchView
 
 NOW = 1_800_000_000.0
 HOSTILE = "<script>alert('x')</script>\"'&<img src=x onerror=alert(1)>"
@@ -85,7 +86,22 @@ def pool() -> PoolView:
         host(4, "overclocked", account="bert", rejected_events=1_204, last_seen=NOW - 130),
         host(5, "pi-cluster-2", arch="aarch64", state="waiting for work", running=0, cores=4),
     ]
-    return PoolView(4, len(hosts), 21_442_019, 214.0, productions, hosts, NOW)
+    sites = [site("cms-hlt"), site("belgrade", mode="online", how="", stage="open", reason="")]
+    return PoolView(4, len(hosts), 21_442_019, 214.0, productions, hosts, NOW, sites)
+
+
+def site(name: str, **facts: object) -> SiteView:
+    """A farm on its way out, with these facts instead of the ordinary ones."""
+    last = SwitchView(
+        seq=9, how="stop", scope="site", by="run-control", at=NOW - 1.5, grace_s=2.0,
+        reason="beam", hosts=1000, heard=998, released=961, release_50_s=0.71, release_95_s=1.12,
+        release_100_s=None, taken_back=2, waiting=["trigger-farm-033", "trigger-farm-777"],
+    )  # fmt: skip
+    ordinary = SiteView(
+        name=name, mode="offline", how="stop", since=NOW - 1.5, reason="beam", stage="draining",
+        hosts=1020, hosts_now=1000, working=39, leases=41, last_switch=last,
+    )  # fmt: skip
+    return replace(ordinary, **facts)  # type: ignore[arg-type]  # the facts are the test's own
 
 
 def moves() -> list[MoveView]:
@@ -116,6 +132,13 @@ class MadeUpLook:
             if each.name == name:
                 return each
         raise NotFound("production", name)
+
+    async def site(self, name: str) -> tuple[SiteView, float]:
+        """One of the sites it was given. Raises NotFound."""
+        for each in self.view.sites:
+            if each.name == name:
+                return each, NOW
+        raise NotFound("site", name)
 
     async def moves(self, production: int, limit: int) -> list[MoveView]:
         """The history it was given."""

@@ -60,6 +60,9 @@ async def pool_page(look: MadeUpLook) -> str:
     return await pages.render(look, "", "")
 
 
+LAST = views.site("farm").last_switch or pytest.fail("a site was switched")
+
+
 def all_hostile() -> MadeUpLook:
     """A look in which every text is an attack."""
     production = views.production(
@@ -68,7 +71,9 @@ def all_hostile() -> MadeUpLook:
     )  # fmt: skip
     host = views.host(1, HOSTILE, account=HOSTILE, arch=HOSTILE, state=HOSTILE)
     move = MoveView(1.0, HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE)
-    view = replace(views.pool(), productions=[production], hosts=[host])
+    last = replace(LAST, by=HOSTILE, reason=HOSTILE, how=HOSTILE, scope=HOSTILE, waiting=[HOSTILE])
+    site = views.site(HOSTILE, reason=HOSTILE, how=HOSTILE, last_switch=last)
+    view = replace(views.pool(), productions=[production], hosts=[host], sites=[site])
     return MadeUpLook(view, [move])
 
 
@@ -103,7 +108,7 @@ async def test_the_output_is_told_by_size_and_digest_but_only_managers_fetch_it(
     assert not [v for _, name, v in reader.attributes if name == "href" and "output" in (v or "")]
 
 
-@pytest.mark.parametrize("topic", ["", HOSTILE])
+@pytest.mark.parametrize("topic", ["", HOSTILE, pages.SITE + HOSTILE])
 async def test_hostile_names_are_shown_and_never_obeyed(topic: str) -> None:
     html = await pages.render(all_hostile(), topic, "")
     reader = read(html)
@@ -112,6 +117,39 @@ async def test_hostile_names_are_shown_and_never_obeyed(topic: str) -> None:
     assert not [tag for tag, name, _ in reader.attributes if name.startswith("on")]
     images = [value for tag, name, value in reader.attributes if (tag, name) == ("img", "src")]
     assert images == [asset("mark.svg")]
+
+
+async def test_the_page_of_a_site_tells_who_has_left_how_fast_and_who_not() -> None:
+    text = read(await pages.render(MadeUpLook(), pages.SITE + "cms-hlt", "")).text
+    for said in (
+        "0.71 s",
+        "1.12 s",
+        "\N{EN DASH}",
+        "trigger-farm-777",
+        "961",
+        "run-control",
+        "leaving",
+    ):
+        assert said in text
+    text = read(await pool_page(MadeUpLook())).text
+    assert "cms-hlt" in text
+
+
+@pytest.mark.parametrize(
+    ("how", "stage", "word"),
+    [
+        ("stop", "announced", "leaving: announced"),
+        ("drain", "draining", "leaving"),
+        ("stop", "drained", "empty"),
+        ("suspend", "drained", "suspended"),
+        ("suspend", "overdue", "suspending: overdue"),
+        ("stop", "overdue", "overdue"),
+    ],
+)
+async def test_every_stage_of_a_switch_has_its_words(how: str, stage: str, word: str) -> None:
+    look = MadeUpLook(replace(views.pool(), sites=[views.site("farm", how=how, stage=stage)]))
+    for topic in ("", pages.SITE + "farm"):
+        assert f">{word}</span>" in await pages.render(look, topic, "")
 
 
 @pytest.mark.parametrize("state", STATES)
