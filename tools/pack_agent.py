@@ -44,7 +44,8 @@ main()
 
 def sources() -> Iterator[tuple[str, bytes]]:
     """The agent's own files."""
-    for path in sorted((ROOT / "vmagent").rglob("*.py")):
+    kinds = ("*.py", "*.service")
+    for path in sorted(path for kind in kinds for path in (ROOT / "vmagent").rglob(kind)):
         yield path.relative_to(ROOT).as_posix(), path.read_bytes()
 
 

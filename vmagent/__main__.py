@@ -68,6 +68,8 @@ def _parser() -> argparse.ArgumentParser:
     probe.add_argument("--manifest", required=True, help="manifest, JSON or signed")
     probe.add_argument("--payload", required=True, help="bundle, .tar.gz")
     probe.add_argument("--json", action="store_true")
+    unit = verbs.add_parser("unit", help="print a systemd unit for this agent", parents=[both])
+    unit.add_argument("--user", default="windfall", help="whom it runs as (windfall)")
     verbs.add_parser("version", help="print the version")
     return parser
 
@@ -79,24 +81,41 @@ def _home(found: argparse.Namespace) -> Any:
 
 
 def _run(found: argparse.Namespace) -> int:
-    from vmagent import clock, kin, link, logs
-    from vmagent.calls import Server
-    from vmagent.loop import Agent
+    from vmagent import farewell, init, logs
+    from vmagent.service import Service
 
     settings = _settings(found)
     logs.start(settings.log_level)
+    init.split()
+    service = Service(os.environ)
+    try:
+        code = _work(found, settings, service)
+    except BaseException as error:
+        service.stopping(type(error).__name__)
+        farewell.leave(settings.job_outputs, farewell.message_of(error))
+        raise
+    logging.shutdown()
+    # A request still under way in a thread must not hold up an agent that is to be gone.
+    os._exit(code)
+
+
+def _work(found: argparse.Namespace, settings: Settings, service: Any) -> int:
+    from vmagent import clock, farewell, kin, link
+    from vmagent.calls import Server
+    from vmagent.loop import Agent
+
     home = _home(found)
     home.prepare()
     identity = home.identity()
     home.lock()
     kin.adopt()
     line = link.Link(identity.server, identity.token, settings.ca, connections=8)
-    agent = Agent(home, identity, settings, Server(line, clock.ServerClock()))
+    agent = Agent(home, identity, settings, Server(line, clock.ServerClock()), service)
     agent.watch_signals()
     code = agent.run()
-    logging.shutdown()
-    # A request still under way in a thread must not hold up an agent that is to be gone.
-    os._exit(code)
+    said = farewell.message(code, agent.brain.reason, agent.brain.worked)
+    farewell.leave(settings.job_outputs, said)
+    return code
 
 
 def _join(found: argparse.Namespace) -> int:
@@ -191,6 +210,13 @@ def _probe(found: argparse.Namespace) -> int:
     return 0
 
 
+def _unit(found: argparse.Namespace) -> int:
+    from vmagent import unit
+
+    print(unit.text(found.user), end="")
+    return 0
+
+
 def _version(_: argparse.Namespace) -> int:
     print(__version__)
     return 0
@@ -207,6 +233,7 @@ _VERBS: dict[str, Callable[[argparse.Namespace], int]] = {
     "resume": lambda found: _suspend(found, False),
     "stop": lambda found: _signal(found, signal.SIGTERM),
     "probe": _probe,
+    "unit": _unit,
     "version": _version,
 }
 

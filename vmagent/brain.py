@@ -235,6 +235,7 @@ class Brain(Presence):
     def _reported(self, event: stimuli.Reported, now: float) -> Iterator[orders.Order]:
         task = self.tasks.get(event.task)
         if task is not None and task.phase == REPORTING:
+            self.worked = True
             yield from self._forget(task)
 
     def _call_failed(self, event: stimuli.CallFailed, now: float) -> Iterator[orders.Order]:

@@ -72,7 +72,7 @@ def read_key(fetch: Fetch, place: str, key: str) -> Optional[str]:
     try:
         with open(Path(place) / key, "rb") as file:
             return file.read(TEXT_MOST).decode("utf-8", "replace")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError):
         return None
     except OSError as error:
         raise Away(f"{place}/{key}: {error.strerror}") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import select
+import signal
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Optional, Protocol
 
 from vmagent import output
 from vmagent.pipe import At, Events, Fail, Hello, Misbehaved, Next, OutFile
+from vmagent.plan import TERM_S
 from vmagent.process import LOG_LEAST, Exit, Process, read
 from vmagent.wire import statements
 
@@ -96,6 +98,8 @@ class Pass:
         self._given_last = self._last
         self._given = self.over = False
         self._finish_by: Optional[float] = None
+        self._kill_by = self._still_since = 0.0
+        self._asked_to_end = False
         self._heard_at = self._allowed_at = time.monotonic()
         self._log_since = 0
         self._cpu_s = cpu_allowance(job)
@@ -146,17 +150,36 @@ class Pass:
             if word == "kill":
                 return Ended("stopped", "killed")
             if word == "finish":
-                self._finish_by = time.monotonic() + value
                 if not self._given and self._mode == "pipe":
                     return Ended("stopped", "before it began")
-                self._process.say("END")
+                self._finish(value)
             elif word == "trim":
                 self._trim(int(value))
             elif word in ("pause", "resume"):
-                self._process.paused = word == "pause"
-                (self._process.pause if word == "pause" else self._process.resume)()
-                self._heard_at = time.monotonic()
+                self._stand_still(word == "pause")
         return None
+
+    def _finish(self, seconds: float) -> None:
+        """The current event may be finished, for this long at most."""
+        by = time.monotonic() + seconds
+        if self._finish_by is None:
+            self._process.say("END")
+            self._process.signal(signal.SIGUSR1)
+        elif by >= self._finish_by:
+            return
+        self._finish_by = by
+        self._kill_by = by + min(TERM_S, seconds)
+
+    def _stand_still(self, still: bool) -> None:
+        now = time.monotonic()
+        if still:
+            self._process.pause()
+            self._still_since = now
+        else:
+            self._process.resume()
+            # Silence does not count while it cannot speak, and counts on as soon as it can.
+            self._heard_at += now - max(self._still_since, self._heard_at)
+        self._process.paused = still
 
     def _trim(self, last: int) -> None:
         self._work.trim(last)
@@ -283,7 +306,11 @@ class Pass:
     def _check_silence(self) -> None:
         now = time.monotonic()
         if self._finish_by is not None and now >= self._finish_by:
-            self._process.end()
+            if now >= self._kill_by:
+                self._process.end()
+            elif not self._asked_to_end:
+                self._asked_to_end = True
+                self._process.signal(signal.SIGTERM)
         silent = now - self._heard_at
         if not self._process.paused and silent > self._job.manifest.limits.silence_s:
             raise Misbehaved("hung", f"silent for {silent:.0f} s")

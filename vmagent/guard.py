@@ -3,7 +3,7 @@
 Run as a program of its own, standard library alone, so that it outlives nobody: when the agent is
 killed its control pipe ends and the guard kills every descendant of the payload, daemons too.
 Control lines on stdin: first the order as JSON, then ``CPU seconds`` (may use this much from now
-on), ``PAUSE``, ``RESUME``. Answer on stdout: one line of JSON when all is over.
+on), ``PAUSE``, ``RESUME``, ``SIGNAL n``. Answer on stdout: one line of JSON when all is over.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ WALL_FACTOR, WALL_EXTRA_MB = 2, 512
 # Processes of one payload, and threads that its user may have beside those of today: a fork bomb
 # ends here, before the machine does.
 PROCESSES_MOST, THREADS_MORE = 1000, 4000
+TOLD = (signal.SIGUSR1, signal.SIGTERM)  # finish the current event; end now, as you like
 ENTRY_BYTES = 1024  # an empty file costs an inode, and time to look at
 # What programs that are run between guard and payload find: nothing that a manifest could set.
 CLEAN = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
@@ -162,6 +163,7 @@ def _become(order: dict[str, Any], guard: int, status: int) -> NoReturn:
     signal.set_wakeup_fd(-1)
     for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # a hint, for a payload that listens to it
     argv, env = order["argv"], order["env"]
     keep: list[int] = []
     if box is not None:
@@ -255,7 +257,14 @@ class Guard:
                 number = signal.SIGSTOP if word == "PAUSE" else signal.SIGCONT
                 for pid in family(os.getpid()):
                     _kill(pid, number)
+            elif word == "SIGNAL" and int(value) in TOLD:
+                for pid in set(family(os.getpid())) - self._boxes():
+                    _kill(pid, int(value))
         return bool(got)
+
+    def _boxes(self) -> set[int]:
+        """The processes of bwrap, which would end at once with all that is in it."""
+        return set(self._leaders()[:2]) if self.order.get("sandbox") else set()
 
     def _allow(self, seconds: float) -> None:
         self._measure()

@@ -25,6 +25,7 @@ from vmagent.process import Most, lay_out_helpers
 from vmagent.room import Room
 from vmagent.runner import Outcome
 from vmagent.sender import Sender
+from vmagent.service import Service
 from vmagent.settings import Settings
 from vmagent.shown import status
 from vmagent.slots import Assignment, Slot, TaskWork, run_ended
@@ -49,7 +50,16 @@ class _Do:
 class Agent:
     """One running agent."""
 
-    def __init__(self, home: Home, identity: Identity, settings: Settings, server: Server) -> None:
+    def __init__(
+        self,
+        home: Home,
+        identity: Identity,
+        settings: Settings,
+        server: Server,
+        service: Optional[Service] = None,
+    ) -> None:
+        """``service`` is the manager that started it, if one did."""
+        self._service = service or Service({})
         self._home, self._identity, self._settings, self._server = home, identity, settings, server
         # Its put may be called from a signal handler while its get waits, unlike Queue's.
         self._inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
@@ -91,6 +101,7 @@ class Agent:
         started = stimuli.Started(tuple(taken_of(k.lease) for k in found), *self._seq())
         log.info("started", extra={"host": self._identity.host, "found": len(found)})
         self._hear(started)
+        self._service.ready()
         while self._code is None:
             self._turn()
         self._end()
@@ -134,10 +145,14 @@ class Agent:
             self._hear(stimuli.Ticked())
             self._hear(stimuli.DiskChanged(self._room.short()))
             self._show()
+            self._service.alive(clock.monotonic(), f"{self.brain.doing} {self.brain.why}".strip())
 
     def _hear(self, event: stimuli.Stimulus) -> None:
+        before = self.brain.doing
         for order in self.brain.handle(event, clock.monotonic()):
             _CARRIES[type(order)](self, order)
+        if self.brain.doing != before:
+            self._status_at = 0.0  # who asks how it does shall not hear of before
 
     def _errand(self, otherwise: stimuli.Stimulus, errand: Callable[..., None], *args: Any) -> None:
         def go() -> None:
@@ -275,6 +290,7 @@ class Agent:
         log.log(level, order.action, extra={"task": order.task or None, "why": order.why})
 
     def _leave(self, order: orders.Exit) -> None:
+        self._service.stopping(self.brain.why or "ending")
         self._code = order.code
 
     def _show(self) -> None:

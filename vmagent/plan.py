@@ -42,6 +42,7 @@ class Plan:
         self.leaving = ""
         self.reason = self.wish_reason = ""
         self.wish = wishes.NONE
+        self.worked = False  # whether any task was ever reported
         self.unsure = self.disk_low = self.revoked = False
         # Of the server, until it says resume: suspend, or stop or drain and stay.
         self.hold = ""

@@ -218,6 +218,10 @@ class Process:
         """Let it go on."""
         self._control("RESUME")
 
+    def signal(self, number: int) -> None:
+        """Tell it, and all that it started, SIGUSR1 or SIGTERM."""
+        self._control(f"SIGNAL {number}")
+
     def _control(self, line: str) -> None:
         assert self._guard.stdin is not None  # noqa: S101 - opened above
         with contextlib.suppress(BrokenPipeError, OSError, ValueError):

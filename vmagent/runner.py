@@ -106,6 +106,9 @@ class Runner:
         if kept is not None and self._digest == job.digest and not kept.over():
             kept.read_log()
             kept.log.clear()
+            if kept.paused:  # its last range was taken back while it stood still
+                kept.paused = False
+                kept.resume()
             self._shown = kept
             return
         self.drop()

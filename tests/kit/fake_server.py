@@ -101,6 +101,8 @@ class FakeServer(ThreadingHTTPServer):
         self.frame_answer: tuple[int, str] | None = None
         self.tamper: Callable[[messages.AskReply], messages.AskReply] = lambda reply: reply
         self.duplicates = 0
+        self.moods: list[tuple[str, str]] = []
+        self.released: list[int] = []
 
     def offer(self, script: str, **manifest: Any) -> str:
         """Another production, of which only the reference events are ever wanted; its digest."""
@@ -270,9 +272,13 @@ class _Handler(BaseHTTPRequestHandler):
         elif kind == "tasks":
             self._task(int(parts[1]), body if len(parts) > 2 else None)
         elif kind == "heartbeat":
-            named = codec.decode(body, messages.HeartbeatRequest).tasks
-            states = [server.tasks[p.task] for p in named if p.task in server.tasks]
+            beat = codec.decode(body, messages.HeartbeatRequest)
+            server.moods.append((beat.doing, beat.why))
+            states = [server.tasks[p.task] for p in beat.tasks if p.task in server.tasks]
             self._json(messages.HeartbeatReply(server.now(), states))
+        elif kind == "released":
+            server.released.append(codec.decode(body, messages.ReleasedRequest).seq)
+            self._send(204, b"")
         elif kind == "commands":
             query = dict(pair.split("=") for pair in self.path.partition("?")[2].split("&"))
             since = int(query["since"])

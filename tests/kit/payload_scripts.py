@@ -164,3 +164,25 @@ def bundle(folder: Path, script: str) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "main.py").write_text(script)
     return folder
+
+
+# Finishes what it is at when told by a signal, as programs do that know nothing of the pipe's END.
+TOLD_TO_FINISH = """
+import os, signal, time
+said = []
+signal.signal(signal.SIGUSR1, lambda *_: said.append(1))
+first, last = int(os.environ["EVP_FIRST"]), int(os.environ["EVP_LAST"])
+for event in range(first, last):
+    for _ in range(20):
+        time.sleep(0.01)
+    with open(os.path.join(os.environ["EVP_OUTDIR"], "tmp"), "wb") as out:
+        out.write(b"event %d;" % event)
+    os.rename(out.name, os.path.join(os.environ["EVP_OUTDIR"], "%d-%d.txt" % (event, event + 1)))
+    if said:
+        break
+"""
+# Puts its things in order when it is asked to end.
+TIDIES_UP = GOOD.replace("import evp", "import evp, signal, sys, time").replace(
+    "ch = ",
+    "signal.signal(signal.SIGTERM, lambda *_: (print('tidied', flush=True), sys.exit(0)))\nch = ",
+)

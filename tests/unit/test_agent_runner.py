@@ -160,6 +160,23 @@ def test_a_payload_that_will_not_finish_is_ended_after_its_grace(bench: Bench) -
     assert sorted(bench.work.records) == [0, 1, 2]
 
 
+def test_a_payload_that_does_not_talk_is_told_by_a_signal_to_finish(bench: Bench) -> None:
+    bench.work = Memory(0, 1000)
+    bench.work.on_add = lambda: bench.runner.order(1, "finish", 60.0)
+    ended = bench.again(scripts.TOLD_TO_FINISH, mode="directory")
+    assert (ended.word, ended.exit) == ("stopped", 0), ended
+    assert 1 <= len(bench.work.records) < 1000
+
+
+def test_after_its_grace_a_payload_may_tidy_up_before_it_is_killed(bench: Bench) -> None:
+    bench.work = Memory(0, 100)
+    bench.work.on_add = lambda: bench.runner.order(1, "finish", 2.0)
+    hangs = scripts.TIDIES_UP.replace("        i += 1", "        time.sleep(600)")
+    ended = bench.again(hangs, limits={"silence_s": 60.0})
+    assert (ended.word, ended.exit) == ("stopped", 0), ended
+    assert "tidied" in ended.log
+
+
 def test_an_order_for_another_task_is_passed_over(bench: Bench) -> None:
     bench.runner.order(99, "kill")
     assert bench.run(scripts.GOOD).word == "done"
