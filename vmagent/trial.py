@@ -45,7 +45,9 @@ def probe_here(manifest_path: str, bundle_path: str) -> probe.Class:
     work = Path(tempfile.mkdtemp(prefix="windfall-probe-"))
     try:
         bundles.unpack(archive, work / "bundle")
-        box, _ = sandbox.find(_set("sandbox"), work, _set("sandbox_paths"))
+        box, found = sandbox.find(_set("sandbox"), work, _set("sandbox_paths"))
+        if box is None and _set("sandbox") == "require":
+            raise errors.CannotWork(f"a sandbox is required, and there is none: {found}")
         runner = Runner(work / "slot", lay_out_helpers(work), Most(sandbox=box))
         job, reference = probe.job("probe", manifest, work / "bundle")
         try:

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
 import signal
+import tarfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from server.domain import definition
 from tests.kit import payload_scripts as scripts
 from tests.kit.agent_process import AgentProcess
 from tests.kit.fake_server import FakeServer
+from vmagent import trial
 from vmagent.guard import children, family
 
+ROOT = Path(__file__).resolve().parents[2]
 Start = Callable[..., tuple[FakeServer, AgentProcess]]
 NEEDS = pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
 
@@ -164,3 +169,28 @@ def test_a_manifest_that_asks_for_the_network_gets_it_where_it_is_allowed(start:
     interfaces = len(os.listdir("/sys/class/net"))
     assert set(server.records.values()) == {b"%d" % interfaces}
     assert {question.network for question in server.questions} == {True}
+
+
+@NEEDS
+@pytest.mark.parametrize("name", ["zpole", "shell", "legacy", "pythia8"])
+def test_the_reference_payloads_give_the_same_bytes_in_a_sandbox_and_outside(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if name == "pythia8":
+        pytest.importorskip("pythia8mc")
+    source = ROOT / "tools" / "payloads" / name
+    found = definition.parse((source / "production.toml").read_text("utf-8"))
+    made = {**found.manifest("", 0.0), "reference": 20}
+    (tmp_path / "manifest.json").write_text(json.dumps(made))
+    bundle = {path.name: path.read_bytes() for path in source.iterdir() if path.is_file()}
+    with tarfile.open(tmp_path / "bundle.tar.gz", "w:gz") as archive:
+        for file, raw in bundle.items():
+            member = tarfile.TarInfo(file)
+            member.size, member.mode = len(raw), 0o755
+            archive.addfile(member, io.BytesIO(raw))
+    digests = []
+    for way in ("require", "off"):
+        monkeypatch.setenv("WINDFALL_SANDBOX", way)
+        result = trial.probe_here(str(tmp_path / "manifest.json"), str(tmp_path / "bundle.tar.gz"))
+        digests.append(result.digest)
+    assert digests[0] == digests[1]
