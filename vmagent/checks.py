@@ -14,7 +14,7 @@ from typing import Optional
 import cryptography
 from urllib3._version import __version__ as urllib3_version
 
-from vmagent import errors, files, link, monitor, sandbox
+from vmagent import cgroups, errors, files, link, monitor, sandbox
 from vmagent.home import Home
 from vmagent.settings import Settings
 
@@ -36,6 +36,7 @@ def look(home: Home, server: Optional[str], settings: Settings) -> list[Check]:
     found = [_python(), _state(home), _disk(home, settings), _memory(settings)]
     if found[1].verdict == "ok":
         found.append(_sandbox(home, settings))
+    found.append(Check("limits", "ok", cgroups.told(cgroups.survey())))
     found.append(_libraries())
     if server is None:
         found.append(

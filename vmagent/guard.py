@@ -149,6 +149,9 @@ def start(order: dict[str, Any], status: int = -1) -> int:
 
 
 def _become(order: dict[str, Any], guard: int, status: int) -> NoReturn:
+    for procs in order.get("groups", ()):
+        with contextlib.suppress(OSError), open(procs, "w") as group:
+            group.write(str(os.getpid()))
     os.setsid()
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     for target in (1, 2):

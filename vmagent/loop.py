@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Optional
 
-from vmagent import clock, errors, mjf, monitor, orders, probe, sandbox, stimuli
+from vmagent import cgroups, clock, errors, mjf, monitor, orders, probe, sandbox, stimuli
 from vmagent.brain import Brain
 from vmagent.calls import Server
 from vmagent.errands import Errands, jitter, taken_of
@@ -78,7 +78,8 @@ class Agent:
         helper = lay_out_helpers(home.path)
         box = sandbox.ready(settings, home.path)
         self.errands.sandbox = sandbox.plain_word(box)
-        most = Most(monitor.memory_mb(settings.memory_mb), settings.reserve_mb, box)
+        groups = cgroups.ready(settings, home.path)
+        most = Most(monitor.memory_mb(settings.memory_mb), settings.reserve_mb, box, groups)
         self._slots = [Slot(n, home.path, helper, most) for n in range(settings.slots)]
         self._pool = ThreadPoolExecutor(ERRANDS, thread_name_prefix="errand")
         self._poller = Poller(server, settings.poll_s, lambda: self.brain.seq, self._inbox.put)

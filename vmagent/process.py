@@ -11,11 +11,12 @@ import select
 import shutil
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Optional
 
 from vmagent import files, kin, sandbox
+from vmagent.cgroups import Group, Groups
 from vmagent.errors import StateUnusable
 from vmagent.guard import CLEAN, PIPE_IN, PIPE_OUT, family, usage
 from vmagent.output import Folder
@@ -37,12 +38,14 @@ _F_SETPIPE_SZ = 1031  # Linux; fcntl names it from Python 3.10 on
 class Most:
     """What this machine grants a payload, whatever its manifest asks for.
 
-    ``reserve_mb`` of the disk are left alone. ``sandbox`` is what it runs in, None for nothing.
+    ``reserve_mb`` of the disk are left alone. ``sandbox`` is what it runs in,
+    ``groups`` where limits of the kernel hold for it; None for nothing.
     """
 
     memory_mb: int = 2**30
     reserve_mb: int = 0
     sandbox: Optional[Sandbox] = None
+    groups: Optional[Groups] = None
 
 
 @dataclass(frozen=True)
@@ -125,6 +128,8 @@ class Process:
         self._looked_at = 0.0
         self.exit: Optional[Exit] = None
         self._answer = b""
+        self._memory_mb = min(manifest.limits.memory_mb, most.memory_mb)
+        self._group: Optional[Group] = None
         self.parser = Parser(manifest.granule, manifest.limits.event_bytes)
         self.greeted = self.waiting = self.trimmed = self.paused = False
 
@@ -144,6 +149,8 @@ class Process:
             fcntl.fcntl(from_payload, _F_SETPIPE_SZ, _PIPE_MOST)
         env.update(EVP_FD_IN=str(PIPE_IN), EVP_FD_OUT=str(PIPE_OUT))
         mine = (payload_out, payload_in, payload_log)
+        if self._most.groups is not None:
+            self._group = self._most.groups.make(self._memory_mb, self.manifest.cores)
         try:
             self._guard = kin.start(
                 [sys.executable, "-I", "-S", "-B", str(self._helper / "guard.py")],
@@ -155,6 +162,7 @@ class Process:
             for handle in (from_payload, to_payload, from_log):
                 os.close(handle)
             self.folder.close()
+            self._leave_group()
             raise
         finally:
             for handle in mine:
@@ -178,7 +186,8 @@ class Process:
             "cwd": str(self.home / "work"),
             "home": str(self.home),
             "sandbox": box and box.order(self.home, self._helper, self.manifest.network),
-            "memory_mb": min(limits.memory_mb, self._most.memory_mb),
+            "groups": self._group.procs if self._group else [],
+            "memory_mb": self._memory_mb,
             "disk_mb": max(1, min(limits.disk_mb, room_mb)),
             "cpu_s": min(cpu_s, 1e9),
         }
@@ -213,9 +222,13 @@ class Process:
     def pause(self) -> None:
         """Stop it where it stands."""
         self._control("PAUSE")
+        if self._group is not None:
+            self._group.freeze(True)
 
     def resume(self) -> None:
         """Let it go on."""
+        if self._group is not None:
+            self._group.freeze(False)
         self._control("RESUME")
 
     def signal(self, number: int) -> None:
@@ -268,7 +281,14 @@ class Process:
         except (ValueError, KeyError, TypeError):
             self.exit = Exit(signal=9, verdict="crashed")
             kin.sweep()
+        failed = self.exit.code != 0 and self.exit.verdict in ("", "crashed")
+        if failed and self._group is not None and self._group.out_of_memory():
+            self.exit = replace(self.exit, verdict="memory")  # the kernel was quicker
         return True
+
+    def _leave_group(self) -> None:
+        if self._group is not None:
+            self._group.close()
 
     def _look_at_guard(self) -> None:
         """A guard that somebody has stopped guards nothing: end it, and all that it guarded."""
@@ -302,6 +322,7 @@ class Process:
             os.close(handle)
         assert self._guard.stdout is not None  # noqa: S101 - opened above
         self._guard.stdout.close()
+        self._leave_group()
         self.folder.close()
         files.remove(self.home)
 

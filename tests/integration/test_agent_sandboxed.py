@@ -20,6 +20,7 @@ from tests.kit.agent_process import AgentProcess
 from tests.kit.fake_server import FakeServer
 from vmagent import trial
 from vmagent.guard import children, family
+from vmagent.kin import is_stopped
 
 ROOT = Path(__file__).resolve().parents[2]
 Start = Callable[..., tuple[FakeServer, AgentProcess]]
@@ -51,14 +52,20 @@ def without_bwrap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
 
 
-def states(agent: int) -> set[str]:
-    """The states (R, S, T ...) of what runs below the guards of an agent."""
-    found = set()
-    for guard in children(agent):
-        for pid in family(guard):
-            stat = Path(f"/proc/{pid}/stat").read_text()
-            found.add(stat.rpartition(")")[2].split()[0])
-    return found
+def stands_still(agent: int) -> bool:
+    """Whether all below the guards of an agent is stopped, or frozen with its group."""
+    below = [pid for guard in children(agent) for pid in family(guard)]
+    return all(is_stopped(pid) or is_frozen(pid) for pid in below)
+
+
+def is_frozen(pid: int) -> bool:
+    """Whether a process is in a group of version 2 that is frozen."""
+    for mount in Path("/sys/fs/cgroup"), Path("/sys/fs/cgroup/unified"):
+        for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines():
+            events = mount / line.rpartition("::/")[2] / "cgroup.events"
+            if line.startswith("0::") and events.is_file() and "frozen 1" in events.read_text():
+                return True
+    return False
 
 
 @NEEDS
@@ -89,7 +96,7 @@ def test_a_payload_in_a_sandbox_stands_still_and_goes_on(start: Start) -> None:
     process = agent.start("--sandbox", "require", "--flush-s", "0.1")
     server.wait_for(lambda: bool(server.records))
     server.command("suspend")
-    while states(process.pid) != {"T"}:
+    while not stands_still(process.pid):
         assert process.poll() is None
     server.command("resume")
     before = len(server.records)

@@ -116,7 +116,7 @@ def others_can_run(root: Path) -> bool:
 def main(asked: dict[str, Any]) -> None:
     """Run payloads in one slot of this process, and tell how each ended."""
     from tests.kit import payload_scripts
-    from vmagent import kin, sandbox
+    from vmagent import cgroups, kin, sandbox
     from vmagent.gap import Job
     from vmagent.gather import Gather
     from vmagent.intervals import Intervals
@@ -157,7 +157,8 @@ def main(asked: dict[str, Any]) -> None:
     folder, limits = Path(asked["folder"]), asked["limits"]
     box, found = sandbox.find(asked.get("sandbox", "off"), folder, asked.get("shown", ""))
     assert box or asked.get("sandbox", "off") != "require", found
-    granted = Most(limits.pop("granted_mb", 2**30), 0, box)
+    groups = cgroups.Groups(folder, cgroups.survey()) if asked.get("groups") else None
+    granted = Most(limits.pop("granted_mb", 2**30), 0, box, groups)
     runner = Runner(folder / "slot", lay_out_helpers(folder), granted)
     ended = []
     for number, story in enumerate(asked["stories"]):
