@@ -46,6 +46,29 @@ def backup_command(file: Path, settings: Settings) -> None:
     tell({"file": str(file), "size": count}, f"{file}: {size(count)}")
 
 
+@db.command("restore")
+@click.argument("file", type=PATH, required=False)
+@with_settings
+def restore_command(file: Path | None, settings: Settings) -> None:
+    """Put the backup FILE back, and make it fit what went on after it; stop the server first.
+
+    What was acknowledged after the backup is taken from the segments where the backup knows its
+    task, and computed again else. Without FILE the database as it stands is made to fit: after
+    pg_restore, or after its file was put back by hand. Hosts that joined after it must join again.
+    """
+    from server.db.restore import restore
+
+    folder = settings.data / "segments"
+    sizes = {int(path.stem): path.stat().st_size for path in folder.glob("[0-9]*.seg")}
+    done = restore(settings.database_url, None if file is None else file.absolute(), sizes)
+    where = shown(settings.database_url)
+    tell(
+        {"database": where, "applied": done.applied, "frames_dropped": done.frames_dropped},
+        *done.applied,
+        f"{where} is restored; {done.frames_dropped} frames are gone and will be computed again",
+    )
+
+
 @db.command("check")
 @with_settings
 def check_command(settings: Settings) -> None:

@@ -199,3 +199,11 @@ class BackupFailed(StoreUnusable):
     def __init__(self, reason: str) -> None:
         """Why, and what helps."""
         super().__init__(f"no backup was made: {reason}")
+
+
+class RestoreFailed(StoreUnusable):
+    """A backup could not be put back; the database is as it was."""
+
+    def __init__(self, reason: str) -> None:
+        """Why, and what helps."""
+        super().__init__(f"nothing was restored: {reason}")

@@ -94,10 +94,13 @@ async def free_segments(deps: Deps) -> list[int]:
     """
     used = await deps.store.read(frames.segments)
     idle = set(deps.segments.numbers()) - set(used)
-    freed = [number for number in idle & deps.idle if deps.segments.release(number)]
+    over = idle & deps.idle & deps.segments.quiet()
+    if over:
+        # Before the file goes: its number may be given again, and a segment that is wrongly held to
+        # be closed is not looked through after a crash.
+        await deps.store.write(lambda tx: segments.forget(tx, over))
+    freed = [number for number in over if deps.segments.release(number)]
     deps.idle = idle - set(freed)
-    if freed:
-        await deps.store.write(lambda tx: segments.forget(tx, freed))
     return freed
 
 

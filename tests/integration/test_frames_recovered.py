@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
+import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from server.blobs.segments import Found, Segments
-from server.services import framelog
+from server.services import framelog, reap
 from server.services.cards import TaskCard
 from tests.kit.backroom import Backroom, SpoiltBatch
 
@@ -165,3 +167,26 @@ async def test_if_no_transaction_succeeds_no_more_is_acknowledged(
             await room.send(task, task.row.first + 10, task.row.first + 20)
     await room.send(task, task.row.first + 10, task.row.first + 20)
     assert len(await room.rows(FRAMES)) == 2
+
+
+async def test_a_segment_is_held_to_be_closed_no_more_before_its_file_goes(
+    room: Backroom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its number may be given again: held to be closed, the new one would not be looked through."""
+    [task] = await leased(room, "ada")
+    await room.send(task, task.row.first, task.row.first + 10)
+    await crash(room)
+    await room.store.write(lambda tx: tx.run("DELETE FROM frames"))
+    seen: list[tuple[int, list[tuple[int]]]] = []
+    real = Segments.release
+
+    def release(kept: Segments, segment: int) -> bool:
+        with contextlib.closing(sqlite3.connect(room.folder / "windfall.db")) as found:
+            seen.append((segment, found.execute("SELECT number FROM segments_closed").fetchall()))
+        return real(kept, segment)
+
+    monkeypatch.setattr(Segments, "release", release)
+    assert await room.rows("SELECT number FROM segments_closed") == [(1,)]
+    assert await reap.free_segments(room.deps) == []
+    assert await reap.free_segments(room.deps) == [1]
+    assert seen == [(1, [])]

@@ -35,7 +35,7 @@ def windfall(*words: str | Path, data: Path | None = None) -> Any:
         command += ["--data", str(data)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise StageFailed(f"windfall {' '.join(map(str, words))}: {done.stderr.strip()}")
+        raise StageFailed(f"windfall {' '.join(map(str, words))}: {done.stderr or done.stdout}")
     return json.loads(done.stdout) if done.stdout.strip() else None
 
 

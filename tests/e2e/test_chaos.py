@@ -1,0 +1,54 @@
+"""A production under a handful of faults of every place gives the bytes of an undisturbed one."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+KINDS = (
+    *("kill-server", "power-server", "restore", "upgrade-server"),
+    *("crash-agent", "power-agent", "clone", "truncate", "duplicate", "cut-answer"),
+)
+COMPILER = shutil.which("gcc") or shutil.which("cc")
+
+
+def chaos(*words: str) -> subprocess.CompletedProcess[str]:
+    """The tool, to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "tools.chaoses", *words],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.skipif(COMPILER is None, reason="needs a C compiler")
+def test_nothing_is_lost_or_doubled_by_a_handful_of_faults(tmp_path: Path) -> None:
+    done = chaos(
+        *("--seconds", "10", "--events", "4000", "--seed", "5", "--agents", "3", "--json"),
+        *("--faults", ",".join(KINDS), "--folder", str(tmp_path)),
+    )
+    assert done.returncode == 0, done.stderr + done.stdout
+    result = json.loads(done.stdout.splitlines()[-1])
+    assert list(result) == [
+        *("seconds", "seed", "events", "faults", "finished_events_lost", "duplicates"),
+        *("recomputed_events", "digest_equal"),
+    ]
+    assert (result["seed"], result["events"], result["digest_equal"]) == (5, 4000, True)
+    assert (result["finished_events_lost"], result["duplicates"]) == (0, 0)
+    assert len(result["faults"]) >= 5, done.stderr
+    assert list(tmp_path.iterdir()) == [], "a good run leaves nothing behind"
+
+
+def test_kinds_are_listed_and_unknown_ones_refused() -> None:
+    listed = chaos("--list")
+    assert listed.returncode == 0
+    assert all(kind in listed.stdout for kind in KINDS)
+    refused = chaos("--faults", "earthquake")
+    assert refused.returncode == 2
+    assert "no such fault: earthquake" in refused.stderr
