@@ -15,6 +15,7 @@ from server.handlers.agent_api import AgentApi
 from server.handlers.agent_file import AgentFile
 from server.handlers.mount import mount
 from server.handlers.openapi import documented
+from server.handlers.pattern_api import PatternApi
 from server.handlers.people_api import PeopleApi
 from server.handlers.routes import Route
 from server.handlers.site_api import SiteApi
@@ -75,6 +76,7 @@ def routes_of(deps: Deps, facts: Facts, look: Look) -> list[Route]:
         *AdminApi(deps, look, facts.trusted, facts.json_bytes, facts.payload_bytes).routes(),
         *PeopleApi(deps, look, facts.kid, facts.version, facts.json_bytes).routes(),
         *SiteApi(deps, facts.json_bytes).routes(),
+        *PatternApi(deps, facts.json_bytes).routes(),
         *AgentFile(facts.agent_folder).routes(),
         *pages.routes(),
         Route("GET", "/healthz", health, Public(), "Whether the server is up.", reply=Health),

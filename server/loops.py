@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-from server.services import duties, framelog, reap
+from server.services import duties, framelog, reap, scan
 from server.services.deps import Deps
 from server.services.duties import Judge
 
@@ -34,7 +34,7 @@ async def _for_ever(
 
 def start(deps: Deps, renew_keys: Callable[[], Awaitable[object]]) -> list[asyncio.Task[None]]:
     """Start every duty; cancel the tasks to end them."""
-    judge = Judge(deps)
+    judge, reader = Judge(deps), scan.Reader()
     signals = deps.signals
     rounds: list[tuple[str, Callable[[], Awaitable[object]], Callable[[], Awaitable[object]]]] = [
         ("judge", judge.once, lambda: duties.pause(deps, signals.judge, IDLE_S)),
@@ -43,6 +43,7 @@ def start(deps: Deps, renew_keys: Callable[[], Awaitable[object]]) -> list[async
             lambda: duties.merge_once(deps),
             lambda: duties.pause(deps, signals.merge, IDLE_S),
         ),
+        ("scan", lambda: scan.once(deps, reader), deps.scans.some.wait),
         ("reap", lambda: duties.reap_once(deps), lambda: asyncio.sleep(REAP_S)),
         ("keys", renew_keys, lambda: asyncio.sleep(SWEEP_S)),
         ("index", lambda: deps.frames.empty(deps.store), lambda: asyncio.sleep(INDEX_S)),

@@ -10,6 +10,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,7 @@ TOKEN = f"wf1.{'T' * 43}.{jws.key_id(public('release-1'))}"
 
 PAYLOAD = statements.PayloadStatement("zpole", "1.2", BUNDLE, 12_345, NOW)
 AGENT = statements.AgentStatement("1.0.0", CLASS, 654_321, NOW)
-LIMITS = statements.Limits(4096, 2048, 2_097_152, 300.0, 60.5, 65_536)
+LIMITS = statements.Limits(4096, 2048, 2_097_152, 300.0, 60.5, 65_536, 8192)
 MANIFEST = statements.Manifest(
     name="z-pole-2025",
     payload=BUNDLE,
@@ -85,6 +86,7 @@ MANIFEST = statements.Manifest(
 )
 # As the first release signed it, without what came later: it must be believed for ever.
 MANIFEST_FIRST = {k: v for k, v in codec.plain(MANIFEST).items() if k != "network"}
+del MANIFEST_FIRST["limits"]["memory_mb_most"]
 MANIFEST_TEXT = jws.sign(statements.MANIFEST, MANIFEST_FIRST, private("release-1"))
 SIGNED = {
     statements.MANIFEST: MANIFEST_TEXT,
@@ -104,7 +106,13 @@ def _lease(number: int) -> messages.Lease:
     )  # fmt: skip
 
 
-LEASES = [codec.encode(_lease(number)).decode() for number in range(BATCH)]
+def _first_text(number: int) -> str:
+    """A lease as the first release wrote it."""
+    said = codec.plain(_lease(number))
+    return codec.encode({k: v for k, v in said.items() if k != "memory_mb"}).decode()
+
+
+LEASES = [_first_text(number) for number in range(BATCH)]
 ROOT, PATHS = merkle.tree([text.encode() for text in LEASES])
 SIGNATURE = jws.b64(private("work-1").sign(merkle.CONTEXT + ROOT))
 
@@ -140,7 +148,7 @@ VALUES: Sequence[Any] = (
         ASK, 4, 12_000, 150_000, 3600.5, {jws.digest(MANIFEST_TEXT): CLASS}, 2, 8,
         "bubblewrap", True,
     ),
-    _lease(MINE),
+    replace(_lease(MINE), memory_mb=6144),
     proof(MINE, BATCH),
     messages.AskReply(
         NOW, LEASES[MINE:], proof(MINE, BATCH), [jws.digest(MANIFEST_TEXT)], 1.5, COMMANDS

@@ -6,7 +6,7 @@ import select
 import signal
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Optional, Protocol
 
@@ -14,7 +14,7 @@ from vmagent import output
 from vmagent.pipe import At, Events, Fail, Hello, Misbehaved, Next, OutFile
 from vmagent.plan import TERM_S
 from vmagent.process import LOG_LEAST, Exit, Process, read
-from vmagent.wire import statements
+from vmagent.wire import messages, statements
 
 TICK_S = 0.2
 FILE_MOST = 256 * 1024 * 1024  # is held in memory once
@@ -68,6 +68,15 @@ class Job:
     manifest: statements.Manifest
     bundle: Path
     work: Work
+
+
+def leased(lease: messages.Lease, manifest: statements.Manifest, bundle: Path, work: Work) -> Job:
+    """The job of a lease; one that grants more memory is for a process of its own."""
+    memory_mb, digest = statements.granted_mb(manifest.limits, lease.memory_mb), lease.manifest
+    if memory_mb != manifest.limits.memory_mb:
+        digest = f"{digest}+{memory_mb}"
+        manifest = replace(manifest, limits=replace(manifest.limits, memory_mb=memory_mb))
+    return Job(lease.task, digest, manifest, bundle, work)
 
 
 @dataclass(frozen=True)

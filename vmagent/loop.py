@@ -15,7 +15,7 @@ from vmagent import cgroups, clock, errors, mjf, monitor, orders, probe, sandbox
 from vmagent.brain import Brain
 from vmagent.calls import Server
 from vmagent.errands import Errands, jitter, taken_of
-from vmagent.gap import Job
+from vmagent.gap import Job, leased
 from vmagent.gather import Gather
 from vmagent.home import Home, Identity
 from vmagent.pace import Pace
@@ -204,7 +204,7 @@ class Agent:
             self._sender.wake,
         )
         self._sender.add(lease.task, lease.production, held.spool)
-        job = Job(lease.task, lease.manifest, manifest, bundle, work)
+        job = leased(lease, manifest, bundle, work)
         self._running[lease.task] = order.slot
         log.info("running", extra={"task": lease.task, "first": lease.first, "last": last})
 

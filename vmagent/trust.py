@@ -272,7 +272,10 @@ def _hold_manifest(manifest: statements.Manifest, digest: str) -> None:
             (bool(zeros), f"{_shown(zeros)} has a zero byte"),
             (manifest.events > messages.EVENTS_MOST, "too many events"),
             (manifest.cores > 4096, "more than 4096 cores"),
-            (max(limits.memory_mb, limits.disk_mb) > _SIZE_MOST, "a limit beyond any machine"),
+            (
+                max(limits.memory_mb, limits.disk_mb, limits.memory_mb_most) > _SIZE_MOST,
+                "a limit beyond any machine",
+            ),
             (manifest.v != 1, f"its version is {manifest.v}"),
         )
         if wrong

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from server.db import moves
+from server.db import findings, moves
 from server.db.base import Tx
 from server.domain.poison import Poison, Told, is_heard
 
@@ -73,6 +73,7 @@ async def add(tx: Tx, production: int, unit: int, found: Poison, log: str, at: f
     await tx.run(
         "UPDATE units SET errors = 0 WHERE production = $1 AND number = $2", production, unit
     )
+    await findings.forgive(tx, production, unit)
     cause = f"failed with {found.accounts} accounts: {found.word}"
     moves.log(tx, production, "event", found.first, "open", "set-aside", cause, at)
 

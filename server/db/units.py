@@ -119,6 +119,15 @@ async def fail(tx: Tx, production: int, number: int) -> None:
     )
 
 
+async def unfail(tx: Tx, production: int, number: int) -> None:
+    """Take an error of a unit back."""
+    await tx.run(
+        "UPDATE units SET errors = errors - 1 WHERE production = $1 AND number = $2 AND errors > 0",
+        production,
+        number,
+    )
+
+
 async def move(
     tx: Tx,
     production: int,

@@ -62,6 +62,9 @@ class Definition:
         """What the author signs: every field of the manifest, with the bundle by its digest."""
         payload = self.payload
         # Left out if not asked for: manifests signed before there was such a thing stay the same.
+        limits = asdict(self.limits)
+        if not self.limits.memory_mb_most:  # manifests signed before there was such a thing
+            del limits["memory_mb_most"]
         network = {"network": True} if self.requirements.network else {}
         return {
             "name": self.name,
@@ -77,7 +80,7 @@ class Definition:
             "inputs": dict(self.inputs),
             "environment": dict(self.environment),
             "split": payload.split,
-            "limits": asdict(self.limits),
+            "limits": limits,
             "signed_at": signed_at,
             "v": MANIFEST_VERSION,
             **network,

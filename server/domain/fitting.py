@@ -99,6 +99,12 @@ def _frame(event_bytes: int, granule: int) -> str | None:
     return f"a record of {granule} events travels in one frame of 16 MiB; {cure}"
 
 
+def _memory_most(memory_mb_most: int, memory_mb: int) -> str | None:
+    if memory_mb_most == 0 or memory_mb_most >= memory_mb:
+        return None
+    return f"it is not below memory_mb = {memory_mb}; write at least that, or leave it out"
+
+
 def _cores(required: int, cores: int) -> str | None:
     if required >= cores:
         return None
@@ -117,6 +123,7 @@ _RULES: tuple[tuple[tuple[str, ...], Callable[..., str | None]], ...] = (
     (("policy.deadline_s", "policy.lease_s"), _deadline),
     (("requirements.cores", "payload.cores"), _cores),
     (("limits.event_bytes", "payload.granule"), _frame),
+    (("limits.memory_mb_most", "limits.memory_mb"), _memory_most),
 )
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 LOOKS = 64  # how many ranges that came back are looked at before the fresh ones
+MEMORY_ANY = 2**40  # MB: of a host that may have everything
 SWEEP = 4096  # how many given-out places pile up before the list is made anew
 
 Guard = Callable[[int], bool]  # an account: whether it may have a range
@@ -102,6 +103,7 @@ class Line:
     loaded: int = 0
     ended: bool = False
     shunned: deque[tuple[float, int, Holding]] = field(default_factory=deque)
+    needs: dict[int, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.known)
@@ -125,43 +127,64 @@ class Line:
             else:
                 self.fresh.append(waiting)
 
-    def take(self, account: int, klass: str, most: int, cut: Cut) -> Taken | None:
-        """A range for this account and class of about ``most`` events, or None."""
+    def take(
+        self, account: int, klass: str, most: int, cut: Cut, memory_mb: int = MEMORY_ANY
+    ) -> Taken | None:
+        """A range for this account and class of about ``most`` events, or None.
+
+        ``needs`` names the units that take more memory than others, in MB.
+        """
         for index in range(min(LOOKS, len(self.back))):
             waiting = self.back[index]
             if waiting.guard is not None and not waiting.guard(account):
                 continue
-            gap = self._gap(waiting, account, klass)
+            gap = self._gap(waiting, account, klass, memory_mb)
             if gap is not None:
                 taken = self._lease(waiting, gap, account, klass, most, cut)
                 if taken.waiting is waiting and taken.rest is None:
                     del self.back[index]
                 return taken
         self.back.rotate(-LOOKS)  # else what lies behind these would wait as long as they do
-        return self._take_fresh(account, klass, most, cut)
+        return self._take_fresh(account, klass, most, cut, memory_mb)
 
-    def _take_fresh(self, account: int, klass: str, most: int, cut: Cut) -> Taken | None:
+    def need(self, unit: int, memory_mb: int) -> None:
+        """What waits of this unit is for hosts with so much memory, from now on."""
+        self.needs[unit] = memory_mb
+        self.cursors.clear()
+
+    def _take_fresh(
+        self, account: int, klass: str, most: int, cut: Cut, memory_mb: int
+    ) -> Taken | None:
         cursors = self.cursors.setdefault(account, {})
         fresh, base = self.fresh, self.base
-        at = max(cursors.get(klass, 0), self.head) - base
+        key = f"{klass}/{self._level(memory_mb)}" if self.needs else klass
+        at = max(cursors.get(key, 0), self.head) - base
         for index in range(at, len(fresh)):
             waiting = fresh[index]
-            gap = None if waiting is None else self._gap(waiting, account, klass)
+            gap = None if waiting is None else self._gap(waiting, account, klass, memory_mb)
             if waiting is None or gap is None:
                 continue
             taken = self._lease(waiting, gap, account, klass, most, cut)
             if taken.waiting is waiting and taken.rest is None:
                 fresh[index] = None
-                cursors[klass] = base + index + 1
+                cursors[key] = base + index + 1
                 self._advance()
             else:
-                cursors[klass] = base + index
+                cursors[key] = base + index
             return taken
-        cursors[klass] = base + len(fresh)
+        cursors[key] = base + len(fresh)
         return None
 
-    def _gap(self, waiting: Waiting, account: int, klass: str) -> tuple[int, int] | None:
-        """The first events of a range that this account may have."""
+    def _level(self, memory_mb: int) -> int:
+        """How many of the needs there are a host meets: what one passes over is for another."""
+        return sum(need <= memory_mb for need in set(self.needs.values()))
+
+    def _gap(
+        self, waiting: Waiting, account: int, klass: str, memory_mb: int
+    ) -> tuple[int, int] | None:
+        """The first events of a range that this account may have, on a host with this memory."""
+        if self.needs and self.needs.get(waiting.unit, 0) > memory_mb:
+            return None
         pinned = self.classes.get(waiting.unit)
         if pinned is not None and pinned != klass:
             return None

@@ -28,7 +28,10 @@ class Payload:
 
 @dataclass(frozen=True)
 class Limits:
-    """What one running payload process may use; sizes in MB (2**20) and bytes, times in seconds."""
+    """What one running payload process may use; sizes in MB (2**20) and bytes, times in seconds.
+
+    The server may give up to ``memory_mb_most`` to those that died for want of memory; 0: no more.
+    """
 
     memory_mb: int = 2048
     disk_mb: int = 1024
@@ -36,3 +39,4 @@ class Limits:
     silence_s: float = 600.0
     cpu_s_per_event: float = 600.0
     log_bytes: int = 1_048_576
+    memory_mb_most: int = 0

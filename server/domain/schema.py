@@ -57,6 +57,7 @@ SECTIONS: dict[str, Section] = {
         "silence_s": number(1, 7 * 86400, default=Limits.silence_s),
         "cpu_s_per_event": number(0.001, 7 * 86400, default=Limits.cpu_s_per_event),
         "log_bytes": whole(LOG_LEAST, _SIZE, default=Limits.log_bytes),
+        "memory_mb_most": whole(0, _SIZE, default=Limits.memory_mb_most),
     },
     "policy": {
         "quorum": whole(1, 16, default=Policy.quorum),

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from server.handlers.schema import encode, maker
 from server.services.deps import LeaseValue
 from vmagent.wire import merkle
-from vmagent.wire.messages import Lease, Proof
+from vmagent.wire.messages import PROTOCOL, Lease, Proof
 
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _lease = maker(Lease)
@@ -74,7 +74,7 @@ class Sealer:
             encode(
                 _lease(
                     v.task, v.production, v.manifest, v.host, v.first, v.last,
-                    v.issued, v.until, v.ask,
+                    v.issued, v.until, v.ask, PROTOCOL, v.memory_mb,
                 )
             )
             for v in leases

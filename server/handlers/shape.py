@@ -43,6 +43,7 @@ STATUSES = {
     "illegal-move": 409,
     "exists": 409,
     "already-written": 409,
+    "built-in": 409,
     "overtaken": 409,
     "undelivered": 409,
     "output-not-ready": 409,

@@ -36,6 +36,7 @@ class TaskCard:
     bytes: int = 0
     grown: int = -1
     grown_at: float = 0.0
+    memory_mb: int = 0
 
     @property
     def covered(self) -> bool:

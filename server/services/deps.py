@@ -13,6 +13,7 @@ from server.db.base import Store
 from server.domain.line import Line
 from server.services.cards import Registry, TaskCard
 from server.services.framelog import FrameLog
+from server.services.scans import Scans
 from server.services.trouble import Troubles
 
 
@@ -28,6 +29,7 @@ class LeaseValue(NamedTuple):
     issued: float
     until: float
     ask: str
+    memory_mb: int = 0
 
 
 class Seal(Protocol):
@@ -79,6 +81,7 @@ class Deps:
     filling: dict[int, asyncio.Task[bool]] = field(default_factory=dict)
     troubles: Troubles = field(default_factory=Troubles)
     parked: dict[int, set[int]] = field(default_factory=dict)
+    scans: Scans = field(default_factory=Scans)
 
     def line(self, production: int) -> Line:
         """The queue of a production."""

@@ -155,7 +155,8 @@ async def _attempt(this: _Round, tx: Tx) -> Offer:
         line = this.deps.line(production.id)
         while len(this.leases) < this.most:
             most = _how_many(this, production, line)
-            taken = line.take(this.card.account, klass, most, production.cut)
+            memory_mb = this.asked.memory_mb
+            taken = line.take(this.card.account, klass, most, production.cut, memory_mb)
             if taken is None:
                 break
             tx.on_abort(partial(line.put_back, taken))
@@ -234,11 +235,13 @@ def _write(this: _Round, tx: Tx, production: ProductionCard, taken: Taken, klass
     if taken.pinned and klass:
         units.pin(tx, production.id, row.unit, klass)
     moves.log(tx, production.id, "task", task_id, "ready", "leased", card.lease_cause, now)
-    this.cards.append(TaskCard(row, until, _INSIDE))
+    needs = this.deps.line(production.id).needs
+    memory_mb = needs.get(row.unit, 0) if needs else 0
+    this.cards.append(TaskCard(row, until, _INSIDE, memory_mb=memory_mb))
     this.leases.append(
         LeaseValue(
             task_id, production.id, production.digest, card.id, row.first, row.last,
-            now, deadline, this.asked.ask,
+            now, deadline, this.asked.ask, memory_mb,
         )
     )  # fmt: skip
 
@@ -249,8 +252,10 @@ async def _again(deps: Deps, card: HostCard, asked: Asked) -> Offer:
         LeaseValue(
             row.id, row.production, deps.registry.productions[row.production].digest, card.id,
             row.first, row.last, row.leased_at or 0.0, row.deadline or 0.0, asked.ask,
+            task.memory_mb,
         )
-        for row in (task.row for task in card.tasks.values())
+        for task in card.tasks.values()
+        for row in (task.row,)
         if row.ask == asked.ask and row.production in deps.registry.productions
     ]  # fmt: skip
     if not leases:

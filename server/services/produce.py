@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from server.db import frames, payloads, productions, units
+from server.db import findings, frames, payloads, productions, units
 from server.db.base import Tx
 from server.db.productions import Production
 from server.domain import definition as definitions
@@ -145,7 +145,12 @@ async def _release(deps: Deps, row: Production, now: float) -> bool:
     """Let the held units of a production that is not over go on; whether there were any."""
     if row.state not in OPEN:
         return False
-    released = await deps.store.write(lambda tx: units.release(tx, row.id, now))
+
+    async def write(tx: Tx) -> list[int]:
+        await findings.forgive(tx, row.id)
+        return await units.release(tx, row.id, now)
+
+    released = await deps.store.write(write)
     for number in released:
         deps.line(row.id).forgive(now, number)
         deps.mark(row.id, number)

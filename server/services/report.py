@@ -18,6 +18,7 @@ from server.services.cards import HostCard, ProductionCard, TaskCard, Unable
 from server.services.deps import Deps
 from server.services.dispatch import renew
 from server.services.ingest import TaskView, view_card
+from server.services.scans import End
 
 SHUN_S = 600.0  # for so long only others may have what failed with an account
 HERE_S = 90.0  # who was heard of within this time may be given work
@@ -113,14 +114,16 @@ async def end(deps: Deps, card: TaskCard, cause: str, said: Report | None = None
     row, now = card.row, deps.clock()
     target = MOVES.after(TaskState.LEASED, cause)
     reason = cause if said is None or not said.reason else f"{cause}: {said.reason}"
-    failed = _failed(row, cause, said)
+    failed, counted = _failed(row, cause, said), False
 
     async def write(tx: Tx) -> None:
+        nonlocal counted
         await tasks.end(tx, row, target, reason, card.held.events, card.done, now)
         if said is not None:
             await _note(tx, row, target, said)
             _keep_failures(tx, row, said, now)
-        if failed is not None and await _is_error(deps, tx, row, _named(row, said), now):
+        counted = failed is not None and await _is_error(deps, tx, row, _named(row, said), now)
+        if counted:
             await units.fail(tx, row.production, row.unit)
         units.mark(tx, row.production, row.unit)
 
@@ -135,6 +138,9 @@ async def end(deps: Deps, card: TaskCard, cause: str, said: Report | None = None
         line.let_go(row.unit, row.account or 0, row.first, row.last, card.held)
     _answer_for(deps, row, target, failed, now)
     deps.mark(row.production, row.unit)
+    if said is not None and (target is TaskState.FAILED or said.log):
+        text = said.reason if target is TaskState.FAILED else ""
+        deps.scans.add(End(row, str(target), text, said.log, counted, card.memory_mb))
     return target
 
 
@@ -149,8 +155,8 @@ def _keep_failures(tx: Tx, row: Task, said: Report, now: float) -> None:
 
 async def _note(tx: Tx, row: Task, target: TaskState, said: Report) -> None:
     """Keep what the host says of the end; of many failures only the first logs."""
-    log = said.log
-    if log and target is not TaskState.DELIVERED:
+    log = said.log if target is TaskState.FAILED or said.outcome == "failed" else ""
+    if log and target is TaskState.FAILED:
         kept = await tasks.logs_kept(tx, row.production, row.unit, row.host or 0)
         log = log if kept < LOGS else ""
     await tasks.note_end(tx, row.id, said.cpu_s, log)

@@ -6,7 +6,7 @@ from server.db import frames, set_aside, tasks, units
 from server.db.base import Tx
 from server.db.tasks import Task
 from server.domain.intervals import Intervals
-from server.services import trusting
+from server.services import scan, trusting
 from server.services.cards import TaskCard
 from server.services.deps import Deps
 from server.services.enrol import load_hosts
@@ -42,6 +42,7 @@ async def load(deps: Deps) -> None:
             host.last_ask = row.ask
     for number, unit in dirty:
         deps.mark(number, unit)
+    await scan.load(deps)
     deps.signals.merge.set()
 
 

@@ -46,6 +46,7 @@ OMP_NUM_THREADS = "1"
 
 [limits]
 memory_mb = 4096
+memory_mb_most = 8192
 silence_s = 60
 
 [policy]
@@ -91,7 +92,7 @@ def test_a_full_file_says_everything() -> None:
     found = parse(FULL)
     assert found.inputs == {"CARD": "[production]\nbeam = 1 # not a key\n"}
     assert found.environment == {"OMP_NUM_THREADS": "1"}
-    assert found.limits == Limits(memory_mb=4096, silence_s=60.0)
+    assert found.limits == Limits(memory_mb=4096, silence_s=60.0, memory_mb_most=8192)
     assert isinstance(found.limits.silence_s, float)
     assert found.policy == Policy(quorum=3, lease_s=60.5)
     assert found.requirements == Requirements(
@@ -119,6 +120,19 @@ def test_the_manifest_is_what_the_wire_says_it_is() -> None:
     assert codec.plain(read) == manifest
     assert (read.payload, read.signed_at, read.v) == ("ab" * 32, 12.5, statements.Manifest.v)
     assert read.limits == statements.Limits(**dataclasses.asdict(found.limits))
+
+
+def test_a_manifest_from_before_memory_could_be_raised_still_agrees() -> None:
+    silent = parse(FULL.replace("memory_mb_most = 8192\n", ""))
+    manifest = silent.manifest("ab" * 32, 12.5)
+    assert "memory_mb_most" not in manifest["limits"]
+    assert silent.disagreements(manifest) == []
+    assert parse(FULL).disagreements(manifest) != [], "more memory is granted by signature only"
+
+
+def test_a_bound_of_memory_is_not_below_what_is_asked_for() -> None:
+    told = one_fault(SMALL + "[limits]\nmemory_mb = 2000\nmemory_mb_most = 1000\n")
+    assert "write at least that, or leave it out" in told
 
 
 def test_a_manifest_from_before_there_was_a_network_to_ask_for_still_agrees() -> None:

@@ -123,7 +123,10 @@ class AskRequest:
 
 @dataclass(frozen=True)
 class Lease:
-    """What the work key signs: this host may compute these events until then. Sent as JSON text."""
+    """What the work key signs: this host may compute these events until then. Sent as JSON text.
+
+    ``memory_mb`` is what its payload may use, within the manifest's bounds; 0: what that says.
+    """
 
     task: int
     production: int
@@ -135,6 +138,7 @@ class Lease:
     until: float
     ask: str = ""
     v: int = PROTOCOL
+    memory_mb: int = 0
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,10 @@ MODES = ("pipe", "directory", "command")
 
 @dataclass(frozen=True)
 class Limits:
-    """What one running payload process may use; the agent ends one that goes beyond."""
+    """What one running payload process may use; the agent ends one that goes beyond.
+
+    A lease may grant more memory than ``memory_mb``, up to ``memory_mb_most`` (0: no more).
+    """
 
     memory_mb: int = 2048
     disk_mb: int = 1024
@@ -23,6 +26,13 @@ class Limits:
     silence_s: float = 600.0
     cpu_s_per_event: float = 600.0
     log_bytes: int = 1_048_576
+    memory_mb_most: int = 0
+
+
+def granted_mb(limits: Limits, asked_mb: int) -> int:
+    """The memory that a lease may grant: what it says, within what a person signed."""
+    most = max(limits.memory_mb, limits.memory_mb_most)
+    return min(most, max(limits.memory_mb, asked_mb))
 
 
 @dataclass(frozen=True)

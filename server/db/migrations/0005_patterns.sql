@@ -4,7 +4,7 @@
 CREATE TABLE patterns (
     name TEXT PRIMARY KEY,
     regex TEXT NOT NULL,
-    class TEXT NOT NULL,
+    kind TEXT NOT NULL,
     action TEXT NOT NULL,
     most {bigint} NOT NULL,
     factor {real} NOT NULL,
@@ -25,7 +25,7 @@ CREATE TABLE findings (
     outcome TEXT NOT NULL,
     word TEXT NOT NULL,
     pattern TEXT NOT NULL,
-    class TEXT NOT NULL,
+    kind TEXT NOT NULL,
     action TEXT NOT NULL,
     counted {bigint} NOT NULL,
     line TEXT NOT NULL,
@@ -54,3 +54,5 @@ CREATE TABLE memory (
     memory_mb {bigint} NOT NULL,
     PRIMARY KEY (production, unit)
 );
+
+CREATE INDEX tasks_failed ON tasks (id) WHERE state = 'failed';

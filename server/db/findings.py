@@ -1,0 +1,153 @@
+"""What was found in the logs of tasks: a row for each that failed, and for others that matched."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from server.db.base import Tx
+from server.db.tasks import Task
+from server.domain.resubmit import Past
+
+
+@dataclass(frozen=True)
+class Found:
+    """A finding; ``pattern`` is empty if nothing matched, ``counted`` whether it feeds a bound."""
+
+    task: int
+    production: int
+    unit: int
+    host: int
+    account: int
+    outcome: str
+    word: str
+    pattern: str
+    kind: str
+    action: str
+    counted: bool
+    line: str
+    around: str
+    at: float
+
+
+_COLUMNS = (
+    "task, production, unit, host, account, outcome, word, pattern, kind, action, counted,"
+    " line, around, at"
+)
+
+
+async def add(tx: Tx, found: Found) -> None:
+    """Keep a finding; of a task that was read before, the new one."""
+    await tx.run("DELETE FROM findings WHERE task = $1", found.task)
+    await tx.run(
+        f"INSERT INTO findings ({_COLUMNS})"  # noqa: S608
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+        found.task, found.production, found.unit, found.host, found.account, found.outcome,
+        found.word, found.pattern, found.kind, found.action, int(found.counted), found.line,
+        found.around, found.at,
+    )  # fmt: skip
+
+
+async def past(tx: Tx, production: int, unit: int, kind: str, pattern: str) -> Past:
+    """What is on record of a unit and a kind, and who has seen a pattern in the production."""
+    of_kind = await tx.one(
+        "SELECT count(*), count(DISTINCT account) FROM findings WHERE production = $1"
+        " AND unit = $2 AND kind = $3 AND counted = 1 AND outcome = 'failed'",
+        production,
+        unit,
+        kind,
+    )
+    total = await tx.one(
+        "SELECT count(*) FROM findings WHERE production = $1 AND unit = $2 AND counted >= 0"
+        " AND outcome = 'failed'",
+        production,
+        unit,
+    )
+    seen = await tx.one(
+        "SELECT count(DISTINCT account) FROM findings WHERE production = $1 AND pattern = $2"
+        " AND counted = 1",
+        production,
+        pattern,
+    )
+    failures, accounts = (0, 0) if of_kind is None else (int(of_kind[0]), int(of_kind[1]))
+    return Past(
+        failures, accounts, int(seen[0]) if seen else 0, int(total[0]) if total else 0
+    )  # fmt: skip
+
+
+async def forgive(tx: Tx, production: int, unit: int | None = None) -> None:
+    """What was found so far counts towards no bound any more: somebody let the unit go on."""
+    await tx.run(
+        "UPDATE findings SET counted = -1 WHERE production = $1 AND unit = coalesce($2, unit)",
+        production,
+        unit,
+    )
+
+
+@dataclass(frozen=True)
+class Group:
+    """Findings of one kind and pattern in a production; ``line`` is that of the latest."""
+
+    kind: str
+    pattern: str
+    action: str
+    outcome: str
+    tasks: int
+    hosts: int
+    accounts: int
+    last_task: int
+    line: str = ""
+
+
+async def groups(tx: Tx, production: int) -> list[Group]:
+    """The findings of a production by kind and pattern, the most frequent first."""
+    rows = await tx.all(
+        "SELECT g.kind, g.pattern, f.action, g.outcome, g.tasks, g.hosts, g.accounts, g.last_task,"
+        " f.line FROM (SELECT kind, pattern, outcome, count(*) AS tasks,"
+        " count(DISTINCT host) AS hosts, count(DISTINCT account) AS accounts,"
+        " max(task) AS last_task FROM findings WHERE production = $1"
+        " GROUP BY kind, pattern, outcome) g JOIN findings f ON f.task = g.last_task"
+        " ORDER BY g.tasks DESC, g.last_task DESC LIMIT 50",
+        production,
+    )
+    return [Group(*row) for row in rows]
+
+
+async def latest(
+    tx: Tx, production: int, kind: str | None, pattern: str | None, limit: int
+) -> list[Found]:
+    """The latest findings of a production, newest first; of one kind or pattern."""
+    rows = await tx.all(
+        f"SELECT {_COLUMNS} FROM findings WHERE production = $1"  # noqa: S608
+        " AND kind = coalesce($2, kind) AND pattern = coalesce($3, pattern)"
+        " ORDER BY task DESC LIMIT $4",
+        production,
+        kind,
+        pattern,
+        limit,
+    )
+    return [Found(*(*row[:10], row[10] == 1, *row[11:])) for row in rows]
+
+
+async def unread(tx: Tx, limit: int) -> list[tuple[Task, str, str]]:
+    """Failed tasks with a log that nobody has read: the task, its cause, its log."""
+    rows = await tx.all(
+        "SELECT t.id, t.production, t.unit, t.first, t.last, t.state, t.host, t.account, t.ask,"
+        " t.leased_at, t.until, t.deadline, coalesce(t.cause, ''), coalesce(t.log, '')"
+        " FROM tasks t JOIN productions p ON p.id = t.production"
+        " WHERE t.state = 'failed' AND p.finished_at IS NULL"
+        " AND NOT EXISTS (SELECT 1 FROM findings f WHERE f.task = t.id)"
+        " ORDER BY t.id DESC LIMIT $1",
+        limit,
+    )
+    return [(Task(*row[:12]), str(row[12]), str(row[13])) for row in rows]
+
+
+async def logs(tx: Tx, production: int, limit: int) -> list[tuple[int, str, str, str]]:
+    """The latest logs kept of a production: task, state, cause, log."""
+    rows = await tx.all(
+        "SELECT id, state, coalesce(cause, ''), log FROM tasks WHERE production = $1"
+        " AND log IS NOT NULL AND log <> '' ORDER BY id DESC LIMIT $2",
+        production,
+        limit,
+    )
+    return [(int(row[0]), str(row[1]), str(row[2]), str(row[3])) for row in rows]

@@ -1,0 +1,87 @@
+"""What was found in the logs of a production, as people see it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from server.db import findings
+from server.db.base import Tx
+from server.db.findings import Found, Group
+from server.services import produce
+from server.services.deps import Deps
+
+
+@dataclass(frozen=True)
+class FailureView:
+    """Tasks that ended alike: failed (or delivered, with this in their log); ``line`` of the last.
+
+    ``pattern`` is empty where nothing matched.
+    """
+
+    kind: str
+    pattern: str
+    action: str
+    outcome: str
+    tasks: int
+    hosts: int
+    accounts: int
+    last_task: int
+    line: str
+
+
+@dataclass(frozen=True)
+class FindingView:
+    """What was found in the log of one task, with the lines around it."""
+
+    task: int
+    unit: int
+    host: int
+    host_name: str
+    outcome: str
+    word: str
+    pattern: str
+    kind: str
+    action: str
+    line: str
+    around: str
+    found_at: float
+
+
+@dataclass(frozen=True)
+class FailuresView:
+    """The failures of a production by kind and pattern, and the latest of them."""
+
+    groups: list[FailureView] = field(default_factory=list)
+    latest: list[FindingView] = field(default_factory=list)
+
+
+def group_view(one: Group) -> FailureView:
+    """Tasks that ended alike, as people see them."""
+    return FailureView(
+        one.kind, one.pattern, one.action, one.outcome, one.tasks, one.hosts, one.accounts,
+        one.last_task, one.line,
+    )  # fmt: skip
+
+
+async def of_production(
+    deps: Deps, name: str, kind: str | None, pattern: str | None, limit: int
+) -> FailuresView:
+    """The failures of a production; the latest ones of a kind or pattern. Raises NotFound."""
+    row = await produce.find(deps, name)
+
+    async def read(tx: Tx) -> tuple[list[Group], list[Found]]:
+        groups = await findings.groups(tx, row.id)
+        return groups, await findings.latest(tx, row.id, kind, pattern, limit)
+
+    groups, latest = await deps.store.read(read)
+    names = deps.registry.names
+    return FailuresView(
+        [group_view(one) for one in groups],
+        [
+            FindingView(
+                one.task, one.unit, one.host, names.get(one.host, f"host {one.host}"), one.outcome,
+                one.word, one.pattern, one.kind, one.action, one.line, one.around, one.at,
+            )
+            for one in latest
+        ],
+    )  # fmt: skip
