@@ -113,7 +113,8 @@ def host_state(host: object, now: float) -> str:
     last_seen: float = getattr(host, "last_seen", 0.0)
     if not last_seen:
         return "never checked in"
-    return f"{state}, checked in {ago(last_seen, now)}"
+    why: str = getattr(host, "why", "")
+    return f"{state}{f' ({why})' if why else ''}, checked in {ago(last_seen, now)}"
 
 
 def host_lamp(host: object) -> str:

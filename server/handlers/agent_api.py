@@ -83,6 +83,7 @@ class AgentApi:
             card.heard(message.seq, self.deps.registry.seq)
         if message.sandbox:
             card.runs_in(message.sandbox, message.network)
+        card.doing = card.why = ""  # who asks for work does not rest
         offer = await dispatch.lease(self.deps, card, message)
         sealed = offer.sealed
         if sealed is None:
@@ -132,6 +133,7 @@ class AgentApi:
         """A sign of life; nothing is written, so nothing is waited for."""
         if message.seq > card.acked:
             card.heard(message.seq, self.deps.registry.seq)
+        card.doing, card.why = message.doing, message.why
         views = report.heartbeat(
             self.deps, card, [(task.task, task.done) for task in message.tasks]
         )

@@ -59,6 +59,7 @@ class HostCard:
 
     ``orders`` are the commands after ``acked``, the last that it has acknowledged. ``switch`` is
     the last that reaches it, and ``away`` whether that tells it to leave: it gets no work then.
+    ``doing`` and ``why`` are its own word, if it does not simply work.
     """
 
     id: int
@@ -74,6 +75,8 @@ class HostCard:
     orders: list[Order] = field(default_factory=list)
     acked: int = 0
     suspended: bool = False
+    doing: str = ""
+    why: str = ""
     site: int = 0
     switch: Switch | None = None
     away: bool = False

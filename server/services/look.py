@@ -95,6 +95,10 @@ class ProductionView:
     set_aside_events: list[AsideView] = field(default_factory=list)
 
 
+# What a host may say of itself that nobody else knows.
+OWN_WORD = ("suspended", "resting", "draining", "stopping")
+
+
 @dataclass(frozen=True)
 class HostView:
     """A host as people see it."""
@@ -113,6 +117,7 @@ class HostView:
     seconds_per_event: float | None
     site: str = ""
     sandbox: str = "none"
+    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -347,11 +352,13 @@ def _host_view(
     state = "working" if card.running else "waiting for work"
     if away or card.suspended:
         state = "away" if away else "suspended"
+    elif card.doing in OWN_WORD:
+        state = card.doing
     speed = min(card.speeds.values()) if card.speeds else None
     return HostView(
         card.id, card.name, card.account_name, state, card.seen_at, card.facts.cores,
         card.facts.arch, card.agent, card.running, agreed, rejected, speed, site,
-        sandbox=card.facts.sandbox,
+        sandbox=card.facts.sandbox, why=card.why,
     )  # fmt: skip
 
 

@@ -34,6 +34,8 @@ class Echo(ThreadingHTTPServer):
         self.answer: Answer = (200, {}, b"{}")
         self.asked: list[dict[str, str]] = []
         self.connections = 0
+        self.hold, self.held = threading.Event(), threading.Event()
+        self.hold.set()
 
     def handle_error(self, *_: Any) -> None:
         """A client that does not believe us hangs up."""
@@ -54,6 +56,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.server.asked.append({"path": self.path, **dict(self.headers)})
         status, headers, body = self.server.answer
+        if not self.server.hold.is_set():
+            self.server.held.set()
+            self.server.hold.wait(60)
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)
@@ -193,6 +198,39 @@ def test_a_certificate_nobody_vouches_for_is_not_believed(server: Echo, tmp_path
     assert server.asked == []
     line = link.Link(url(server, "https"), ca=str(cert))
     assert line.request("GET", "/keys").status == 200
+    line.close()
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_connections_that_may_be_dead_are_cut_also_while_something_waits_on_them(
+    server: Echo, tmp_path: Path, scheme: str
+) -> None:
+    ca = None
+    if scheme == "https":
+        path, key = certificate(tmp_path)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(path, key)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        ca = str(path)
+    line = link.Link(url(server, scheme), "secret", ca)
+    assert line.request("GET", "/before").status == 200
+    server.hold.clear()
+    ended: list[BaseException] = []
+
+    def wait() -> None:
+        try:
+            line.request("GET", "/poll", read_s=300.0)
+        except errors.LinkFault as error:
+            ended.append(error)
+
+    waiting = threading.Thread(target=wait)
+    waiting.start()
+    assert server.held.wait(20)
+    line.renew()
+    waiting.join(20)
+    server.hold.set()
+    assert [type(error) for error in ended] == [errors.NetworkDown]
+    assert line.request("GET", "/after").status == 200, "and new ones are made"
     line.close()
 
 

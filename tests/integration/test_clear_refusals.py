@@ -107,6 +107,26 @@ async def test_as_many_leases_run_as_there_are_slots_and_the_suspended_say_so(
         assert host["state"] == state
 
 
+async def test_a_host_that_rests_says_why_until_it_asks_again(found: House) -> None:
+    ada = await found.join("ada")
+    for doing, state in (("suspended", "suspended"), ("", "waiting for work")):
+        body = {"tasks": [], "doing": doing, "why": "on-battery" if doing else ""}
+        assert (await ada.call("POST", "/api/v1/heartbeat", body))[0] == 200
+        later(found, 1.1)
+        [host] = (await found.manage("GET", "/hosts"))[1]["hosts"]
+        assert (host["state"], host["why"]) == (state, body["why"])
+    body = {"tasks": [], "doing": "king", "why": "<b>"}
+    assert (await ada.call("POST", "/api/v1/heartbeat", body))[0] == 400
+    await ada.call("POST", "/api/v1/heartbeat", {**body, "why": "vanity"})
+    later(found, 1.1)
+    [host] = (await found.manage("GET", "/hosts"))[1]["hosts"]
+    assert host["state"] == "waiting for work"
+    await ada.ask()
+    later(found, 1.1)
+    [host] = (await found.manage("GET", "/hosts"))[1]["hosts"]
+    assert host["why"] == ""
+
+
 async def test_blobs_are_for_their_owner_alone_whatever_the_umask_is(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
