@@ -8,11 +8,12 @@ from pathlib import Path
 
 from aiohttp import web
 
-from server.handlers import pages, sse
+from server.handlers import hot, pages, sse
 from server.handlers.access import Public
 from server.handlers.admin_api import AdminApi
 from server.handlers.agent_api import AgentApi
 from server.handlers.agent_file import AgentFile
+from server.handlers.lane import Starter
 from server.handlers.mount import mount
 from server.handlers.openapi import documented
 from server.handlers.pattern_api import PatternApi
@@ -70,9 +71,10 @@ def routes_of(deps: Deps, facts: Facts, look: Look) -> list[Route]:
     async def health(request: web.Request) -> Health:
         return Health("ok", facts.version)
 
+    agents, uploads = doors(deps, facts)
     routes = [
-        *AgentApi(deps, facts.keys, facts.json_bytes).routes(),
-        *UploadApi(deps, facts.frame_bytes).routes(),
+        *agents.routes(),
+        *uploads.routes(),
         *AdminApi(deps, look, facts.trusted, facts.json_bytes, facts.payload_bytes).routes(),
         *PeopleApi(deps, look, facts.kid, facts.version, facts.json_bytes).routes(),
         *SiteApi(deps, facts.json_bytes).routes(),
@@ -82,6 +84,16 @@ def routes_of(deps: Deps, facts: Facts, look: Look) -> list[Route]:
         Route("GET", "/healthz", health, Public(), "Whether the server is up.", reply=Health),
     ]
     return documented(routes, facts.version)
+
+
+def doors(deps: Deps, facts: Facts) -> tuple[AgentApi, UploadApi]:
+    """The handlers of hosts."""
+    return AgentApi(deps, facts.keys, facts.json_bytes), UploadApi(deps, facts.frame_bytes)
+
+
+def lane(deps: Deps, facts: Facts) -> Starter:
+    """What takes the requests that come all the time."""
+    return hot.starter(Gate(deps), *doors(deps, facts))
 
 
 def build(deps: Deps, facts: Facts) -> web.Application:

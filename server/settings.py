@@ -49,6 +49,11 @@ class Server:
     )
     tls_cert: str = told("", "Certificate chain (PEM) to answer HTTPS with.", path=True)
     tls_key: str = told("", "Private key (PEM) of the certificate.", path=True)
+    fast_lane: bool = told(
+        True,
+        "Asks, signs of life and frames whose heads are plain are answered without the detour of "
+        "the framework; everything else and all errors in heads are not touched by it.",
+    )
     behind_proxy: bool = told(
         False,
         "A reverse proxy in front speaks HTTPS to the world, so plain HTTP may be spoken to it on "

@@ -29,6 +29,7 @@ from server.db import frames
 from server.db.choose import open_store
 from server.db.errors import StoreUnusable
 from server.handlers import mount
+from server.handlers.lane import Runner, Starter
 from server.keyholder import KeyHolder
 from server.services import enrol, start
 from server.services.deps import Deps, Limits
@@ -92,8 +93,9 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         await start.load(deps)
         stack.push_async_callback(deps.frames.empty, deps.store)
         await _first_admin(deps, settings)
-        app = application.build(deps, _facts(settings, keys))
-        url = await _listen(stack, settings, app)
+        facts = _facts(settings, keys)
+        app = application.build(deps, facts)
+        url = await _listen(stack, settings, app, application.lane(deps, facts))
         tasks = loops.start(deps, keys.renew)
         stack.push_async_callback(loops.stop, tasks)
         yield Running(deps, app, url)
@@ -161,14 +163,19 @@ async def _first_admin(deps: Deps, settings: Settings) -> None:
     log.info("administrator made", extra={"action": "admin", "file": str(path)})
 
 
-async def _listen(stack: AsyncExitStack, settings: Settings, app: web.Application) -> str:
+async def _listen(
+    stack: AsyncExitStack, settings: Settings, app: web.Application, starter: Starter
+) -> str:
     """Answer on the address of the settings; the URL, with the port that was free."""
     context = None
     if settings.server.tls_cert:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(settings.server.tls_cert, settings.server.tls_key)
     patience: dict[str, Any] = {**mount.RUNNER, "shutdown_timeout": SHUTDOWN_S}
-    runner = web.AppRunner(app, access_log=None, **patience)
+    if settings.server.fast_lane:
+        runner: web.AppRunner = Runner(app, starter, access_log=None, **patience)
+    else:
+        runner = web.AppRunner(app, access_log=None, **patience)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     site = web.TCPSite(

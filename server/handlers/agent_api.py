@@ -78,6 +78,10 @@ class AgentApi:
 
     async def work(self, request: web.Request, card: HostCard, message: m.AskRequest) -> m.AskReply:
         """Leases for a host."""
+        return await self.lease(card, message)
+
+    async def lease(self, card: HostCard, message: m.AskRequest) -> m.AskReply:
+        """Leases for a host, without its request."""
         card.seen_at = now = self.deps.clock()
         if message.seq > card.acked:
             card.heard(message.seq, self.deps.registry.seq)
@@ -130,6 +134,10 @@ class AgentApi:
     async def heartbeat(
         self, request: web.Request, card: HostCard, message: m.HeartbeatRequest
     ) -> m.HeartbeatReply:
+        """A sign of life."""
+        return await self.beat(card, message)
+
+    async def beat(self, card: HostCard, message: m.HeartbeatRequest) -> m.HeartbeatReply:
         """A sign of life; nothing is written, so nothing is waited for."""
         if message.seq > card.acked:
             card.heard(message.seq, self.deps.registry.seq)

@@ -93,8 +93,8 @@ def serve(route: Route, gate: Gate) -> Handler:
             response = refused(BodyBroken())
         except HTTPException as error:
             response = foreign(error)
-        except Exception:
-            response = broken(request)
+        except Exception as error:
+            response = broken(f"{request.method} {request.path}", error)
         if request.writer.output_size:
             # The head of another answer is out already: only an end without an end tells.
             _abort(request)

@@ -30,11 +30,29 @@ class Ready(web.StreamResponse):
         if transport is None or transport.is_closing():
             raise ClientConnectionResetError("Cannot write to closing transport")
         self._eof_sent = True
-        message = self._message
-        transport.write(b"%bContent-Length: %d\r\n\r\n%b" % (_head(), len(message), message))
+        transport.write(message(self._message))
 
     async def write_eof(self, data: bytes = b"") -> None:
         """Nothing is left to be written."""
+
+
+def message(text: bytes) -> bytes:
+    """The whole answer with this JSON."""
+    return b"%bContent-Length: %d\r\n\r\n%b" % (_head(), len(text), text)
+
+
+def written(response: web.Response) -> bytes:
+    """A response that is no stream, as it goes over a connection that stays open."""
+    body = response.body
+    raw = body if isinstance(body, bytes) else b""
+    date = formatdate(int(time.time()), usegmt=True)
+    lines = [
+        f"HTTP/1.1 {response.status} {response.reason}",
+        *(f"{name}: {value}" for name, value in response.headers.items()),
+        f"Content-Length: {len(raw)}",
+        f"Date: {date}",
+    ]
+    return "\r\n".join(lines).encode("utf-8") + b"\r\n\r\n" + raw
 
 
 def suits(request: web.BaseRequest) -> bool:

@@ -109,13 +109,11 @@ def refused(refusal: Refusal) -> web.Response:
     return response
 
 
-def broken(request: web.Request) -> web.Response:
-    """An answer to what must not happen; call it while the exception is being handled."""
+def broken(what: str, error: Exception) -> web.Response:
+    """An answer to what must not happen: ``what`` failed by this error."""
     name = secrets.token_hex(8)
-    log.exception(
-        "request failed",
-        extra={"action": "failed", "request": name, "method": request.method, "path": request.path},
-    )
+    extra = {"action": "failed", "request": name, "path": what}
+    log.error("request failed", extra=extra, exc_info=error)
     detail = f"The server failed, and its log says why under {name}; try again later."
     return problem(500, "internal", detail, instance=f"urn:windfall:request:{name}")
 

@@ -25,7 +25,7 @@ from vmagent.wire.messages import FrameReply
 
 SMALL = 32_768  # up to this size a frame is gathered and written once
 SLOWEST_S = 120.0  # a frame has to arrive within this time
-_frame_reply = maker(FrameReply)
+frame_reply = maker(FrameReply)
 
 
 @dataclass(frozen=True)
@@ -48,11 +48,17 @@ class UploadApi:
             found = arrival.whole(request.content.read_nowait())
         else:
             found = await self._patiently(request, arrival, size)
+        return await self.keep(card, arrival, found, stated)
+
+    async def keep(
+        self, card: HostCard, arrival: Arrival, found: bytes, stated: bytes
+    ) -> FrameReply:
+        """Keep a frame that has come, whose digest was found to be this."""
         if found != stated:
             raise DigestMismatch(stated.hex(), found.hex())
-        if taking.fresh:
+        if arrival.taking.fresh:
             await ingest.keep(self.deps, card, arrival, found)
-        return _frame_reply(state_of(ingest.view(taking)), commands_of(card))
+        return frame_reply(state_of(ingest.view(arrival.taking)), commands_of(card))
 
     async def _patiently(self, request: web.Request, arrival: Arrival, size: int) -> bytes:
         """The digest of a body that is still coming, unless it takes too long."""

@@ -56,29 +56,50 @@ async def admit(
 
     Raises NotFound, ProductionOver, OutsideLease, TooLarge, BadFrameRefused, TooMany.
     """
+    taking = of_lease(deps, host, production, first, last, size)
+    if taking is not None:
+        return taking
     card = deps.registry.productions.get(production)
     if card is None:
         raise await _over(deps, production)
+    _check(deps, card, first, last, size)
+    late = await _late(deps, host, card, first, last)
+    _count(deps, host, size if late.fresh else 0)
+    return late
+
+
+def of_lease(
+    deps: Deps, host: HostCard, production: int, first: int, last: int, size: int
+) -> Taking | None:
+    """As `admit` says of a frame of a task that is leased; None if it is of no such task."""
+    card = deps.registry.productions.get(production)
+    leased = _leased(host, production, first, last)
+    if card is None or leased is None:
+        return None
+    _check(deps, card, first, last, size)
+    fresh = not leased.held.covers(first, last)
+    _count(deps, host, size if fresh else 0)
+    return Taking(card, leased.row, leased, first, last, fresh)
+
+
+def _leased(host: HostCard, production: int, first: int, last: int) -> TaskCard | None:
+    for task in host.tasks.values():
+        row = task.row
+        if row.production == production and row.first <= first and last <= row.last:
+            return task
+    return None
+
+
+def _check(deps: Deps, card: ProductionCard, first: int, last: int, size: int) -> None:
     if not 0 <= first < last <= card.events:
         raise OutsideLease(first, last)
     _check_grain(card, first, last)
     definition = card.definition
-    records = record_count(first, last, definition.payload.granule)
-    most = min(
-        deps.limits.frame_bytes,
-        HEAD.size + records * (4 + definition.limits.event_bytes * definition.payload.granule),
-    )
-    if size > most:
-        raise TooLarge(size, most)
-    for task in host.tasks.values():
-        row = task.row
-        if row.production == production and row.first <= first and last <= row.last:
-            fresh = not task.held.covers(first, last)
-            _count(deps, host, size if fresh else 0)
-            return Taking(card, row, task, first, last, fresh)
-    late = await _late(deps, host, card, first, last)
-    _count(deps, host, size if late.fresh else 0)
-    return late
+    granule = definition.payload.granule
+    records = record_count(first, last, granule)
+    most = HEAD.size + records * (4 + definition.limits.event_bytes * granule)
+    if size > min(deps.limits.frame_bytes, most):
+        raise TooLarge(size, min(deps.limits.frame_bytes, most))
 
 
 def _count(deps: Deps, host: HostCard, size: int) -> None:
@@ -161,7 +182,7 @@ class Arrival:
 
     def whole(self, body: bytes) -> bytes:
         """The whole frame at once; its digest. Raises BadFrameRefused."""
-        self._check(body, len(body))
+        self._check_head(body, len(body))
         if len(body) != self._size:
             raise BadFrameRefused(f"it ends after {len(body)} bytes of {self._size}")
         self._write(body)
@@ -176,7 +197,7 @@ class Arrival:
         self._write(piece)
         if self._head is not None:
             self._head += piece
-            if self._check(self._head, self._came):
+            if self._check_head(self._head, self._came):
                 self._head = None
 
     def end(self) -> bytes:
@@ -193,7 +214,7 @@ class Arrival:
         except BlobTrouble as error:
             raise told(error) from error
 
-    def _check(self, head: bytes, came: int) -> bool:
+    def _check_head(self, head: bytes, came: int) -> bool:
         """Hold the head against the address once it is there; whether it was."""
         try:
             found = lengths_in(head)

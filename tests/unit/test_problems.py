@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import make_mocked_request
 
 from server.domain import errors
 from server.domain.errors import DiskFull, NotFound, Refusal, TokenRevoked
@@ -64,8 +63,8 @@ def test_a_failure_names_its_line_in_the_log_and_says_nothing_else(
 ) -> None:
     try:
         raise RuntimeError("the password is apple")
-    except RuntimeError:
-        response = shape.broken(make_mocked_request("GET", "/secret"))
+    except RuntimeError as error:
+        response = shape.broken("GET /secret", error)
     found = body(response)
     name = found["instance"].rpartition(":")[2]
     assert response.status == 500
