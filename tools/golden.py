@@ -146,7 +146,7 @@ VALUES: Sequence[Any] = (
     messages.KeyList(KEYS),
     messages.AskRequest(
         ASK, 4, 12_000, 150_000, 3600.5, {jws.digest(MANIFEST_TEXT): CLASS}, 2, 8,
-        "bubblewrap", True,
+        "bubblewrap", True, "3f9c2ab17d0e5648",
     ),
     replace(_lease(MINE), memory_mb=6144),
     proof(MINE, BATCH),
@@ -157,7 +157,9 @@ VALUES: Sequence[Any] = (
     STATE,
     messages.FrameReply(STATE, COMMANDS),
     PROGRESS,
-    messages.HeartbeatRequest([PROGRESS, messages.Progress(9)], 8, "suspended", "on-battery"),
+    messages.HeartbeatRequest(
+        [PROGRESS, messages.Progress(9)], 8, "suspended", "on-battery", "3f9c2ab17d0e5648"
+    ),
     messages.HeartbeatReply(NOW, [STATE, GONE], COMMANDS),
     FAILURE,
     messages.ReportRequest(

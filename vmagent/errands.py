@@ -64,6 +64,7 @@ class Errands:
         self.untold: dict[str, messages.ClassReport] = {}
         self.sandbox = ""
         self._ask = str(home.note("ask") or "")
+        self.instance = secrets.token_hex(8)  # tells two agents with one identity apart
 
     def ask(self, order: orders.Ask, seq: int) -> None:
         """Ask for work; the same question again until it is answered.
@@ -108,6 +109,7 @@ class Errands:
             seq=seq,
             sandbox=self.sandbox,
             network=settings.network == "yes",
+            instance=self.instance,
         )
 
     def _needs_probe(self, manifest: str) -> bool:
@@ -267,7 +269,9 @@ class Errands:
 
     def heartbeat(self, order: orders.Heartbeat, seq: int) -> None:
         """A sign of life. That it was taken is told after what it said of the tasks."""
-        request = messages.HeartbeatRequest(list(order.tasks), seq, order.doing, order.why)
+        request = messages.HeartbeatRequest(
+            list(order.tasks), seq, order.doing, order.why, self.instance
+        )
         try:
             reply = self.server.heartbeat(request)
         except errors.LinkFault as error:

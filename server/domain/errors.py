@@ -149,6 +149,12 @@ class TokenRevoked(TokenRefused):
     code = "token-revoked"
 
 
+class TokenCloned(TokenRefused):
+    """Another agent, started later, works with this token: join this copy of it anew."""
+
+    code = "token-cloned"
+
+
 class Forbidden(Refusal):
     """This needs the role {needs}; use a token of an account that has it."""
 

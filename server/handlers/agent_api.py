@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
 from aiohttp import web
 
+from server.domain.errors import TokenCloned
 from server.domain.match import Facts
 from server.handlers import params
 from server.handlers.access import Host, Public
@@ -21,6 +23,7 @@ from server.services.factsheet import Sheet
 from server.services.ingest import TaskView
 from vmagent.wire import messages as m
 
+log = logging.getLogger("windfall.agents")
 WAIT_MOST = 55.0  # seconds a long poll may last: below the idle limit of common proxies
 
 
@@ -39,6 +42,11 @@ def commands_of(card: HostCard) -> list[m.Command]:
     if not card.orders:
         return []
     return [m.Command(o.seq, o.name, o.args) for o in card.orders]
+
+
+def _cloned(card: HostCard) -> TokenCloned:
+    log.warning("two agents with one token", extra={"action": "cloned", "host": card.id})
+    return TokenCloned()
 
 
 def _sheet(facts: m.HostFacts) -> Sheet:
@@ -83,6 +91,8 @@ class AgentApi:
     async def lease(self, card: HostCard, message: m.AskRequest) -> m.AskReply:
         """Leases for a host, without its request."""
         card.seen_at = now = self.deps.clock()
+        if not card.speaks(message.instance, now):
+            raise _cloned(card)
         if message.seq > card.acked:
             card.heard(message.seq, self.deps.registry.seq)
         if message.sandbox:
@@ -139,6 +149,8 @@ class AgentApi:
 
     async def beat(self, card: HostCard, message: m.HeartbeatRequest) -> m.HeartbeatReply:
         """A sign of life; nothing is written, so nothing is waited for."""
+        if not card.speaks(message.instance, self.deps.clock()):
+            raise _cloned(card)
         if message.seq > card.acked:
             card.heard(message.seq, self.deps.registry.seq)
         card.doing, card.why = message.doing, message.why
@@ -187,7 +199,7 @@ class AgentApi:
                   "The key statements that agents pin, oldest first.", reply=m.KeyList),
             Route("POST", f"{base}/work", self.work, host, "Ask for leases.",
                   Body.JSON, m.AskRequest, m.AskReply, most=most,
-                  codes=("too-many", "disk-full")),
+                  codes=("too-many", "disk-full", "token-cloned")),
             Route("POST", f"{base}/classes", self.classes, host,
                   "The digest of the reference events on this host.",
                   Body.JSON, m.ClassReport, status=204, most=most, codes=("manifest-unknown",)),
@@ -200,7 +212,8 @@ class AgentApi:
                   codes=("task-unknown", "not-yours", "undelivered")),
             Route("POST", f"{base}/heartbeat", self.heartbeat, host,
                   "A sign of life that renews leases.",
-                  Body.JSON, m.HeartbeatRequest, m.HeartbeatReply, most=most),
+                  Body.JSON, m.HeartbeatRequest, m.HeartbeatReply, most=most,
+                  codes=("token-cloned",)),
             Route("GET", f"{base}/commands", self.commands, host,
                   "Commands, as a long poll.", reply=m.CommandsReply, query=long_poll),
         ]  # fmt: skip

@@ -33,6 +33,7 @@ STATUSES = {
     "token-used": 401,
     "token-expired": 401,
     "token-revoked": 401,
+    "token-cloned": 401,
     "token-refused": 401,
     "forbidden": 403,
     "not-yours": 403,

@@ -17,6 +17,8 @@ from server.domain.match import Facts, Requirements
 from server.domain.production import ProductionState
 from server.services.book import Book
 
+TWINS = 3  # turns in which two agents with one token speak, before one is told to go
+INSTANCES = 8  # agents of a host that were started before, which are remembered
 REST_MOST = 600.0  # seconds: the longest that a host is told to rest after failures
 ORDERS_MOST = (
     50  # commands that wait for a host; it has not been here for a while if there are more
@@ -60,6 +62,7 @@ class HostCard:
     ``orders`` are the commands after ``acked``, the last that it has acknowledged. ``switch`` is
     the last that reaches it, and ``away`` whether that tells it to leave: it gets no work then.
     ``doing`` and ``why`` are its own word, if it does not simply work.
+    ``instance`` is the agent started last, ``older`` those before it; see `speaks`.
     """
 
     id: int
@@ -93,11 +96,38 @@ class HostCard:
     rests_until: float = 0.0
     fits: Fits = field(default_factory=lambda: Fits(-1, [], 0, 0))
     woken: asyncio.Event = field(default_factory=asyncio.Event)
+    instance: str = ""
+    instance_spoke: bool = False
+    older: dict[str, int] = field(default_factory=dict)
+    cloned_at: float = 0.0
 
     @property
     def lease_cause(self) -> str:
         """What the move log says of a lease to this host."""
         return f"leased to host {self.id}"
+
+    def speaks(self, instance: str, now: float) -> bool:
+        """An agent with this host's token speaks; False if another, started later, does too.
+
+        Each start of an agent has a word of its own. One that is heard again after a newer one, in
+        turn with it, `TWINS` times, is the copy of a machine (or its original: both are alike). A
+        restart, or a request that arrives late, is heard out of turn once at most.
+        """
+        if instance == self.instance or not instance:
+            self.instance_spoke = True
+            return True
+        if instance not in self.older:
+            if self.instance:
+                self.older = dict([*self.older.items(), (self.instance, 0)][-INSTANCES:])
+            self.instance, self.instance_spoke = instance, True
+            return True
+        if self.instance_spoke:
+            self.older[instance] += 1
+            self.instance_spoke = False
+        if self.older[instance] < TWINS:
+            return True
+        self.cloned_at = now
+        return False
 
     def tell(self, order: Order) -> None:
         """A command waits for the host, and its long poll wakes.

@@ -23,6 +23,7 @@ from server.services.factsheet import from_text
 from server.services.sites import SiteView
 
 NOW_S = 90.0  # a machine heard of within this time is "here now"
+CLONED_S = 3600.0  # so long a host is shown as cloned after two agents spoke with its token
 STRIP = 400  # cells of a production's strip
 REASONS = 3  # held units, and units in trouble, whose reasons are told
 LINE = 200  # characters of a host's own words
@@ -354,6 +355,8 @@ def _host_view(
         state = "away" if away else "suspended"
     elif card.doing in OWN_WORD:
         state = card.doing
+    if card.cloned_at and now - card.cloned_at < CLONED_S:
+        state = "cloned"
     speed = min(card.speeds.values()) if card.speeds else None
     return HostView(
         card.id, card.name, card.account_name, state, card.seen_at, card.facts.cores,

@@ -32,6 +32,7 @@ SAMPLES: list[tuple[errors.Refusal, str, str]] = [
     (errors.TokenUsed(), "token-used", "as often as it may be"),
     (errors.TokenExpired(), "token-expired", "has expired"),
     (errors.TokenRevoked(), "token-revoked", "was revoked"),
+    (errors.TokenCloned(), "token-cloned", "started later"),
     (errors.Forbidden("manager"), "forbidden", "needs the role manager"),
     (errors.BadInput(["a", "b"]), "bad-input", "a; b"),
     (Faults(["line 1: x"]), "bad-definition", "line 1: x"),

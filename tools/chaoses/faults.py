@@ -312,14 +312,16 @@ async def clone(chaos: Chaos, fault: Fault) -> str | None:
     if not (copy / "identity.json").exists():
         return None
     twin = agent.launch(copy)
-    seconds = 3 + 3 * fault.draw
+    seconds = 4 + 6 * fault.draw
     ended = await gone(twin, seconds)
     code = twin.poll()
     if not ended:
         end(twin)
-    if not agent.alive:
+    told = f"the copy ended with {code}" if ended else "both ran"
+    if agent.process is not None and not agent.alive:
+        told = f"the first was told to go, and ended with {agent.process.returncode}"
         await _agent_back(agent, fault, "")
-    return f"{agent.name}, {'it ended with code ' + str(code) if ended else 'both ran'}"
+    return f"{agent.name}, {told}"
 
 
 async def upgrade_agent(chaos: Chaos, fault: Fault) -> str | None:

@@ -106,7 +106,7 @@ class AskRequest:
 
     ``seq`` is the last command that it has obeyed.
     ``sandbox`` and ``network`` are as in its facts, as they are now; without a ``sandbox`` both are
-    as they were told last.
+    as they were told last. ``instance`` is a random word of each start of an agent.
     """
 
     ask: str = field(metadata=bound(most=64, pattern=REQUEST_ID))
@@ -119,6 +119,7 @@ class AskRequest:
     seq: int = field(default=0, metadata=bound(least=0, most=SEQ_MOST))
     sandbox: str = field(default="", metadata=bound(most=32, pattern=WORD_OR_NONE))
     network: bool = False
+    instance: str = field(default="", metadata=bound(most=64, pattern=WORD_OR_NONE))
 
 
 @dataclass(frozen=True)
@@ -211,13 +212,14 @@ class HeartbeatRequest:
     """A sign of life; renews the leases named. ``seq`` is the last command that was obeyed.
 
     ``doing`` and ``why`` are said by a host that does not simply work: suspended, resting, draining
-    or stopping, and the reason in a word.
+    or stopping, and the reason in a word. ``instance`` as in `AskRequest`.
     """
 
     tasks: list[Progress] = field(default_factory=list, metadata=bound(most=4096))
     seq: int = field(default=0, metadata=bound(least=0, most=SEQ_MOST))
     doing: str = field(default="", metadata=bound(most=16, pattern=WORD_OR_NONE))
     why: str = field(default="", metadata=bound(most=64, pattern=WORD_OR_NONE))
+    instance: str = field(default="", metadata=bound(most=64, pattern=WORD_OR_NONE))
 
 
 @dataclass(frozen=True)
