@@ -47,13 +47,26 @@ def lease_events(
     As many as it computes in ``longest_s``, in the time it says it has left (None: it did not
     say), and no more than ``share_events``, its guided share: free events over twice the sum of
     active speeds, times its own. Never less than ``flush_events``, the events between two
-    flushes, which is also the small first lease of a host whose speed is not known (None or 0).
+    flushes, unless the host is gone before; which is also the small first lease of a host whose
+    speed is not known (None or 0).
     """
     least = max(1, flush_events)
     if not seconds_per_event:
         return least
-    seconds = longest_s if seconds_left is None else min(longest_s, MARGIN * seconds_left)
-    return max(least, int(min(seconds / seconds_per_event, share_events)))
+    events = max(least, min(longest_s / seconds_per_event, share_events))
+    if seconds_left is not None:
+        events = min(events, MARGIN * seconds_left / seconds_per_event)
+    return max(1, int(events))
+
+
+def in_time(seconds_per_event: float | None, seconds_left: float | None, block: int) -> bool:
+    """Whether a host can make one block of events before it is gone, as far as anybody knows.
+
+    A block that is not finished is computed for nothing.
+    """
+    if not seconds_per_event or seconds_left is None:
+        return True
+    return block * seconds_per_event <= MARGIN * seconds_left
 
 
 def cut(first: int, last: int, events: int, block: int, granule: int) -> int:

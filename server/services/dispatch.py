@@ -148,6 +148,8 @@ async def _attempt(this: _Round, tx: Tx) -> Offer:
     for production in _fitting(this):
         if unable and this.deps.registry.is_unable(this.card.id, production.digest, this.now):
             continue
+        if not _in_time(this, production):
+            continue
         klass = _class_of(this, production)
         if klass is None:
             this.probes.append(production.digest)
@@ -201,6 +203,11 @@ def _class_of(this: _Round, production: ProductionCard) -> str | None:
     if not production.definition.payload.reference:
         return ""
     return this.card.classes.get(production.digest)
+
+
+def _in_time(this: _Round, production: ProductionCard) -> bool:
+    speed, left = this.card.speeds.get(production.id), this.asked.seconds_left
+    return left is None or sizing.in_time(speed, left, production.definition.payload.block)
 
 
 def _how_many(this: _Round, production: ProductionCard, line: Line) -> int:

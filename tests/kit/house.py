@@ -113,9 +113,11 @@ class Hand:
         raw = None if body is None else codec.encode(body)
         return await self.house.call(method, path, raw, self.token)
 
-    async def ask(self, most: int = 1, ask: str | None = None, slots: int = 1) -> m.AskReply:
-        """Ask for leases; the proof is checked."""
-        message = m.AskRequest(ask or uuid.uuid4().hex, slots, 8000, 8000, None, self.classes, most)
+    async def ask(
+        self, most: int = 1, ask: str | None = None, slots: int = 1, left: float | None = None
+    ) -> m.AskReply:
+        """Ask for leases, with so many seconds left; the proof is checked."""
+        message = m.AskRequest(ask or uuid.uuid4().hex, slots, 8000, 8000, left, self.classes, most)
         status, found = await self.call("POST", "/api/v1/work", message)
         assert status == 200, found
         reply = codec.build(found, m.AskReply)

@@ -8,7 +8,7 @@ import pytest
 
 from server.domain.credit import credits
 from server.domain.match import Facts, Requirements, unmet
-from server.domain.sizing import MARGIN, cut, lease_events, least_events
+from server.domain.sizing import MARGIN, cut, in_time, lease_events, least_events
 from server.domain.split import unit_of, unit_range, units_total
 
 HOST = Facts(4, 8000, 50_000, "x86_64", ("/cvmfs/sft.cern.ch", "/data/"))
@@ -41,10 +41,31 @@ def test_a_lease_leaves_a_margin_of_the_time_a_host_has_left() -> None:
     assert lease_events(0.5, 10**6, 10**9, 3600, 10) == 7200
 
 
+def test_a_lease_ends_before_its_host_does() -> None:
+    assert lease_events(0.5, 4, 10**9, 3600, 10) == int(MARGIN * 8)
+    assert lease_events(0.5, 0, 10**9, 3600, 10) == 1
+    assert lease_events(1e-320, 60, 99, 3600, 10) == 99
+
+
+@pytest.mark.parametrize(
+    ("seconds", "left", "block", "fits"),
+    [
+        (0.5, 100.0, 100, True),
+        (0.5, 60.0, 100, False),
+        (0.5, None, 10**9, True),
+        (None, 1.0, 10**9, True),
+        (0.0, 1.0, 10**9, True),
+    ],
+)
+def test_a_block_that_would_not_be_finished_is_not_begun(
+    seconds: float | None, left: float | None, block: int, fits: bool
+) -> None:
+    assert in_time(seconds, left, block) is fits
+
+
 def test_a_lease_is_no_more_than_the_share_and_no_less_than_a_flush() -> None:
     assert lease_events(0.5, None, 99, 3600, 10) == 99
     assert lease_events(0.5, None, 3, 3600, 10) == 10
-    assert lease_events(0.5, 0, 10**9, 3600, 10) == 10
     assert lease_events(1e-320, None, 99, 3600, 10) == 99
 
 
