@@ -90,8 +90,7 @@ class Groups:
     """Where this agent makes groups. What an earlier one with the same state left is removed."""
 
     def __init__(self, state: Path, trees: Sequence[Tree]) -> None:
-        own = hashlib.sha256(os.fsencode(os.path.realpath(state))).hexdigest()[:12]
-        self._name = f"windfall-{own}"
+        self._name = name_of(state)
         self._numbers = itertools.count(1)  # asked by every slot's thread
         self.trees = [_enabled(tree, f"{self._name}.agent") for tree in trees]
         for tree in self.trees:
@@ -108,6 +107,12 @@ def survey(proc: Path = Path("/proc/self")) -> list[Tree]:
     """The trees in which this process may make groups; nothing is changed."""
     found = [_tree(kind, words, place) for kind, words, place in _places(proc)]
     return [tree for tree in found if tree is not None]
+
+
+def name_of(state: Path) -> str:
+    """How the names begin of all groups of the agent that has this state folder."""
+    own = hashlib.sha256(os.fsencode(os.path.realpath(state))).hexdigest()[:12]
+    return f"windfall-{own}"
 
 
 def ready(settings: Settings, state: Path) -> Optional[Groups]:

@@ -332,6 +332,9 @@ class Guard:
             for pid in family(os.getpid()):
                 _kill(pid, signal.SIGKILL)
             time.sleep(0.005)
+        for procs in self.order.get("groups", ()) if self.verdict == "ended" else ():
+            with contextlib.suppress(OSError):  # nobody else does, if the agent is gone
+                os.rmdir(os.path.dirname(procs))
 
     def result(self) -> dict[str, Any]:
         """How it ended, for the agent."""

@@ -107,9 +107,19 @@ def test_a_payload_in_a_sandbox_stands_still_and_goes_on(start: Start) -> None:
 
 
 @NEEDS
+def test_a_payload_in_a_sandbox_hears_that_it_is_to_finish(start: Start) -> None:
+    server, agent = start(scripts.TOLD_TO_FINISH, events=10_000, unit=10_000, mode="directory")
+    process = agent.start("--sandbox", "require", "--flush-s", "0.1", "--grace", "600")
+    server.wait_for(lambda: bool(server.records))
+    process.send_signal(signal.SIGUSR1)
+    assert process.wait(60) == 0, "it would go on for half an hour"
+    assert server.reports[1].outcome == "returned"
+
+
+@NEEDS
 def test_a_sandbox_does_not_outlive_its_guard_and_the_agent_goes_on(start: Start) -> None:
     server, agent = start(scripts.SLOW, events=60, unit=60)
-    process = agent.start("--sandbox", "require", "--flush-s", "0.1", "--exit-when-idle", "1")
+    process = agent.start("--sandbox", "require", "--flush-s", "0.1")
     server.wait_for(lambda: bool(server.records))
     (guard,) = children(process.pid)
     inside = family(guard)
@@ -117,8 +127,9 @@ def test_a_sandbox_does_not_outlive_its_guard_and_the_agent_goes_on(start: Start
     os.kill(guard, signal.SIGKILL)
     server.wait_for(lambda: 1 in server.reports)
     assert [pid for pid in inside if Path(f"/proc/{pid}").exists()] == []
+    server.wait_for(server.complete)  # what was left is made in another sandbox
+    process.send_signal(signal.SIGTERM)
     assert process.wait(30) == 0
-    assert server.complete(), "what was left is made in another sandbox"
 
 
 def test_an_agent_without_bubblewrap_says_so_once_and_works(

@@ -61,9 +61,10 @@ def run(folder: Path, story: str, **asked: Any) -> dict[str, str]:
     return found
 
 
-def left() -> list[Path]:
-    """Groups of agents that are there now."""
-    return [place for tree in TREES for place in tree.path.glob("windfall-*-*")]
+def left(state: Path) -> set[Path]:
+    """Groups that are there now of an agent with this state."""
+    name = cgroups.name_of(state)
+    return {place for tree in TREES for place in tree.path.glob(f"{name}-*")}
 
 
 @pytest.fixture
@@ -92,13 +93,12 @@ def test_memory_that_is_mapped_nowhere_counts_too(tmp_path: Path, box: str) -> N
 def test_a_payload_is_in_its_group_from_the_start_and_the_group_goes_with_it(
     tmp_path: Path,
 ) -> None:
-    before = set(left())
     ended = run(tmp_path, TELLS_ITS_GROUPS)
     assert ended["word"] == "done", ended
     (said,) = json.loads(ended["record"])
     lines = [line for line in said.splitlines() if "pids" in line or line.startswith("0::")]
     assert [line for line in lines if "windfall-" in line], said
-    assert set(left()) == before
+    assert left(tmp_path) == set()
 
 
 @WITH_CPU
@@ -148,25 +148,24 @@ def test_groups_that_a_killed_agent_left_are_cleared_at_the_next_start(tmp_path:
     server = FakeServer(scripts.SLOW, events=100_000, unit=100_000).start()
     agent = AgentProcess(tmp_path / "state")
     agent.join(server)
-    before = set(left())
     try:
         process = agent.start("--flush-s", "0.1")
         server.wait_for(lambda: bool(server.records))
-        mine = set(left()) - before
+        mine = left(agent.state)
         assert mine, "the payload runs in a group"
         stray = subprocess.Popen(["sleep", "600"], start_new_session=True)
         for place in mine:
             (place / "cgroup.procs").write_text(str(stray.pid))
         process.send_signal(signal.SIGKILL)
         process.wait(20)
-        assert mine & set(left())
+        assert left(agent.state) == mine
         again = agent.start("--flush-s", "0.1")
         assert stray.wait(20) == -signal.SIGKILL
-        while mine & set(left()):
+        while mine & left(agent.state):
             assert again.poll() is None
         again.send_signal(signal.SIGTERM)
         assert again.wait(30) == 0
-        assert set(left()) == before
+        assert left(agent.state) == set()
     finally:
         agent.kill_all()
         server.shutdown()
