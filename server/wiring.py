@@ -7,6 +7,7 @@ import errno
 import gc
 import logging
 import os
+import resource
 import signal
 import ssl
 import sys
@@ -65,7 +66,20 @@ def serve(settings: Settings) -> None:
     """Run a server until SIGTERM or SIGINT."""
     logs.configure(settings.log.level, settings.log.format)
     os.umask(0o077)
+    open_files()
     uvloop.run(_serve(settings))
+
+
+def open_files() -> int:
+    """Raise the soft limit of open files to the hard one; the limit.
+
+    Every host holds a long poll and sends beside it; the usual 1024 is for programs with select().
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    log.info("open files", extra={"action": "limits", "most": hard})
+    return hard
 
 
 async def _serve(settings: Settings) -> None:

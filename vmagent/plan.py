@@ -158,7 +158,8 @@ class Plan:
 
     def _released(self, now: float) -> Iterator[orders.Order]:
         """Tell a server that switched us off once nothing runs and nothing is held back."""
-        busy = self.hold != "suspend" and bool(self.tasks or self.probing)
+        # The answer to a question under way may bring a lease, which is to be given back as well.
+        busy = self.hold != "suspend" and bool(self.tasks or self.probing or self._asking)
         if self._release_seq and not busy and now >= self._release_at:
             yield orders.Release(self._release_seq)
             self._release_seq, self._release_at = 0, 0.0

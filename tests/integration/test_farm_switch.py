@@ -9,7 +9,10 @@ from typing import Any
 
 import pytest
 
+from tests.kit import postgres
 from tests.kit.house import Hand, House, house
+
+postgres_server = postgres.postgres_server
 
 
 @pytest.fixture
@@ -135,13 +138,25 @@ async def test_release_times_are_kept_and_who_has_not_answered_is_named(found: H
 
 
 async def test_a_switch_and_its_answers_outlive_the_server(tmp_path: Path) -> None:
-    async with house(tmp_path) as found:
+    await outlives(tmp_path)
+
+
+@pytest.mark.postgres
+async def test_a_switch_and_its_answers_outlive_the_server_on_postgresql(
+    tmp_path: Path, postgres_server: postgres.Postgres
+) -> None:
+    await outlives(tmp_path, **{"database.url": postgres_server.new_database()})
+
+
+async def outlives(tmp_path: Path, **options: str) -> None:
+    """A site is switched off; the server that comes after knows, and switches it on."""
+    async with house(tmp_path, **options) as found:
         await found.produce(found.definition(events=1000, reference=0, quorum=1))
         farm = [await join(found, f"node-{n}", "farm") for n in range(2)]
         other = await join(found, "desk", "office")
         made = await switch(found, how="suspend", reason="beam")
         assert await left(farm[0], made["seq"]) == 204
-    async with house(tmp_path) as found:
+    async with house(tmp_path, **options) as found:
         for hand in (*farm, other):
             hand.house = found
         view = await site(found)
