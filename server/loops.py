@@ -14,6 +14,7 @@ log = logging.getLogger("windfall.loops")
 AGAIN_S = 2.0  # after a round that failed
 REAP_S = 1.0
 INDEX_S = 0.2  # frames wait for their rows no longer than this
+HASTEN_S = 5.0  # an agent without work asks as often
 SWEEP_S = 30.0
 IDLE_S = 30.0  # judge and merge look by themselves at least this often
 
@@ -45,6 +46,7 @@ def start(deps: Deps, renew_keys: Callable[[], Awaitable[object]]) -> list[async
         ),
         ("scan", lambda: scan.once(deps, reader), deps.scans.some.wait),
         ("reap", lambda: duties.reap_once(deps), lambda: asyncio.sleep(REAP_S)),
+        ("hasten", lambda: duties.hasten_once(deps), lambda: asyncio.sleep(HASTEN_S)),
         ("keys", renew_keys, lambda: asyncio.sleep(SWEEP_S)),
         ("index", lambda: deps.frames.empty(deps.store), lambda: asyncio.sleep(INDEX_S)),
         ("close", lambda: framelog.close_segments(deps), lambda: asyncio.sleep(SWEEP_S)),

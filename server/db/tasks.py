@@ -132,6 +132,25 @@ async def end(
     moves.log(tx, task.production, "task", task.id, "leased", target, cause, at)
 
 
+async def trim(tx: Tx, task: Task, last: int, cause: str, at: float) -> None:
+    """A leased task ends earlier now; `Overtaken` if it is over or as short already."""
+    changed = await tx.run(
+        "UPDATE tasks SET last = $1, lent = coalesce(lent, last)"
+        " WHERE id = $2 AND state = 'leased' AND first < $1 AND last > $1",
+        last,
+        task.id,
+    )
+    if changed != 1:
+        raise Overtaken("task", task.id)
+    moves.log(tx, task.production, "task", task.id, "leased", "leased", cause, at)
+
+
+async def lent(tx: Tx) -> dict[int, int]:
+    """Where leased tasks that were trimmed ended before."""
+    rows = await tx.all("SELECT id, lent FROM tasks WHERE state = 'leased' AND lent IS NOT NULL")
+    return {row[0]: row[1] for row in rows}
+
+
 async def note_end(tx: Tx, task: int, cpu_s: float, log: str) -> None:
     """Keep what the host says of a task that ended."""
     await tx.run("UPDATE tasks SET cpu_s = $1, log = $2 WHERE id = $3", cpu_s, log or None, task)
@@ -172,6 +191,12 @@ async def withdraw(tx: Tx, production: int, unit: int | None = None) -> int:
     )
 
 
+async def withdraw_some(tx: Tx, ids: list[int]) -> None:
+    """Take back those of these ranges that wait still."""
+    for task in ids:
+        await tx.run("UPDATE tasks SET state = 'withdrawn' WHERE id = $1 AND state = 'ready'", task)
+
+
 async def one(tx: Tx, task: int) -> Task | None:
     """One task."""
     row = await tx.one(f"SELECT {_COLUMNS} FROM tasks WHERE id = $1", task)  # noqa: S608
@@ -187,10 +212,10 @@ async def leased(tx: Tx) -> list[Task]:
 async def covering(
     tx: Tx, production: int, unit: int, host: int, first: int, last: int
 ) -> Task | None:
-    """The latest task of a host, over or not, whose range holds these events."""
+    """The latest task of a host, over or not, whose range, before any trim, holds these events."""
     row = await tx.one(
         f"SELECT {_COLUMNS} FROM tasks WHERE production = $1 AND unit = $2 AND host = $3"  # noqa: S608
-        " AND first <= $4 AND last >= $5 ORDER BY id DESC LIMIT 1",
+        " AND first <= $4 AND coalesce(lent, last) >= $5 ORDER BY id DESC LIMIT 1",
         production,
         unit,
         host,

@@ -10,84 +10,27 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+
+from server.domain.waiting import Guard, Holding, Range, Taken, Waiting
+
+__all__ = ["Guard", "Line", "Taken", "Waiting"]
 
 LOOKS = 64  # how many ranges that came back are looked at before the fresh ones
 MEMORY_ANY = 2**40  # MB: of a host that may have everything
 SWEEP = 4096  # how many given-out places pile up before the list is made anew
 
-Guard = Callable[[int], bool]  # an account: whether it may have a range
 Cut = Callable[[int, int, int], int]  # first, last, about how many events: where to cut
 
 _OPEN: Mapping[int, Guard] = {}
 
 
-class Range(Protocol):
-    """A task that waits, as the table has it."""
-
-    @property
-    def id(self) -> int:
-        """The task's own number."""
-        ...
-
-    @property
-    def unit(self) -> int:
-        """The number of its work unit."""
-        ...
-
-    @property
-    def first(self) -> int:
-        """Its first event."""
-        ...
-
-    @property
-    def last(self) -> int:
-        """The event after its last."""
-        ...
-
-
-@dataclass(slots=True)
-class Waiting:
-    """A range that waits; it loses its head as heads of it are leased.
-
-    With a ``guard``, only accounts that it lets by may have it.
-    """
-
-    id: int
-    unit: int
-    first: int
-    last: int
-    guard: Guard | None = None
-
-
-@dataclass(slots=True)
-class Taken:
-    """A range for a host; ``rest`` is the waiting task that it was cut from, None if whole.
-
-    ``split`` is the waiting task whose tail, new in the table, ``waiting`` is; None if it is none.
-    """
-
-    waiting: Waiting
-    first: int
-    last: int
-    rest: int | None
-    pinned: bool
-    account: int
-    split: Waiting | None = None
-
-
-@dataclass(slots=True)
-class Holding:
-    """Which events an account holds or has leased."""
-
-    account: int
-    first: int
-    last: int
-
-
 @dataclass(eq=False)
 class Line:
-    """What waits of one production; ``number`` gives ids to tails that are split off."""
+    """What waits of one production; ``number`` gives ids to tails that are split off.
+
+    ``rush`` are the ranges that only swift hosts get, and since when each of them waits;
+    ``ending`` says that the production is at its end.
+    """
 
     number: Callable[[], int]
     fresh: list[Waiting | None] = field(default_factory=list)
@@ -104,6 +47,8 @@ class Line:
     ended: bool = False
     shunned: deque[tuple[float, int, Holding]] = field(default_factory=deque)
     needs: dict[int, int] = field(default_factory=dict)
+    rush: dict[int, float] = field(default_factory=dict)
+    ending: bool = False
 
     def __len__(self) -> int:
         return len(self.known)
@@ -128,7 +73,13 @@ class Line:
                 self.fresh.append(waiting)
 
     def take(
-        self, account: int, klass: str, most: int, cut: Cut, memory_mb: int = MEMORY_ANY
+        self,
+        account: int,
+        klass: str,
+        most: int,
+        cut: Cut,
+        memory_mb: int = MEMORY_ANY,
+        swift: bool = True,
     ) -> Taken | None:
         """A range for this account and class of about ``most`` events, or None.
 
@@ -137,6 +88,8 @@ class Line:
         for index in range(min(LOOKS, len(self.back))):
             waiting = self.back[index]
             if waiting.guard is not None and not waiting.guard(account):
+                continue
+            if not swift and waiting.id in self.rush:
                 continue
             gap = self._gap(waiting, account, klass, memory_mb)
             if gap is not None:
@@ -227,6 +180,7 @@ class Line:
         )
         if whole:
             self.known.discard(waiting.id)
+            self.rush.pop(waiting.id, None)
             self._less(waiting.unit)
         else:
             waiting.first = end
@@ -275,6 +229,10 @@ class Line:
         if unit in self.holdings:
             self.holdings[unit].append(Holding(account, first, last))
 
+    def holds(self, unit: int, account: int, first: int, last: int) -> bool:
+        """Whether just these events are noted as this account's."""
+        return Holding(account, first, last) in self.holdings.get(unit, ())
+
     def let_go(
         self, unit: int, account: int, first: int, last: int, keeps: Iterable[tuple[int, int]]
     ) -> None:
@@ -301,6 +259,11 @@ class Line:
             self._release(number, held.account, held.first, held.last)
             self.cursors.clear()
         self.shunned = kept
+
+    def forget_rush(self, before: float) -> None:
+        """What has waited for swift hosts since before this time is for everybody."""
+        for number in [number for number, since in self.rush.items() if since < before]:
+            del self.rush[number]
 
     def put_back(self, taken: Taken) -> None:
         """Undo a take whose lease was not written after all."""
@@ -345,6 +308,13 @@ class Line:
         self.remove(waiting.id for waiting in gone)
         return gone
 
+    def pick(self, ids: Iterable[int]) -> list[Waiting]:
+        """Those of these ranges that wait here wait no longer; which they were."""
+        wanted = set(ids) & self.known
+        found = [w for w in (*self.back, *self.fresh) if w is not None and w.id in wanted]
+        self.remove(wanted)
+        return found
+
     def remove(self, ids: Iterable[int]) -> None:
         """These ranges wait no longer."""
         wanted = set(ids) & self.known
@@ -359,6 +329,7 @@ class Line:
 
     def _forget(self, waiting: Waiting) -> None:
         self.known.discard(waiting.id)
+        self.rush.pop(waiting.id, None)
         self._less(waiting.unit)
         self.events -= waiting.last - waiting.first
 

@@ -29,7 +29,11 @@ REVOKED_MOST = 10_000  # tokens told that they are revoked; older ones are merel
 
 @dataclass(slots=True, eq=False)
 class TaskCard:
-    """A leased task: what of it is in hand, and until when it belongs to its host."""
+    """A leased task: what of it is in hand, and until when it belongs to its host.
+
+    ``lent`` is where it ended before it was trimmed (0: it was not), ``cut`` where it is to be
+    trimmed to next. If ``late`` it is not counted on: others make copies of what it has left.
+    """
 
     row: Task
     until: float
@@ -39,6 +43,10 @@ class TaskCard:
     grown: int = -1
     grown_at: float = 0.0
     memory_mb: int = 0
+    heard_at: float = 0.0
+    lent: int = 0
+    cut: int = 0
+    late: bool = False
 
     @property
     def covered(self) -> bool:
@@ -63,6 +71,7 @@ class HostCard:
     the last that reaches it, and ``away`` whether that tells it to leave: it gets no work then.
     ``doing`` and ``why`` are its own word, if it does not simply work.
     ``instance`` is the agent started last, ``older`` those before it; see `speaks`.
+    ``proven`` counts leases that it delivered, ``lost`` those that ran out in its hands.
     """
 
     id: int
@@ -93,6 +102,8 @@ class HostCard:
     slots: int = 0
     promised: int = 0
     failures: int = 0
+    lost: int = 0
+    proven: int = 0
     rests_until: float = 0.0
     fits: Fits = field(default_factory=lambda: Fits(-1, [], 0, 0))
     woken: asyncio.Event = field(default_factory=asyncio.Event)
@@ -189,6 +200,7 @@ class HostCard:
     def delivered(self) -> None:
         """It can do it after all."""
         self.failures, self.rests_until = 0, 0.0
+        self.proven += 1
 
     @property
     def running(self) -> int:

@@ -18,6 +18,7 @@ from server.domain.line import Line, Taken
 from server.domain.task import TaskState
 from server.services.cards import Fits, HostCard, ProductionCard, TaskCard
 from server.services.deps import Deps, LeaseValue
+from server.services.hands import is_swift
 from server.services.refill import refill
 
 log = logging.getLogger("windfall.dispatch")
@@ -157,8 +158,9 @@ async def _attempt(this: _Round, tx: Tx) -> Offer:
         line = this.deps.line(production.id)
         while len(this.leases) < this.most:
             most = _how_many(this, production, line)
+            swift = not line.rush or is_swift(this.card, production.id)
             memory_mb = this.asked.memory_mb
-            taken = line.take(this.card.account, klass, most, production.cut, memory_mb)
+            taken = line.take(this.card.account, klass, most, production.cut, memory_mb, swift)
             if taken is None:
                 break
             tx.on_abort(partial(line.put_back, taken))
@@ -300,6 +302,7 @@ def renew(deps: Deps, task: TaskCard, now: float) -> None:
 
     It slides no more if for long nothing came of it and its host told of no progress either.
     """
+    task.heard_at = now
     production = deps.registry.productions.get(task.row.production)
     lease_s = production.definition.policy.lease_s if production else 60.0
     if task.bytes + task.done > task.grown:

@@ -7,7 +7,7 @@ import logging
 from dataclasses import dataclass, field
 
 from server.domain.errors import Later, Overtaken
-from server.services import merge, reap, report, switching
+from server.services import endgame, merge, reap, report, switching
 from server.services.cards import ProductionCard
 from server.services.deps import Deps
 from server.services.settle import Memory, settle_unit
@@ -103,6 +103,12 @@ async def reap_once(deps: Deps) -> None:
     await reap.reap(deps)
     report.forgive(deps)
     await reap.save_seen(deps)
+
+
+async def hasten_once(deps: Deps) -> None:
+    """Mark what holds up the end of productions; frames without a row would be doubled."""
+    await deps.frames.empty(deps.store)
+    endgame.hasten(deps)
 
 
 async def pause(deps: Deps, event: asyncio.Event, most: float) -> None:

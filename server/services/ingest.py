@@ -85,7 +85,9 @@ def of_lease(
 def _leased(host: HostCard, production: int, first: int, last: int) -> TaskCard | None:
     for task in host.tasks.values():
         row = task.row
-        if row.production == production and row.first <= first and last <= row.last:
+        if row.production != production or first < row.first:
+            continue
+        if last <= row.last or last <= task.lent:  # trimmed events may be under way already
             return task
     return None
 
@@ -279,6 +281,8 @@ async def _keep(deps: Deps, host: HostCard, arrival: Arrival, digest: bytes) -> 
     deps.frames.add(row, place)
     card.held = card.held.add(row.first, row.last)
     card.bytes += place.size
+    if row.last > card.row.last:  # trimmed meanwhile: its account has these events all the same
+        deps.line(row.production).hold(row.unit, row.account, row.first, row.last)
     renew(deps, card, now)
 
 

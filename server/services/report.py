@@ -118,7 +118,8 @@ async def end(deps: Deps, card: TaskCard, cause: str, said: Report | None = None
 
     async def write(tx: Tx) -> None:
         nonlocal counted
-        await tasks.end(tx, row, target, reason, card.held.events, card.done, now)
+        held = min(card.held.events, row.last - row.first)  # more, where it was trimmed too late
+        await tasks.end(tx, row, target, reason, held, card.done, now)
         if said is not None:
             await _note(tx, row, target, said)
             _keep_failures(tx, row, said, now)
@@ -215,6 +216,8 @@ def _answer_for(
         host.delivered()
     elif host is not None and target is TaskState.FAILED:
         host.failed(now)
+    elif host is not None and target is TaskState.EXPIRED:
+        host.lost += 1
     if failed is None:
         return
     line = deps.line(row.production)

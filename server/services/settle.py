@@ -10,6 +10,7 @@ import asyncio
 import hashlib
 import logging
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from server.db import event_failures, frames, hosts, set_aside, tasks, units
 from server.db.base import Tx
@@ -23,14 +24,14 @@ from server.domain.quorum import Copy, Pending, Rejected, Shortage, Verdict, jud
 from server.domain.split import unit_range
 from server.domain.task import TaskState
 from server.domain.workunit import UnitState
-from server.services import aside, trusting
+from server.services import aside, endgame, trusting
 from server.services.cards import ProductionCard
 from server.services.close import Picture, close, unchanged
 from server.services.deps import Deps
 from server.services.frameread import read_pieces
 from server.services.holding import why_held
 from server.services.trusting import Faith
-from server.services.waiting import unpin, wait_again, withdraw
+from server.services.waiting import unpin, wait_again, withdraw, withdraw_some
 
 log = logging.getLogger("windfall.settle")
 PER_EVENT = 1.0  # credit of one settled event, until hosts are calibrated
@@ -51,6 +52,17 @@ class Memory:
         self.digests.pop((production, unit), None)
 
 
+class End(NamedTuple):
+    """What the end of a production asks for: trims, copies beside those that are missing.
+
+    ``settled`` is all that is settled with this verdict.
+    """
+
+    cuts: list[endgame.Cut]
+    copies: list[Shortage]
+    settled: Intervals
+
+
 async def settle_unit(deps: Deps, memory: Memory, card: ProductionCard, number: int) -> bool:
     """Judge one unit and carry the verdict out; True if it is settled now.
 
@@ -61,6 +73,8 @@ async def settle_unit(deps: Deps, memory: Memory, card: ProductionCard, number: 
         memory.forget(card.id, number)
         return False
     first, last = unit_range(number, card.unit, card.events)
+    cuts = endgame.cuts_of(deps, picture)
+    picture = endgame.trimmed(picture, cuts)
     digests = memory.of(card.id, number)
     picture = await _readable(deps, card, picture, digests)
     if await aside.put_aside(deps, card, picture):
@@ -73,12 +87,17 @@ async def settle_unit(deps: Deps, memory: Memory, card: ProductionCard, number: 
     copies = _copies(picture, digests, faith)
     wanted = [] if over else join(verdict.shortage, copies, _reach(deps, card), apart)
     sure = replace(verdict, trusted=())
-    await _carry_out(deps, card, picture, sure, faith, wanted, over)
+    end = End(cuts, [], _settled(picture, verdict, apart))
+    if not over and (late := endgame.late_of(deps, picture)):
+        pending, left = _pending(picture, faith), _pending(picture, faith, late)
+        here = endgame.Bench(card, picture, end.settled, copies, faith.spots)
+        end = end._replace(copies=endgame.copies(here, pending, left, wanted))
+    await _carry_out(deps, card, picture, sure, faith, wanted, end, over)
     if over and apart and await aside.parks(deps, card, picture.unit):
         return False
     if over and verdict.trusted:
         rest = replace(verdict, settled=(), rejected=())
-        await _carry_out(deps, card, picture, rest, faith, [], over)
+        await _carry_out(deps, card, picture, rest, faith, [], End([], [], Intervals()), over)
     if over:
         await close(deps, card, picture, chosen)
         aside.unpark(deps, card)
@@ -113,6 +132,13 @@ def _judge(
         if less is faith:
             return faith, verdict
         faith = less
+
+
+def _settled(picture: Picture, verdict: Verdict, apart: Intervals) -> Intervals:
+    """All that is settled with a verdict, what is set apart with it."""
+    before = [(first, last) for first, last, _ in picture.settled]
+    now = [(part.first, part.last) for part in verdict.settled]
+    return Intervals([*before, *now]).union(apart)
 
 
 def _reach(deps: Deps, card: ProductionCard) -> int:
@@ -189,13 +215,15 @@ def _copies(picture: Picture, digests: dict[int, list[bytes]], faith: Faith) -> 
     ]
 
 
-def _pending(picture: Picture, faith: Faith) -> list[Pending]:
-    """What ready and leased tasks of the unit will still bring."""
+def _pending(picture: Picture, faith: Faith, late: frozenset[int] = frozenset()) -> list[Pending]:
+    """What ready and leased tasks of the unit will still bring, but for those that are late."""
     held: dict[int, Intervals] = {}
     for row in picture.frames:
         held[row.task] = held.get(row.task, Intervals()).add(row.first, row.last)
     pending = []
     for task in picture.tasks:
+        if task.id in late:
+            continue
         if task.state is TaskState.READY:
             pending.append(Pending(None, task.first, task.last))
         elif task.state is TaskState.LEASED:
@@ -212,6 +240,7 @@ async def _carry_out(
     verdict: Verdict,
     faith: Faith,
     wanted: list[Shortage],
+    end: End,
     over: bool,
 ) -> None:
     """Write what the verdict says. A unit that is over stays marked until its blob is written."""
@@ -220,14 +249,13 @@ async def _carry_out(
     opened = unit.state is UnitState.OPEN
     full = unit.errors >= card.definition.policy.most_errors
     hold = opened and not over and (full or bool(verdict.exhausted))
-    ready = [
-        Ready(deps.registry.next_task(), unit.number, part.first, part.last)
-        for part in (wanted if opened and not hold else ())
-        for _ in range(part.copies)
-    ]
+    ready = _ready(deps, unit.number, [*wanted, *end.copies] if opened and not hold else [])
     held = Intervals((row.first, row.last) for row in picture.frames)
     guards = trusting.guards(deps, card, ready, held)
     found = trusting.findings(verdict, faith, owners)
+    done, idle = ([], []) if over else endgame.settled_away(deps, picture, end.settled)
+    cuts = endgame.shortest([*end.cuts, *done])
+    unwanted = [] if over else endgame.not_wanted(picture, end.settled)
 
     async def write(tx: Tx) -> list[tuple[int, int]]:
         await unchanged(tx, unit)
@@ -237,6 +265,7 @@ async def _carry_out(
         again = await trusting.book(tx, deps, card, unit.number, found)
         trusting.take(tx, card, unit.number, faith, verdict, owners, now)
         trusting.count_checks(tx, card, faith, verdict, owners)
+        await endgame.write_cuts(tx, cuts, now)
         if unit.klass is not None and not picture.frames:
             await unpin(tx, deps, card.id, unit.number)
         if hold:
@@ -249,19 +278,37 @@ async def _carry_out(
         elif ready:
             await tasks.add_ready(tx, card.id, ready)
             await wait_again(tx, deps, card.id, ready, guards)
+            if end.cuts or end.copies:
+                deps.line(card.id).rush.update((row.id, now) for row in ready)
+        if unwanted:
+            await withdraw_some(tx, deps, card.id, unwanted)
         return again
 
     for production, number in await deps.store.write(write):
         deps.mark(production, number)
+    endgame.note_cuts(deps, cuts)
+    deps.surplus.extend(lease for lease in idle if lease not in deps.surplus)
     if verdict.rejected:
-        log.warning(
-            "copies rejected",
-            extra={
-                "action": "reject", "production": card.name, "unit": unit.number,
-                "hosts": sorted({part.host for part in verdict.rejected}),
-                "events": sum(part.last - part.first for part in verdict.rejected),
-            },
-        )  # fmt: skip
+        _tell_rejected(card, unit.number, verdict)
+
+
+def _ready(deps: Deps, unit: int, parts: list[Shortage]) -> list[Ready]:
+    return [
+        Ready(deps.registry.next_task(), unit, part.first, part.last)
+        for part in parts
+        for _ in range(part.copies)
+    ]
+
+
+def _tell_rejected(card: ProductionCard, unit: int, verdict: Verdict) -> None:
+    log.warning(
+        "copies rejected",
+        extra={
+            "action": "reject", "production": card.name, "unit": unit,
+            "hosts": sorted({part.host for part in verdict.rejected}),
+            "events": sum(part.last - part.first for part in verdict.rejected),
+        },
+    )  # fmt: skip
 
 
 def _book(

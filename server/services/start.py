@@ -13,7 +13,7 @@ from server.services.enrol import load_hosts
 from server.services.framelog import recover
 from server.services.produce import load_productions
 
-Found = tuple[int, list[Task], list[tuple[int, int, int]], list[tuple[int, int]]]
+Found = tuple[int, list[Task], list[tuple[int, int, int]], list[tuple[int, int]], dict[int, int]]
 
 
 async def load(deps: Deps) -> None:
@@ -26,7 +26,7 @@ async def load(deps: Deps) -> None:
     await load_productions(deps)
     await recover(deps)
     deps.store.lead(deps.frames.lead)
-    highest, leased, held, dirty = await deps.store.read(_read)
+    highest, leased, held, dirty, lent = await deps.store.read(_read)
     deps.registry.task_id = deps.registry.found = highest
     coverage: dict[int, list[tuple[int, int]]] = {}
     for task, first, last in held:
@@ -36,6 +36,7 @@ async def load(deps: Deps) -> None:
         production = deps.registry.productions.get(row.production)
         lease_s = production.definition.policy.lease_s if production else 0.0
         card = TaskCard(row, now + lease_s, Intervals(coverage.get(row.id, ())))
+        card.heard_at, card.lent = now, lent.get(row.id, 0)
         deps.registry.add_task(card)
         host = deps.registry.hosts.get(row.host or 0)
         if host is not None:
@@ -52,4 +53,5 @@ async def _read(tx: Tx) -> Found:
         await tasks.leased(tx),
         await frames.held_by_leased(tx),
         [*await units.dirty(tx), *await set_aside.unwritten(tx)],
+        await tasks.lent(tx),
     )

@@ -35,6 +35,14 @@ async def withdraw(tx: Tx, deps: Deps, production: int, unit: int | None = None)
         tx.on_abort(partial(line.restore, line.drop(unit)))
 
 
+async def withdraw_some(tx: Tx, deps: Deps, production: int, ids: list[int]) -> None:
+    """These ranges, or what is left of them, wait no more."""
+    await tasks.withdraw_some(tx, ids)
+    line = deps.lines.get(production)
+    if line is not None:
+        tx.on_abort(partial(line.restore, line.pick(ids)))
+
+
 async def unpin(tx: Tx, deps: Deps, production: int, unit: int) -> None:
     """A unit of which nobody has anything may be made by hosts of any class again.
 

@@ -44,6 +44,7 @@ class Backroom:
     now: float = 1_000_000.0
     blobs: Blobs = field(default_factory=MemoryBlobs)
     limits: Limits = field(default_factory=Limits)
+    url: str = ""
     _deps: Deps | None = None
     _judge: duties.Judge | None = None
 
@@ -60,7 +61,7 @@ class Backroom:
 
     async def open(self) -> None:
         """Start on what is in the folder."""
-        store = await open_store(f"sqlite:///{self.folder / 'windfall.db'}")
+        store = await open_store(self.url or f"sqlite:///{self.folder / 'windfall.db'}")
         used = await store.read(frame_rows.segments)
         segments = Segments.open(self.folder / "segments", used, 1 << 20)
         limits = self.limits
@@ -132,6 +133,27 @@ class Backroom:
     async def end(self, task: TaskCard, cause: str) -> None:
         """End a lease, as its host or the reaper would."""
         await report.end(self.deps, task, "deliver" if task.covered else cause)
+
+    def proven(self, host: int, production: int, seconds: float) -> None:
+        """This host has shown that it delivers, at so many seconds per event."""
+        card = self.host(host)
+        card.speeds[production] = seconds
+        card.proven += 1
+
+    async def later(self, seconds: float, *beating: int) -> None:
+        """Time goes on; these hosts give signs of life, with what is in hand of their leases."""
+        until = self.now + seconds
+        while self.now < until:
+            self.now = min(until, self.now + 10.0)
+            for host in beating:
+                card = self.host(host)
+                tasks = [(n, task.held.events) for n, task in card.tasks.items()]
+                report.heartbeat(self.deps, card, tasks)
+
+    async def hasten(self) -> None:
+        """The end-game looks, and what it marks is judged."""
+        await duties.hasten_once(self.deps)
+        await self.judge()
 
     async def judge(self) -> None:
         """Judge what waits."""

@@ -1,2 +1,0 @@
--- Reserved: replace this file by the one that has this number.
--- oldest: 1
