@@ -11,7 +11,6 @@ import resource
 import signal
 import ssl
 import sys
-import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -35,6 +34,7 @@ from server.keyholder import KeyHolder
 from server.services import enrol, start
 from server.services.deps import Deps, Limits
 from server.settings import Settings
+from server.steady import SteadyClock
 from vmagent import __version__
 
 log = logging.getLogger("windfall.server")
@@ -129,7 +129,7 @@ async def _deps(stack: AsyncExitStack, settings: Settings, keys: KeyHolder) -> D
         store,
         blobs,
         segments,
-        time.time,
+        SteadyClock(),
         keys.sealer,
         Limits(
             limits.frame_bytes,
