@@ -353,6 +353,8 @@ def _host_view(
     state = "working" if card.running else "waiting for work"
     if away or card.suspended:
         state = "away" if away else "suspended"
+    elif card.away and not card.running:
+        state = "switched off"
     elif card.doing in OWN_WORD:
         state = card.doing
     if card.cloned_at and now - card.cloned_at < CLONED_S:

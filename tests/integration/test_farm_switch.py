@@ -85,6 +85,8 @@ async def test_who_is_switched_off_gets_no_work_and_others_do(found: House) -> N
     assert (reply.leases, [c.name for c in reply.commands]) == ([], ["stop"])
     assert reply.retry_after > 0
     assert await other.leases()
+    _, said = await found.manage("GET", "/hosts")
+    assert [h["state"] for h in said["hosts"] if h["id"] == node.id] == ["switched off"]
     newcomer = await join(found, "node-2", "farm")
     reply = await newcomer.ask()
     assert (reply.leases, [c.name for c in reply.commands]) == ([], ["stop"])
