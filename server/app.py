@@ -20,6 +20,7 @@ from server.handlers.pattern_api import PatternApi
 from server.handlers.people_api import PeopleApi
 from server.handlers.routes import Route
 from server.handlers.site_api import SiteApi
+from server.handlers.trust_api import TrustApi
 from server.handlers.upload_api import UploadApi
 from server.services import enrol
 from server.services.cards import HostCard
@@ -79,6 +80,7 @@ def routes_of(deps: Deps, facts: Facts, look: Look) -> list[Route]:
         *PeopleApi(deps, look, facts.kid, facts.version, facts.json_bytes).routes(),
         *SiteApi(deps, facts.json_bytes).routes(),
         *PatternApi(deps, facts.json_bytes).routes(),
+        *TrustApi(deps).routes(),
         *AgentFile(facts.agent_folder).routes(),
         *pages.routes(),
         Route("GET", "/healthz", health, Public(), "Whether the server is up.", reply=Health),

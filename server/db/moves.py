@@ -38,6 +38,17 @@ def log(
     tx.later(_INSERT, (production, machine, subject, source, target, cause, at))
 
 
+async def of_trust(tx: Tx, host: int, limit: int) -> list[tuple[float, str, str, str]]:
+    """The latest steps of one host's trust, newest first: time, source, target, cause."""
+    rows = await tx.all(
+        "SELECT at, source, target, cause FROM moves"
+        " WHERE machine = 'trust' AND subject = $1 ORDER BY id DESC LIMIT $2",
+        host,
+        limit,
+    )
+    return [(row[0], row[1], row[2], row[3]) for row in rows]
+
+
 async def latest(tx: Tx, production: int, limit: int) -> list[Move]:
     """The latest steps of a production, newest first."""
     rows = await tx.all(

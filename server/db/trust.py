@@ -136,6 +136,17 @@ async def on_trust(tx: Tx, production: int) -> OnTrust:
     return OnTrust(taken, doubtful, 0 if checks is None else int(checks[0]))
 
 
+async def by_host(tx: Tx, host: int) -> tuple[int, int]:
+    """How many events were taken on a host's word, and how many of these are doubtful."""
+    row = await tx.one(
+        "SELECT coalesce(sum(last - first), 0),"
+        " coalesce(sum(CASE WHEN doubtful_at IS NULL THEN 0 ELSE last - first END), 0)"
+        " FROM taken_on_trust WHERE host = $1",
+        host,
+    )
+    return (0, 0) if row is None else (int(row[0]), int(row[1]))
+
+
 async def units_with(tx: Tx, host: int) -> list[tuple[int, int]]:
     """The units of which there are frames of a host: production and number."""
     rows = await tx.all("SELECT DISTINCT production, unit FROM frames WHERE host = $1", host)

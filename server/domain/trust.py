@@ -28,8 +28,8 @@ of the others is trusted and new ones are doubted from the start.
 *Fading.* From `GRACE_S` after the last agreement on, what was earned halves every `HALF_S`; after
 `FORGET_S` nothing is left: machines are sold, and disks wear out.
 
-Adaptive replication as BOINC does it (D. Anderson, BOINC: a platform for volunteer computing, 2020,
-sec. 3.4) counts results in a row, asks for checks before the host begins, and takes any partner.
+Adaptive replication as BOINC does it (its wiki, "Job replication") counts results in a row, decides
+about a second copy before the host begins, and takes any partner.
 """
 
 from __future__ import annotations

@@ -17,7 +17,8 @@ KEPT_S = 10.0  # how long what is said of an account, or who is here, may be old
 class Book:
     """Histories by payload and host; the hosts of each account, also of those believed no longer.
 
-    ``key`` chooses spots and partners, and never leaves the server.
+    ``key`` chooses spots and partners, and never leaves the server. ``shown`` is what people were
+    shown last of every host, and when that was made.
     """
 
     key: bytes = b""
@@ -25,6 +26,7 @@ class Book:
     words: dict[int, Word] = field(default_factory=dict)
     owners: dict[int, int] = field(default_factory=dict)
     hosts: dict[int, set[int]] = field(default_factory=dict)
+    shown: tuple[float, dict[int, Standing]] | None = None
     _disgrace: dict[tuple[int, str, int], tuple[float, bool]] = field(default_factory=dict)
 
     def own(self, host: int, account: int) -> None:

@@ -4,27 +4,28 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from server.db import frames, hosts, moves, set_aside, units, views
+from server.db import frames, hosts, moves, set_aside, trust, units, views
 from server.db.base import Tx
 from server.db.hosts import Host
 from server.db.moves import Move
 from server.db.productions import Production
 from server.db.set_aside import Aside
+from server.db.trust import OnTrust
 from server.db.views import TaskRow
 from server.domain import definition as definitions
 from server.domain.production import ProductionState
 from server.domain.split import units_total
-from server.services import produce, sites
+from server.services import produce, sites, words
 from server.services.cards import HostCard
 from server.services.deps import Deps
 from server.services.factsheet import from_text
 from server.services.sites import SiteView
+from server.services.strip import strip
 
 NOW_S = 90.0  # a machine heard of within this time is "here now"
 CLONED_S = 3600.0  # so long a host is shown as cloned after two agents spoke with its token
-STRIP = 400  # cells of a production's strip
 REASONS = 3  # held units, and units in trouble, whose reasons are told
 LINE = 200  # characters of a host's own words
 ASIDE = 100  # pieces set aside that are told one by one
@@ -33,7 +34,8 @@ RATE_S = 60.0  # rates are taken over this time
 
 
 Held = tuple[int, list[tuple[int, str]]]
-Counted = tuple[int, list[tuple[int, int]], dict[int, str], tuple[int, int], Held, list[Aside]]
+Apart = list[Aside]
+Counted = tuple[int, list[tuple[int, int]], dict[int, str], tuple[int, int], Held, Apart, OnTrust]
 
 
 @dataclass(frozen=True)
@@ -64,8 +66,9 @@ class AsideView:
 class ProductionView:
     """A production as people see it; rates in events per second.
 
-    ``in_hand`` and ``leased`` are copies of events not settled yet, divided by the quorum: what
-    they come to as events.
+    ``in_hand`` and ``leased`` are copies of events not settled yet, divided by the quorum (an
+    adaptive production begins with one): what they come to as events. ``taken_on_trust``,
+    ``spot_checked`` and ``doubtful`` are events (see `server.domain.trust`).
     """
 
     id: int
@@ -94,6 +97,10 @@ class ProductionView:
     recomputed: int
     set_aside: int = 0
     set_aside_events: list[AsideView] = field(default_factory=list)
+    adaptive: bool = False
+    taken_on_trust: int = 0
+    spot_checked: int = 0
+    doubtful: int = 0
 
 
 # What a host may say of itself that nobody else knows.
@@ -119,6 +126,7 @@ class HostView:
     site: str = ""
     sandbox: str = "none"
     why: str = ""
+    trust: str = "new"
 
 
 @dataclass(frozen=True)
@@ -244,11 +252,14 @@ class Look:
             cut_short = await views.cut_short(tx, row.id)
             held = await units.held(tx, row.id, REASONS)
             apart = await set_aside.of(tx, row.id)
-            return in_hand, rejected, states, cut_short, held, apart
+            trusted = await trust.on_trust(tx, row.id)
+            return in_hand, rejected, states, cut_short, held, apart, trusted
 
-        in_hand, rejected, states, cut_short, held, apart = await self.deps.store.read(read)
+        in_hand, rejected, states, cut_short, held, apart, trusted = await self.deps.store.read(
+            read
+        )
         leases = [t for t in self.deps.registry.tasks.values() if t.row.production == row.id]
-        quorum = found.policy.quorum
+        quorum, copies = found.policy.quorum, found.policy.first_copies
         leased = sum(t.row.last - t.row.first - t.held.events for t in leases)
         rate = self._rate(row, now)
         gone = sum(part.last - part.first for part in apart)
@@ -261,14 +272,15 @@ class Look:
         running = {t.row.unit for t in leases}
         return ProductionView(
             row.id, row.name, str(row.state), self._reason(row, held), row.events,
-            row.events_settled, in_hand // quorum, leased // quorum, total, row.units_settled,
+            row.events_settled, in_hand // copies, leased // copies, total, row.units_settled,
             row.created_at,
             row.finished_at, rate,
             left / rate if rate > 0 and left else None, quorum, row.priority,
             f"{found.payload.name} {found.payload.version}", found.description,
-            sum(events for _, events in rejected), output, _strip(total, states, running),
+            sum(events for _, events in rejected), output, strip(total, states, running),
             [(self._name(host), events) for host, events in rejected], *cut_short,
             gone, [_aside_view(part) for part in apart[:ASIDE]],
+            found.policy.adaptive, trusted.taken, trusted.checked, trusted.doubtful,
         )  # fmt: skip
 
     def _reason(self, row: Production, held: Held) -> str:
@@ -323,9 +335,12 @@ class Look:
 
     async def _hosts(self, now: float) -> list[HostView]:
         tallies = await self.deps.store.read(views.tallies)
-        registry = self.deps.registry
+        registry, believed = self.deps.registry, words.summaries(self.deps)
         return [
-            _host_view(card, tallies, now, registry.site_name(card.site))
+            replace(
+                _host_view(card, tallies, now, registry.site_name(card.site)),
+                trust=str(believed.get(card.id, "new")),
+            )
             for card in registry.hosts.values()
         ]
 
@@ -369,28 +384,3 @@ def _host_view(
 
 def _move_view(move: Move) -> MoveView:
     return MoveView(move.at, move.machine, str(move.subject), move.source, move.target, move.cause)
-
-
-def _strip(total: int, states: dict[int, str], running: set[int]) -> list[str]:
-    """One word per unit, or per run of units if there are many: the least finished of them."""
-    if not total:
-        return []
-    cells = min(total, STRIP)
-    strip = []
-    for cell in range(cells):
-        low, high = cell * total // cells, (cell + 1) * total // cells
-        if high - low > STRIP * 10:
-            strip.append(_word(states, running, [low, high - 1]))
-        else:
-            strip.append(_word(states, running, range(low, high)))
-    return strip
-
-
-def _word(states: dict[int, str], running: set[int], numbers: range | list[int]) -> str:
-    found = {states.get(number, "open") for number in numbers}
-    if "held" in found:
-        return "held"
-    if found == {"settled"}:
-        return "settled"
-    busy = any(number in running for number in numbers) or "settled" in found
-    return "running" if busy else "open"

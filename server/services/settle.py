@@ -18,6 +18,7 @@ from server.db.frames import FrameRow
 from server.db.tasks import Ready, Task
 from server.domain import workunit
 from server.domain.credit import credits
+from server.domain.faith import Faith, findings, settled_by
 from server.domain.intervals import Intervals
 from server.domain.joining import join, reach
 from server.domain.quorum import Copy, Pending, Rejected, Shortage, Verdict, judge
@@ -30,7 +31,6 @@ from server.services.close import Picture, close, unchanged
 from server.services.deps import Deps
 from server.services.frameread import read_pieces
 from server.services.holding import why_held
-from server.services.trusting import Faith
 from server.services.waiting import unpin, wait_again, withdraw, withdraw_some
 
 log = logging.getLogger("windfall.settle")
@@ -116,8 +116,9 @@ def _judge(
     number, policy = picture.unit.number, card.definition.policy
     faith = trusting.faith(deps, card, number, picture.tasks)
     settled = Intervals((a, b) for a, b, _ in picture.settled).union(apart)
-    while True:
-        verdict = judge(
+
+    def judged(faith: Faith) -> Verdict:
+        return judge(
             *unit_range(number, card.unit, card.events),
             card.definition.payload.granule,
             policy.quorum,
@@ -128,10 +129,8 @@ def _judge(
             picture.rejected,
             faith.spots,
         )
-        less = faith.without({wrong.host for wrong in verdict.rejected})
-        if less is faith:
-            return faith, verdict
-        faith = less
+
+    return settled_by(faith, judged)
 
 
 def _settled(picture: Picture, verdict: Verdict, apart: Intervals) -> Intervals:
@@ -252,7 +251,7 @@ async def _carry_out(
     ready = _ready(deps, unit.number, [*wanted, *end.copies] if opened and not hold else [])
     held = Intervals((row.first, row.last) for row in picture.frames)
     guards = trusting.guards(deps, card, ready, held)
-    found = trusting.findings(verdict, faith, owners)
+    found = findings(verdict, faith, owners)
     done, idle = ([], []) if over else endgame.settled_away(deps, picture, end.settled)
     cuts = endgame.shortest([*end.cuts, *done])
     unwanted = [] if over else endgame.not_wanted(picture, end.settled)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
 from functools import partial
 
 from server.db import moves, units
@@ -12,35 +11,16 @@ from server.db import trust as rows
 from server.db.base import Tx
 from server.db.tasks import Ready, Task
 from server.domain import trust
+from server.domain.faith import Faith, Findings
 from server.domain.intervals import Intervals
 from server.domain.quorum import Verdict
 from server.domain.split import unit_range
-from server.domain.trust import History, Standing
+from server.domain.trust import History
 from server.services.book import KEPT_S
 from server.services.cards import ProductionCard
 from server.services.deps import Deps
 
 HERE_S = 90.0  # who was heard of within this time counts as here
-
-
-@dataclass(frozen=True)
-class Faith:
-    """How far the hosts of a unit are believed; ``spots`` is None if the production trusts none."""
-
-    standings: dict[int, Standing]
-    spots: Intervals | None
-
-    def flags(self, host: int | None) -> tuple[bool, bool]:
-        """Whether a host is trusted, and whether it is doubted."""
-        found = self.standings.get(host or 0, Standing.NEW)
-        return found is Standing.TRUSTED, found is Standing.DOUBTED
-
-    def without(self, caught: set[int]) -> Faith:
-        """The same but for those who were caught, if that makes a difference; else this."""
-        fallen = {host for host in caught if self.standings.get(host) is not Standing.DOUBTED}
-        if self.spots is None or not fallen:
-            return self
-        return replace(self, standings=self.standings | dict.fromkeys(fallen, Standing.DOUBTED))
 
 
 async def load(deps: Deps) -> None:
@@ -77,41 +57,6 @@ def _spots(deps: Deps, card: ProductionCard, number: int) -> Intervals:
     return trust.spots(key, card.id, number, bounds, step, policy.spot_checks)
 
 
-@dataclass
-class Findings:
-    """What a verdict says of one host: events agreed on, by whom, and events settled against it."""
-
-    agreed: int
-    by: set[int]
-    against: int
-
-
-def findings(verdict: Verdict, faith: Faith, owners: dict[int, Task]) -> dict[int, Findings]:
-    """What a verdict says of each host. A partner counts if the host could not choose it."""
-    found: dict[int, Findings] = {}
-    for part in verdict.settled:
-        agreeing = [owners[task] for task in part.agreeing]
-        for task in agreeing:
-            by = {
-                other.account or 0
-                for other in agreeing
-                if other.account != task.account and _counts(faith, other)
-            }
-            host = found.setdefault(task.host or 0, Findings(0, set(), 0))
-            host.agreed += part.last - part.first if by else 0
-            host.by |= by
-    for wrong in verdict.rejected:
-        host = found.setdefault(wrong.host, Findings(0, set(), 0))
-        host.against += wrong.last - wrong.first
-    return found
-
-
-def _counts(faith: Faith, other: Task) -> bool:
-    standing = faith.standings.get(other.host or 0, Standing.NEW)
-    picked = faith.spots is not None and standing is not Standing.DOUBTED
-    return picked or standing is Standing.TRUSTED
-
-
 async def book(
     tx: Tx, deps: Deps, card: ProductionCard, unit: int, found: dict[int, Findings]
 ) -> list[tuple[int, int]]:
@@ -141,7 +86,7 @@ def _praise(tx: Tx, deps: Deps, card: ProductionCard, host: int, said: Findings)
     stands = keeper.standing(host, card.bundle, needed, now)
     if stands is not was:
         cause = f"{found.agreed} events of {card.name} and others were agreed with"
-        moves.log(tx, card.id, "host", host, str(was), str(stands), cause, now)
+        moves.log(tx, card.id, "trust", host, str(was), str(stands), cause, now)
 
 
 async def _catch(
@@ -164,7 +109,7 @@ async def _catch(
     stands = keeper.standing(host, card.bundle, needed, now)
     cause = f"{events} events of unit {unit} were settled against it"
     if stands is not was:
-        moves.log(tx, card.id, "host", host, str(was), str(stands), cause, now)
+        moves.log(tx, card.id, "trust", host, str(was), str(stands), cause, now)
     return await disbelieve(tx, deps, host, card.bundle)
 
 

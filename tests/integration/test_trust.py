@@ -119,7 +119,7 @@ async def test_a_cheat_honest_until_trusted_leaves_nothing_that_is_not_marked(
     assert crowd.standing(cheat) is Standing.DOUBTED
     wrong = await crowd.wrong(second, UNITS, EVENTS)
     assert wrong <= await crowd.doubtful(second)
-    moves = await room.rows("SELECT source, target, cause FROM moves WHERE machine = 'host'")
+    moves = await room.rows("SELECT source, target, cause FROM moves WHERE machine = 'trust'")
     assert [row[2] for row in moves if row[1] == "doubted"]
 
 

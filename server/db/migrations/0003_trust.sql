@@ -37,6 +37,8 @@ CREATE TABLE taken_on_trust (
 );
 CREATE INDEX taken_on_trust_of_host ON taken_on_trust (host);
 
+CREATE INDEX moves_of_trust ON moves (subject, id) WHERE machine = 'trust';
+
 CREATE TABLE trust_checks (
     production {bigint} PRIMARY KEY,
     events {bigint} NOT NULL

@@ -1,0 +1,64 @@
+"""How far hosts are believed: shown, and said by a person."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from server.cli.asking import confirm
+from server.cli.client import Client
+from server.cli.host import host
+from server.cli.options import with_server
+from server.cli.output import tell, tell_facts
+
+REASON = click.option("--reason", default="", help="Why, in a line; kept in the log of moves.")
+
+
+@host.command("show")
+@click.argument("id")
+@with_server
+def show_command(id: str, server: Client) -> None:
+    """Show how far the host ID is believed, for which payloads, and why."""
+    tell_facts(server.get("hosts", id, "trust"))
+
+
+@host.command("distrust")
+@click.argument("id")
+@REASON
+@with_server
+def distrust_command(id: str, reason: str, server: Client) -> None:
+    """Believe nothing of the host ID alone any more.
+
+    It goes on computing, but its events need a quorum with others; what was taken on its word is
+    marked as doubtful. It stays so until `reset-trust`.
+    """
+    _say(server, id, "distrust", reason, f"host {id} is doubted")
+
+
+@host.command("trust")
+@click.argument("id")
+@REASON
+@with_server
+def trust_command(id: str, reason: str, server: Client) -> None:
+    """Trust the host ID without waiting until it has earned it, until it is caught.
+
+    For machines of your own. Spot checks go on.
+    """
+    _say(server, id, "trust", reason, f"host {id} is trusted")
+
+
+@host.command("reset-trust")
+@click.argument("id")
+@REASON
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@with_server
+def reset_command(id: str, reason: str, yes: bool, server: Client) -> None:
+    """Forget all that is known of the host ID's trust, good and bad: it is new again."""
+    confirm(f"Forget what is known of host {id}?", yes=yes)
+    _say(server, id, "reset", reason, f"host {id} is new")
+
+
+def _say(server: Client, host: str, word: str, reason: str, told: str) -> None:
+    body: dict[str, Any] = {"word": word, "reason": reason}
+    tell(server.post("hosts", host, "trust", body=body), told)
