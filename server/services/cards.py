@@ -32,7 +32,8 @@ class TaskCard:
     """A leased task: what of it is in hand, and until when it belongs to its host.
 
     ``lent`` is where it ended before it was trimmed (0: it was not), ``cut`` where it is to be
-    trimmed to next. If ``late`` it is not counted on: others make copies of what it has left.
+    trimmed to next. If ``late`` it is not counted on: others make copies of what it has left. If it
+    ``rested``, frozen on its host, its time tells nothing of the host's speed.
     """
 
     row: Task
@@ -47,6 +48,7 @@ class TaskCard:
     lent: int = 0
     cut: int = 0
     late: bool = False
+    rested: bool = False
 
     @property
     def covered(self) -> bool:

@@ -101,7 +101,7 @@ async def report(deps: Deps, host: HostCard, task: int, said: Report) -> TaskVie
 def _measure(deps: Deps, host: HostCard, card: TaskCard) -> None:
     done = card.held.events
     took = deps.clock() - (card.row.leased_at or 0.0)
-    if done and took > 0:
+    if done and took > 0 and not card.rested:
         old = host.speeds.get(card.row.production)
         host.speeds[card.row.production] = sizing.measured(old, took / done)
 
@@ -246,6 +246,7 @@ def heartbeat(deps: Deps, host: HostCard, running: Iterable[tuple[int, int]]) ->
             views.append(TaskView(task, "gone", 0, 0, [], 0.0))
             continue
         card.done = max(card.done, done)
+        card.rested = card.rested or host.doing == "suspended"
         renew(deps, card, now)
         views.append(view_card(card))
     return views

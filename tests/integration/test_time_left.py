@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from server.domain.sizing import FIRST_EVENTS, MARGIN
+from tests.integration.test_leases_over import later
 from tests.kit.house import Hand, House, house
 from vmagent.wire import codec
 from vmagent.wire import messages as m
@@ -52,3 +53,18 @@ async def test_nothing_is_leased_of_which_not_one_block_would_be_finished(found:
     hand = await found.join("ann")
     assert await length(hand, 60.0) == 0
     assert await length(hand, 200.0) == 1000
+
+
+@pytest.mark.parametrize("rested", [True, False])
+async def test_a_night_in_suspension_is_not_taken_for_slowness(found: House, rested: bool) -> None:
+    await found.produce(found.definition(events=100_000, unit=50_000, quorum=1))
+    hand = await found.join("ann")
+    assert await length(hand, 60.0) == 480
+    (lease,) = await hand.leases()
+    doing = {"doing": "suspended", "why": "on-battery"} if rested else {}
+    beat = {"tasks": [{"task": lease.task, "done": 0}], **doing}
+    assert (await hand.call("POST", "/api/v1/heartbeat", beat))[0] == 200
+    later(found, 30.0)
+    assert (await hand.send(lease, lease.first, lease.first + 1))[0] == 200
+    assert (await hand.report(lease, "returned"))[0] == 200
+    assert (await length(hand, 60.0) == 480) is rested

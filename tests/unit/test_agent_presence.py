@@ -158,6 +158,7 @@ def test_a_switch_off_is_obeyed_told_and_outlives_the_agent() -> None:
 def test_who_could_not_tell_that_it_is_released_tells_it_later() -> None:
     life = Life()
     life.tell(stimuli.Started())
+    life.tell(stimuli.AskAnswered(retry_after=60.0))
     assert of(orders.Release, life.tell(command("stop", 7, stay="1", grace_s="2")))
     life.tell(stimuli.ReleaseFailed(7, jitter=0.5))
     assert of(orders.Release, life.tell(stimuli.Ticked(), 60.0)) == [orders.Release(7)]
