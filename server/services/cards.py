@@ -192,6 +192,7 @@ class HostCard:
         """What payloads run in there by now, and whether those that ask get the network."""
         if (sandbox, network) != (self.facts.sandbox, self.facts.network):
             self.facts = replace(self.facts, sandbox=sandbox, network=network)
+            self.fits = Fits(-1, [], 0, 0)  # what suited it may not any more
 
     def failed(self, now: float) -> None:
         """One more task failed in a row: the host rests, each time twice as long."""
