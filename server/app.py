@@ -8,7 +8,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from server.handlers import hot, pages, sse
+from server.handlers import hot, keys, pages, sse
 from server.handlers.access import Public
 from server.handlers.admin_api import AdminApi
 from server.handlers.agent_api import AgentApi
@@ -26,6 +26,7 @@ from server.services import enrol
 from server.services.cards import HostCard
 from server.services.deps import Deps
 from server.services.look import Look
+from server.services.patterning import Board
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,7 @@ def build(deps: Deps, facts: Facts) -> web.Application:
     """The application."""
     app = web.Application(client_max_size=facts.payload_bytes)
     look = Look(deps)
+    app[keys.BOARD] = Board(deps)
     pages.attach(app, look, sse.Pace(most=facts.listeners))
     mount(app, routes_of(deps, facts, look), Gate(deps))
 

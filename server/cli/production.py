@@ -26,8 +26,10 @@ from server.cli.output import (
     tell_facts,
     tell_rows,
 )
+from server.cli.pattern import tell_failures
 from server.cli.payload import rows_of
 from server.cli.transfer import fetch
+from server.domain.patterns import KINDS
 from server.domain.task import TaskState
 
 COLUMNS = ("id", "name", "state", "events", "settled", "units", "units_settled", "created_at")
@@ -79,9 +81,19 @@ def for_people(found: dict[str, Any]) -> dict[str, Any]:
     short = {name: fact for name, fact in found.items() if name not in LONG}
     if (left := short.pop("eta_s", None)) is not None:
         short["time_left"] = span(left)
+    if failures := found.get("failures"):
+        short["failures"] = [_failure(one) for one in failures]
     if rejected := found.get("rejected_hosts"):
         short["rejected_hosts"] = [{"host": name, "events": events} for name, events in rejected]
     return short
+
+
+def _failure(one: dict[str, Any]) -> str:
+    """A kind of failures in one line."""
+    tasks, hosts = one["tasks"], one["hosts"]
+    where = f"{tasks} task{'s' * (tasks > 1)} on {hosts} host{'s' * (hosts > 1)}"
+    end = "" if one["outcome"] == "failed" else f" ({one['outcome']})"
+    return f"{one['kind']}{end}, {one['pattern'] or 'no pattern'}, {where}: {one['line']}"
 
 
 def _line(found: dict[str, Any]) -> str:
@@ -194,6 +206,21 @@ def abort_command(id: str, yes: bool, server: Client) -> None:
     """End the production ID for good; what is not finished is dropped."""
     confirm(f"End production {id} for good?", yes=yes)
     _steer(server, id, "abort")
+
+
+@production.command("failures")
+@click.argument("id")
+@click.option("--kind", type=click.Choice(KINDS), help="Only of this kind.")
+@click.option("--pattern", help="Only what this pattern found.")
+@click.option("-n", "--limit", type=click.IntRange(1, 200), default=3, help="Logs to show.")
+@with_server
+def failures_command(
+    id: str, kind: str | None, pattern: str | None, limit: int, server: Client
+) -> None:
+    """Show what was found in the logs of the production ID, the latest with lines around."""
+    query = {"limit": str(limit), **({"kind": kind} if kind else {})}
+    query.update({"pattern": pattern} if pattern else {})
+    tell_failures(server.get("productions", id, "failures", query=query))
 
 
 @production.command("give-back")

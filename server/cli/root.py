@@ -18,6 +18,7 @@ from server.cli.host import host
 from server.cli.key import key
 from server.cli.options import with_server
 from server.cli.output import emit, tell, tell_facts
+from server.cli.pattern import pattern
 from server.cli.payload import payload
 from server.cli.production import production
 from server.cli.start import init_command, serve_command
@@ -38,7 +39,7 @@ def windfall() -> None:
 
 
 for part in (
-    *(serve_command, init_command, config, key, payload, production),
+    *(serve_command, init_command, config, key, payload, production, pattern),
     *(account, host, site, agent, db),
 ):
     windfall.add_command(part)

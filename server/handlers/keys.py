@@ -7,6 +7,7 @@ from typing import Protocol
 from aiohttp import web
 
 from server.services.look import MoveView, PoolView, ProductionView
+from server.services.patterning import Row
 from server.services.sites import SiteView
 
 
@@ -29,6 +30,17 @@ class Look(Protocol):
         """Its latest moves, newest first."""
         ...
 
+
+class Board(Protocol):
+    """The table of patterns that a page shows (see `server.services.patterning`)."""
+
+    async def rows(self) -> list[Row]:
+        """Every pattern in the order in which they are tried."""
+        ...
+
+
+BOARD: web.AppKey[Board] = web.AppKey("board")
+"""Where the page of patterns gets its rows from."""
 
 LOOK: web.AppKey[Look] = web.AppKey("look")
 """Where the pages get their facts from."""

@@ -69,6 +69,15 @@ def routes() -> list[Route]:
         ),
         Route(
             "GET",
+            "/patterns",
+            show_patterns,
+            Public(),
+            "What logs are read with, as a page",
+            media=HTML,
+            head=True,
+        ),
+        Route(
+            "GET",
             "/static/{file}",
             send_file,
             Public(),
@@ -113,6 +122,14 @@ async def follow_pool(request: web.Request) -> web.StreamResponse:
 async def follow_production(request: web.Request) -> web.StreamResponse:
     """The page of one production, again whenever it changes."""
     return await request.app[sse.FEED].follow(request, request.match_info["name"])
+
+
+async def show_patterns(request: web.Request) -> web.Response:
+    """What logs are read with, and how often each was found."""
+    rows = await request.app[keys.BOARD].rows()
+    text = page("patterns", patterns=rows, here="patterns")
+    headers = {**_HEADERS, "Cache-Control": "no-cache"}
+    return web.Response(text=text, content_type=HTML, headers=headers)
 
 
 async def show_site(request: web.Request) -> web.Response:

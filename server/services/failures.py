@@ -7,8 +7,11 @@ from dataclasses import dataclass, field
 from server.db import findings
 from server.db.base import Tx
 from server.db.findings import Found, Group
+from server.db.set_aside import Aside
 from server.services import produce
 from server.services.deps import Deps
+
+LINE = 200  # characters of a log's last line
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,21 @@ class FindingView:
 
 
 @dataclass(frozen=True)
+class AsideView:
+    """Events ``[first, last)`` set aside, as they fail wherever they are tried: ``why`` in a word.
+
+    ``line`` is the last line of a log.
+    """
+
+    first: int
+    last: int
+    accounts: int
+    why: str
+    line: str
+    at: float
+
+
+@dataclass(frozen=True)
 class FailuresView:
     """The failures of a production by kind and pattern, and the latest of them."""
 
@@ -61,6 +79,13 @@ def group_view(one: Group) -> FailureView:
         one.kind, one.pattern, one.action, one.outcome, one.tasks, one.hosts, one.accounts,
         one.last_task, one.line,
     )  # fmt: skip
+
+
+def aside_view(part: Aside) -> AsideView:
+    """Events set aside, as people see them."""
+    lines = [line.strip() for line in part.log.splitlines() if line.strip()]
+    line = lines[-1][:LINE] if lines else ""
+    return AsideView(part.first, part.last, part.accounts, part.word, line, part.at)
 
 
 async def of_production(

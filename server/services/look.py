@@ -6,8 +6,9 @@ import asyncio
 from collections import deque
 from dataclasses import dataclass, field, replace
 
-from server.db import frames, hosts, moves, set_aside, trust, units, views
+from server.db import findings, frames, hosts, moves, set_aside, trust, units, views
 from server.db.base import Tx
+from server.db.findings import Group
 from server.db.hosts import Host
 from server.db.moves import Move
 from server.db.productions import Production
@@ -21,6 +22,7 @@ from server.services import produce, sites, words
 from server.services.cards import HostCard
 from server.services.deps import Deps
 from server.services.factsheet import from_text
+from server.services.failures import AsideView, FailureView, aside_view, group_view
 from server.services.sites import SiteView
 from server.services.strip import strip
 
@@ -34,7 +36,7 @@ RATE_S = 60.0  # rates are taken over this time
 
 
 Held = tuple[int, list[tuple[int, str]]]
-Apart = list[Aside]
+Apart = tuple[list[Aside], list[Group]]
 Counted = tuple[int, list[tuple[int, int]], dict[int, str], tuple[int, int], Held, Apart, OnTrust]
 
 
@@ -45,21 +47,6 @@ class OutputView:
     size: int
     digest: str
     url: str
-
-
-@dataclass(frozen=True)
-class AsideView:
-    """Events ``[first, last)`` set aside, as they fail wherever they are tried: ``why`` in a word.
-
-    ``line`` is the last line of a log.
-    """
-
-    first: int
-    last: int
-    accounts: int
-    why: str
-    line: str
-    at: float
 
 
 @dataclass(frozen=True)
@@ -101,6 +88,7 @@ class ProductionView:
     taken_on_trust: int = 0
     spot_checked: int = 0
     doubtful: int = 0
+    failures: list[FailureView] = field(default_factory=list)
 
 
 # What a host may say of itself that nobody else knows.
@@ -251,17 +239,16 @@ class Look:
             states = await views.unit_states(tx, row.id)
             cut_short = await views.cut_short(tx, row.id)
             held = await units.held(tx, row.id, REASONS)
-            apart = await set_aside.of(tx, row.id)
+            logs = await set_aside.of(tx, row.id), await findings.groups(tx, row.id)
             trusted = await trust.on_trust(tx, row.id)
-            return in_hand, rejected, states, cut_short, held, apart, trusted
+            return in_hand, rejected, states, cut_short, held, logs, trusted
 
-        in_hand, rejected, states, cut_short, held, apart, trusted = await self.deps.store.read(
-            read
-        )
+        in_hand, rejected, states, cut_short, held, logs, trusted = await self.deps.store.read(read)
         leases = [t for t in self.deps.registry.tasks.values() if t.row.production == row.id]
         quorum, copies = found.policy.quorum, found.policy.first_copies
         leased = sum(t.row.last - t.row.first - t.held.events for t in leases)
         rate = self._rate(row, now)
+        apart, groups = logs
         gone = sum(part.last - part.first for part in apart)
         left = max(0, row.events - row.events_settled - gone)
         output = None
@@ -279,8 +266,9 @@ class Look:
             f"{found.payload.name} {found.payload.version}", found.description,
             sum(events for _, events in rejected), output, strip(total, states, running),
             [(self._name(host), events) for host, events in rejected], *cut_short,
-            gone, [_aside_view(part) for part in apart[:ASIDE]],
+            gone, [aside_view(part) for part in apart[:ASIDE]],
             found.policy.adaptive, trusted.taken, trusted.checked, trusted.doubtful,
+            [group_view(one) for one in groups],
         )  # fmt: skip
 
     def _reason(self, row: Production, held: Held) -> str:
@@ -343,12 +331,6 @@ class Look:
             )
             for card in registry.hosts.values()
         ]
-
-
-def _aside_view(part: Aside) -> AsideView:
-    lines = [line.strip() for line in part.log.splitlines() if line.strip()]
-    line = lines[-1][:LINE] if lines else ""
-    return AsideView(part.first, part.last, part.accounts, part.word, line, part.at)
 
 
 def _revoked_view(row: Host) -> HostView:

@@ -17,6 +17,7 @@ from server.services.deps import Deps
 from server.services.scan import table
 
 LOGS_MOST = 300  # kept logs of a production that a test reads
+BOARD_S = 5.0
 SHOWN = 50  # of these, how many changes are told one by one
 _BUILT_IN = {one.name: one for one in BUILT_IN}
 _NONE = Count(0, 0, 0, 0.0)
@@ -54,6 +55,21 @@ async def everyone(deps: Deps) -> list[Row]:
         for pattern in table(saved)
     ]
     return sorted(rows, key=lambda row: (row.pattern.rank, row.pattern.name))
+
+
+@dataclass(eq=False)
+class Board:
+    """The patterns as a page shows them to anybody: counted at most every few seconds."""
+
+    deps: Deps
+    kept: tuple[float, list[Row]] = (0.0, [])
+
+    async def rows(self) -> list[Row]:
+        """Every pattern, at most `BOARD_S` old."""
+        now = self.deps.clock()
+        if not self.kept[1] or not 0 <= now - self.kept[0] < BOARD_S:
+            self.kept = now, await everyone(self.deps)
+        return self.kept[1]
 
 
 async def _read(tx: Tx) -> tuple[list[patterns.Saved], dict[str, Count]]:

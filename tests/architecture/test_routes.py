@@ -34,6 +34,7 @@ PUBLIC = {
     "GET /static/{file}",
     "GET /openapi.json",
     "GET /healthz",
+    "GET /patterns",
     f"GET {BASE}/keys",
     "GET /agent/windfall-agent.pyz",
     "GET /agent/statement",

@@ -13,15 +13,16 @@ import pytest
 from axe_playwright_python.async_playwright import Axe  # type: ignore[import-untyped]
 from playwright.async_api import Browser, Page, async_playwright
 
-from server.handlers import pages
+from server.handlers import keys, pages
 from server.handlers.sse import FEED, Feed, Pace
 from tests.kit.served import application, serving
-from tests.kit.views import MadeUpLook
+from tests.kit.views import MadeUpBoard, MadeUpLook
 
 PROGRAM = shutil.which("chromium-headless-shell")
 PATHS = (
     "/",
     "/productions/minbias-13tev-tune26",
+    "/patterns",
     "/productions/nobody",
     "/sites/cms-hlt",
     "/sites/belgrade",
@@ -78,6 +79,7 @@ async def opened() -> AsyncIterator[Opened]:
         look.view.productions[0], rejected=1204, rejected_hosts=[("overclocked", 1204)]
     )
     app = application(pages.routes())
+    app[keys.BOARD] = MadeUpBoard()
     pages.attach(app, look, Pace(every=0.05))
     async with serving(app, shutdown_timeout=1.0) as (host, port), async_playwright() as play:
         browser = await play.chromium.launch(executable_path=PROGRAM, args=SWITCHES)

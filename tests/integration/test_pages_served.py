@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 import pytest
 from aiohttp import ClientSession
 
-from server.handlers import pages
+from server.handlers import keys, pages
 from tests.kit.served import application, serving
-from tests.kit.views import MadeUpLook
+from tests.kit.views import MadeUpBoard, MadeUpLook
 from web.render import ASSETS, asset
 
 
@@ -17,6 +17,7 @@ from web.render import ASSETS, asset
 async def session() -> AsyncIterator[ClientSession]:
     """A session with the pages of a made-up pool."""
     app = application(pages.routes())
+    app[keys.BOARD] = MadeUpBoard()
     pages.attach(app, MadeUpLook())
     async with (
         serving(app) as (host, port),
@@ -25,7 +26,7 @@ async def session() -> AsyncIterator[ClientSession]:
         yield found
 
 
-@pytest.mark.parametrize("path", ["/", "/productions/zprime-scan-3tev"])
+@pytest.mark.parametrize("path", ["/", "/patterns", "/productions/zprime-scan-3tev"])
 async def test_a_page_allows_nothing_but_its_own_files(session: ClientSession, path: str) -> None:
     async with session.get(path) as response:
         assert response.status == 200

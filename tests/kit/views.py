@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from server.db.patterns import Count
 from server.domain.errors import NotFound
+from server.domain.known import BUILT_IN
+from server.domain.patterns import Pattern
+from server.services.failures import AsideView, FailureView
 from server.services.look import HostView, MoveView, OutputView, PoolView, ProductionView
+from server.services.patterning import Row
 from server.services.sites import SiteView, SwitchView
 
 NOW = 1_800_000_000.0
@@ -39,6 +44,30 @@ def production(name: str, **facts: object) -> ProductionView:
         rejected_hosts=[],
         reissued=0,
         recomputed=0,
+        set_aside=101,
+        set_aside_events=[
+            AsideView(137, 138, 3, "crashed", "Tracker::fit: no hits in event 137", NOW - 500),
+            AsideView(90_200, 90_300, 4, "hung", HOSTILE + "x" * 150, NOW - 60),
+        ],
+        failures=[
+            FailureView(
+                "payload",
+                "segfault",
+                "retry-elsewhere",
+                "failed",
+                9,
+                5,
+                4,
+                8812,
+                " *** Break *** segmentation violation",
+            ),
+            FailureView(
+                "unknown", "", "retry-elsewhere", "failed", 1, 1, 1, 9, HOSTILE + "y" * 200
+            ),
+            FailureView(
+                "input", "mine", "ignore", "delivered", 3, 1, 1, 7, "using the default map"
+            ),
+        ],
     )
     return replace(ordinary, **facts)  # type: ignore[arg-type]  # the facts are the test's own
 
@@ -102,6 +131,31 @@ def site(name: str, **facts: object) -> SiteView:
         hosts=1020, hosts_now=1000, working=39, leases=41, last_switch=last,
     )  # fmt: skip
     return replace(ordinary, **facts)  # type: ignore[arg-type]  # the facts are the test's own
+
+
+def board() -> list[Row]:
+    """The built-in patterns, one of them switched off, and one of an operator."""
+    counts = {"segfault": Count(12, 5, 2, NOW - 60), "mine": Count(1_204, 31, 1, NOW - 5)}
+    own = Pattern(
+        "mine", "no geometry", "input", "hold-production", 3, payload="shine", note=HOSTILE
+    )
+    rows = [replace(p, enabled=p.name != "python") for p in BUILT_IN]
+    none = Count(0, 0, 0, 0.0)
+    return [
+        Row(p, p is not own, "olga" if p is own else "", 0.0, counts.get(p.name, none))
+        for p in (*rows, own)
+    ]
+
+
+@dataclass
+class MadeUpBoard:
+    """Shows the patterns it is given."""
+
+    found: list[Row] = field(default_factory=board)
+
+    async def rows(self) -> list[Row]:
+        """What it was given."""
+        return self.found
 
 
 def moves() -> list[MoveView]:
