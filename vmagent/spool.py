@@ -117,7 +117,8 @@ class Spool:
             before = len(self._held)
             left = [h for h in self._held.values() if not server_holds.covers(h.first, h.last)]
             self._held = {(h.first, h.last): h for h in left}
-            self._shrink()
+            if self._file >= 0:  # its task may have been dropped meanwhile
+                self._shrink()
             return before - len(self._held)
 
     def _shrink(self) -> None:

@@ -90,6 +90,13 @@ def test_what_the_server_holds_whole_is_dropped(tmp_path: Path) -> None:
     assert [h.first for h in spool] == [10]
 
 
+def test_what_the_server_holds_of_a_task_dropped_meanwhile_is_no_fault(tmp_path: Path) -> None:
+    spool = filled(tmp_path / "frames", (0, 10))
+    spool.close()
+    assert spool.drop_held(Intervals([(0, 10)])) == 1
+    assert list(spool) == []
+
+
 def test_a_full_disk_leaves_the_spool_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
