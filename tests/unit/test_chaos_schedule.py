@@ -76,3 +76,14 @@ def test_what_came_after_a_backup_is_no_promise_once_it_is_put_back() -> None:
     ledger = Ledger([line])
     assert ledger.forget_after(2.0) == 1
     assert ledger.hold(line, lambda _: {"held": [[0, 10]]}) == 0
+
+
+def test_a_server_put_back_is_held_to_what_it_then_holds() -> None:
+    line = Line("agent0", 0)
+    line.receipts += [Receipt(1.0, 7, 0, 10), Receipt(1.0, 8, 10, 20)]
+    ledger = Ledger([line])
+    now: dict[int, dict[str, Any] | None] = {7: {"held": [[0, 4]]}, 8: {"held": [[10, 20]]}}
+    assert ledger.forgive(line, now.get) == 6
+    assert ledger.hold(line, now.get) == 0
+    now[8] = {"held": []}
+    assert ledger.hold(line, now.get) == 10

@@ -74,10 +74,22 @@ class Chaos:
 
     async def server_back(self) -> None:
         """Start the server again, and hold it to what was acknowledged."""
+        await self._start()
+        await self.hold()
+
+    async def _start(self) -> None:
         if self.server.control is not None:
             self.server.control.calm()
         await self.server.start()
-        await self.hold()
+
+    async def server_put_back(self, taken: float) -> str:
+        """Start the server on the database of then; what it need not hold any more."""
+        void, gone = self.ledger.forget_after(taken), 0
+        await self._start()
+        for agent in self.agents:
+            assert agent.line is not None  # noqa: S101  agents under test have one
+            gone += await asyncio.to_thread(self.ledger.forgive, agent.line, self._asker(agent))
+        return f"{void} acknowledgements void, {gone} older events gone with their segments"
 
     async def hold(self, most: int = 40) -> None:
         """Ask the server for what it acknowledged; see `ledger`."""
@@ -204,11 +216,10 @@ async def restore(chaos: Chaos, fault: Fault) -> str | None:
     server.process.kill()
     await gone(server.process, 10)
     await asyncio.to_thread(server.command, "db", "restore", path)
-    void = chaos.ledger.forget_after(taken)
     # Younger backups tell of a future that did not come: their task ids are not ours.
     chaos.backups = [backup for backup in chaos.backups if backup[0] <= taken]
-    await chaos.server_back()
-    return f"{time.monotonic() - taken:.0f} s back, {void} acknowledgements void"
+    told = await chaos.server_put_back(taken)
+    return f"{time.monotonic() - taken:.0f} s back, {told}"
 
 
 async def upgrade_server(chaos: Chaos, fault: Fault) -> str | None:
