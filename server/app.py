@@ -13,6 +13,7 @@ from server.handlers.access import Public
 from server.handlers.admin_api import AdminApi
 from server.handlers.agent_api import AgentApi
 from server.handlers.agent_file import AgentFile
+from server.handlers.credit_api import CreditApi
 from server.handlers.lane import Starter
 from server.handlers.mount import mount
 from server.handlers.openapi import documented
@@ -80,6 +81,7 @@ def routes_of(deps: Deps, facts: Facts, look: Look) -> list[Route]:
         *AdminApi(deps, look, facts.trusted, facts.json_bytes, facts.payload_bytes).routes(),
         *PeopleApi(deps, look, facts.kid, facts.version, facts.json_bytes).routes(),
         *SiteApi(deps, facts.json_bytes).routes(),
+        *CreditApi(deps).routes(),
         *PatternApi(deps, facts.json_bytes).routes(),
         *TrustApi(deps).routes(),
         *AgentFile(facts.agent_folder).routes(),

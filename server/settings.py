@@ -145,6 +145,20 @@ class Leases:
 
 
 @dataclass(frozen=True)
+class Credit:
+    """What events are worth."""
+
+    reference_host: int = told(
+        0,
+        "Number of the host whose core-second is one credit; 0: the median of the hosts that "
+        "have measured the payload.",
+        unit="host number",
+        least=0,
+        most=2**62,
+    )
+
+
+@dataclass(frozen=True)
 class Log:
     """What is written to standard error."""
 
@@ -164,6 +178,7 @@ class Settings:
     keys: Keys = Keys()
     limits: Limits = Limits()
     leases: Leases = Leases()
+    credit: Credit = Credit()
     log: Log = Log()
     sources: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
 

@@ -137,6 +137,7 @@ async def _deps(stack: AsyncExitStack, settings: Settings, keys: KeyHolder) -> D
             limits.work_per_minute,
             settings.leases.window,
             settings.leases.retry_s,
+            settings.credit.reference_host,
         ),
     )
 

@@ -14,7 +14,7 @@ from server.cli.payload import rows_of
 COMMANDS = ("drain", "stop", "suspend", "resume")
 COLUMNS = (
     *("id", "name", "account", "site", "state", "why", "cores", "arch", "sandbox", "running"),
-    *("delivered_events", "rejected_events", "trust", "last_seen"),
+    *("delivered_events", "rejected_events", "trust", "credit", "last_seen"),
 )
 
 

@@ -10,6 +10,7 @@ from server.cli.account import account
 from server.cli.agent import agent
 from server.cli.client import Client
 from server.cli.config import config
+from server.cli.credit import credit
 from server.cli.db import db
 from server.cli.exits import epilog
 from server.cli.farm import site
@@ -40,7 +41,7 @@ def windfall() -> None:
 
 for part in (
     *(serve_command, init_command, config, key, payload, production, pattern),
-    *(account, host, site, agent, db),
+    *(account, host, site, agent, credit, db),
 ):
     windfall.add_command(part)
 

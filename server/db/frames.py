@@ -193,22 +193,3 @@ async def rejected_by_host(tx: Tx, production: int) -> list[tuple[int, int]]:
         production,
     )
     return [(row[0], int(row[1])) for row in rows]
-
-
-def credit(
-    tx: Tx,
-    task: int,
-    first: int,
-    last: int,
-    host: int,
-    account: int,
-    production: int,
-    amount: float,
-    at: float,
-) -> None:
-    """Book credit for agreed events of a task, once."""
-    tx.later(
-        "INSERT INTO credits (task, first, last, host, account, production, credit, at)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (task, first) DO NOTHING",
-        (task, first, last, host, account, production, amount, at),
-    )

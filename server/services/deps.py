@@ -49,6 +49,7 @@ class Limits:
     work_per_minute: int = 600
     window: int = 20_000
     retry_s: float = 5.0
+    reference_host: int = 0
 
 
 @dataclass(eq=False)
@@ -80,6 +81,7 @@ class Deps:
     keeping: dict[tuple[int, int, int], asyncio.Future[bool] | None] = field(default_factory=dict)
     filling: dict[int, asyncio.Task[bool]] = field(default_factory=dict)
     troubles: Troubles = field(default_factory=Troubles)
+    credit_sums: object = None
     parked: dict[int, set[int]] = field(default_factory=dict)
     scans: Scans = field(default_factory=Scans)
 

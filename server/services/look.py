@@ -18,7 +18,7 @@ from server.db.views import TaskRow
 from server.domain import definition as definitions
 from server.domain.production import ProductionState
 from server.domain.split import units_total
-from server.services import produce, sites, words
+from server.services import credit, produce, sites, words
 from server.services.cards import HostCard
 from server.services.deps import Deps
 from server.services.factsheet import from_text
@@ -89,6 +89,7 @@ class ProductionView:
     spot_checked: int = 0
     doubtful: int = 0
     failures: list[FailureView] = field(default_factory=list)
+    credit: float = 0.0
 
 
 # What a host may say of itself that nobody else knows.
@@ -115,6 +116,7 @@ class HostView:
     sandbox: str = "none"
     why: str = ""
     trust: str = "new"
+    credit: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -269,6 +271,7 @@ class Look:
             gone, [aside_view(part) for part in apart[:ASIDE]],
             found.policy.adaptive, trusted.taken, trusted.checked, trusted.doubtful,
             [group_view(one) for one in groups],
+            credit=(await credit.sums(self.deps)).productions.get(row.id, 0.0),
         )  # fmt: skip
 
     def _reason(self, row: Production, held: Held) -> str:
@@ -324,10 +327,12 @@ class Look:
     async def _hosts(self, now: float) -> list[HostView]:
         tallies = await self.deps.store.read(views.tallies)
         registry, believed = self.deps.registry, words.summaries(self.deps)
+        credits = (await credit.sums(self.deps)).hosts
         return [
             replace(
                 _host_view(card, tallies, now, registry.site_name(card.site)),
                 trust=str(believed.get(card.id, "new")),
+                credit=credits.get(card.id, 0.0),
             )
             for card in registry.hosts.values()
         ]

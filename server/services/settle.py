@@ -17,7 +17,6 @@ from server.db.base import Tx
 from server.db.frames import FrameRow
 from server.db.tasks import Ready, Task
 from server.domain import workunit
-from server.domain.credit import credits
 from server.domain.faith import Faith, findings, settled_by
 from server.domain.intervals import Intervals
 from server.domain.joining import join, reach
@@ -25,7 +24,7 @@ from server.domain.quorum import Copy, Pending, Rejected, Shortage, Verdict, jud
 from server.domain.split import unit_range
 from server.domain.task import TaskState
 from server.domain.workunit import UnitState
-from server.services import aside, endgame, trusting
+from server.services import aside, credit, endgame, trusting
 from server.services.cards import ProductionCard
 from server.services.close import Picture, close, unchanged
 from server.services.deps import Deps
@@ -34,7 +33,6 @@ from server.services.holding import why_held
 from server.services.waiting import unpin, wait_again, withdraw, withdraw_some
 
 log = logging.getLogger("windfall.settle")
-PER_EVENT = 1.0  # credit of one settled event, until hosts are calibrated
 
 
 @dataclass(eq=False)
@@ -260,7 +258,7 @@ async def _carry_out(
         await unchanged(tx, unit)
         if not over:
             await units.clean(tx, card.id, unit.number, unit.dirty)
-        _book(tx, card, picture, verdict, owners, now)
+        await _book(tx, deps, card, picture, verdict, now)
         again = await trusting.book(tx, deps, card, unit.number, found)
         trusting.take(tx, card, unit.number, faith, verdict, owners, now)
         trusting.count_checks(tx, card, faith, verdict, owners)
@@ -310,26 +308,17 @@ def _tell_rejected(card: ProductionCard, unit: int, verdict: Verdict) -> None:
     )  # fmt: skip
 
 
-def _book(
-    tx: Tx,
-    card: ProductionCard,
-    picture: Picture,
-    verdict: Verdict,
-    owners: dict[int, Task],
-    now: float,
+async def _book(
+    tx: Tx, deps: Deps, card: ProductionCard, picture: Picture, verdict: Verdict, now: float
 ) -> None:
-    number = picture.unit.number
+    number, owners = picture.unit.number, {task.id: task for task in picture.tasks}
+    agreed: list[tuple[Task, int, int]] = []
     for part in (*verdict.settled, *verdict.trusted):
         frames.settle(tx, card.id, number, part.first, part.last, part.task)
         for task in part.agreeing:
-            _agree(tx, owners[task], part.first, part.last, now)
+            agreed.append((owners[task], part.first, part.last))
+            hosts.tally(tx, owners[task].host or 0, part.last - part.first, 0)
+    await credit.book(tx, deps, card, number, agreed, now)
     for wrong in verdict.rejected:
         frames.reject(tx, card.id, number, wrong.task, wrong.host, wrong.first, wrong.last, now)
         hosts.tally(tx, wrong.host, 0, wrong.last - wrong.first)
-
-
-def _agree(tx: Tx, task: Task, first: int, last: int, now: float) -> None:
-    amount = credits(last - first, PER_EVENT)
-    host, account = task.host or 0, task.account or 0
-    frames.credit(tx, task.id, first, last, host, account, task.production, amount, now)
-    hosts.tally(tx, host, last - first, 0)

@@ -139,8 +139,8 @@ def test_a_sandbox_and_the_network_are_had_by_hosts_that_say_so() -> None:
 
 
 def test_credit_is_by_event_and_never_negative() -> None:
-    assert credits(200, 0.5) == 100
+    assert credits(200, 500_000) == 100_000_000
     with pytest.raises(ValueError, match="both must be 0 or more"):
-        credits(-1, 0.5)
+        credits(-1, 5)
     with pytest.raises(ValueError, match="both must be 0 or more"):
-        credits(1, -0.5)
+        credits(1, -5)
