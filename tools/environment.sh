@@ -1,4 +1,4 @@
-# Sourced by tools/test, tools/demo and tools/bench, from the root of the checkout: makes .venv beside
+# Sourced by tools/test, tools/demo, tools/bench and tools/fleet, from the root of the checkout: makes .venv beside
 # the code if it is not there, and brings it up to date when setup.cfg or pyproject.toml change.
 venv=.venv
 python=$venv/bin/python
