@@ -50,6 +50,7 @@ _FORBID = {
     "user.max_user_namespaces": "0",
     "kernel.apparmor_restrict_unprivileged_userns": "1",
 }
+_LAIR = ".trial-"
 _TRIAL = """
 import os, sys
 state, agent = sys.argv[1:]
@@ -160,6 +161,8 @@ def find(wanted: str, state: Path, shown: str = "") -> tuple[Optional[Sandbox], 
 
 def ready(settings: Settings, state: Path) -> Optional[Sandbox]:
     """The sandbox for an agent that starts; `CannotWork` if one is required and none works."""
+    for left in state.glob(f"{_LAIR}*"):  # of an agent that was killed while it tried
+        files.remove(left)
     box, found = find(settings.sandbox, state, settings.sandbox_paths)
     if box is not None:
         log.info("sandbox", extra={"why": found})
@@ -178,7 +181,7 @@ def plain_word(box: Optional[Sandbox]) -> str:
 def _tried(box: Sandbox) -> str:
     """Run something in it; what went wrong, or nothing."""
     try:
-        lair = Path(tempfile.mkdtemp(prefix=".trial-", dir=box.state))
+        lair = Path(tempfile.mkdtemp(prefix=_LAIR, dir=box.state))
     except OSError as error:
         return str(error)
     try:

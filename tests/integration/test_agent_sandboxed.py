@@ -136,7 +136,9 @@ def test_an_agent_without_bubblewrap_says_so_once_and_works(
     start: Start, without_bwrap: None
 ) -> None:
     server, agent = start(scripts.GOOD, events=20, unit=20)
+    (agent.state / ".trial-left").mkdir()
     assert agent.start("--exit-when-idle", "0.5").wait(30) == 0
+    assert not (agent.state / ".trial-left").exists(), "of one that was killed while it tried"
     assert server.complete()
     assert {question.sandbox for question in server.questions} == {"none"}
     assert server.enrolled[0].facts.sandbox == "none"
