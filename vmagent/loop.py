@@ -117,7 +117,10 @@ class Agent:
         def tell(event: stimuli.Stimulus) -> Callable[..., None]:
             return lambda *_: self._inbox.put(event)
 
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        stops = [signal.SIGTERM, signal.SIGINT]
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup leaves it
+            stops.append(signal.SIGHUP)
+        for number in stops:
             signal.signal(number, tell(stimuli.StopAsked(signal.Signals(number).name.lower())))
         signal.signal(signal.SIGUSR1, tell(stimuli.FinishAsked("sigusr1")))
         signal.signal(signal.SIGUSR2, tell(stimuli.DrainAsked("sigusr2")))

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -225,6 +226,48 @@ def test_payloads_stand_still_for_their_share_of_the_time(scene: Scene) -> None:
     scene.until(scene.paused)
     scene.until(lambda: not scene.paused())
     scene.until(scene.paused)
+
+
+def test_an_agent_that_was_to_outlive_its_terminal_does(scene: Scene) -> None:
+    scene.agent.program = ["nohup", *scene.agent.program]
+    process = scene.work()
+    process.send_signal(signal.SIGHUP)
+    held = len(scene.server.records)
+    scene.server.wait_for(lambda: len(scene.server.records) > held + 5)
+    assert process.poll() is None
+
+
+# The same agent, but for how long it must have stood still before that counts as a sleep.
+LIGHT_SLEEPER = """
+from vmagent import presence, waking
+waking.STALLED_S = presence.UNSURE_S = 1.0
+from vmagent.__main__ import main
+main()
+"""
+
+
+@pytest.mark.parametrize("lost", [True, False])
+def test_an_agent_that_was_away_asks_for_its_leases_before_it_goes_on(
+    scene: Scene, lost: bool
+) -> None:
+    scene.agent.program = [sys.executable, "-c", LIGHT_SLEEPER]
+    process = scene.work()
+    process.send_signal(signal.SIGSTOP)
+    with scene.server.lock:
+        state = scene.server.tasks[1]
+        if lost:
+            scene.server.tasks[1] = replace(state, state="expired")
+        beats = len(scene.server.moods)
+    time.sleep(3.0)  # more than what it takes for granted
+    process.send_signal(signal.SIGCONT)
+    scene.server.wait_for(lambda: len(scene.server.moods) > beats)
+    scene.until(lambda: "woke" in scene.agent.log.read_text())
+    scene.until(lambda: "leases-known" in scene.agent.log.read_text())
+    if lost:
+        scene.server.wait_for(lambda: 2 in scene.server.tasks)
+        assert 1 not in scene.server.reports
+    held = len(scene.server.records)
+    scene.server.wait_for(lambda: len(scene.server.records) > held + 5)
 
 
 def test_an_agent_that_cannot_begin_says_so_to_its_site(scene: Scene) -> None:
