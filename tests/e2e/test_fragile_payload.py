@@ -93,3 +93,31 @@ async def over(found: House) -> dict[str, object] | None:
     """The production, once it is done."""
     view = await found.show()
     return view if view["state"] == "done" else None
+
+
+HUNGRY = """
+import evp
+channel = evp.Channel("hungry")
+for part in channel.ranges():
+    for event in range(part.first, part.last):
+        held = bytearray(b"x") * ((300 if event == 5 else 1) << 20)
+        channel.events(event, event + 1, [b"event %d of %d\\n" % (event, channel.seed)])
+"""
+
+
+@pytest.mark.timeout(150)
+async def test_a_payload_that_wants_memory_gets_it_within_the_signed_bound(tmp_path: Path) -> None:
+    async with house(tmp_path) as found:
+        text = found.definition(events=20, unit=20, quorum=1, reference=0)
+        bounds = "[limits]\nmemory_mb = 150\nmemory_mb_most = 600\n"
+        await found.produce(text.replace("[limits]\n", bounds), HUNGRY.encode())
+        agent = await join(found, tmp_path, "ada")
+        try:
+            view = await found.until(lambda: over(found), 120.0)
+        finally:
+            agent.kill_all()
+        assert (view["settled"], view["set_aside"]) == (20, 0)
+        raised = await found.rows("SELECT memory_mb FROM memory")
+        assert raised in ([(300,)], [(600,)])
+        [group] = view["failures"]
+        assert (group["kind"], group["action"]) == ("memory", "retry-with-more-memory")

@@ -84,3 +84,46 @@ async def test_a_range_is_split_on_postgresql_as_well(
         await ada.report(lease, "returned")
         await finish(found, [bob, ada])
         assert await output_of(found) == b"".join(honest(event) for event in range(200))
+
+
+async def test_logs_are_read_and_events_set_aside_on_postgresql(
+    tmp_path: Path, options: dict[str, str]
+) -> None:
+    async with house(tmp_path, **options) as found:
+        text = found.definition(events=60, unit=30, reference=0, quorum=1)
+        bounds = "[limits]\nmemory_mb = 1000\nmemory_mb_most = 2000\n"
+        await found.produce(text.replace("[limits]\n", bounds))
+        hands = [await found.join(name) for name in ("ada", "bob", "cat")]
+        new = {"name": "mine", "regex": "lost", "action": "ignore", "rank": 1}
+        assert (await found.manage("POST", "/patterns", new))[0] == 201
+        logs = iter(("std::bad_alloc\n", "all is lost\n", *["segmentation violation\n"] * 50))
+
+        async def parked() -> bool:
+            for hand in hands:
+                for lease in await hand.leases():
+                    if lease.first > 7 or lease.last <= 7:
+                        await hand.work(lease)
+                        continue
+                    if lease.first < 7:
+                        await hand.send(lease, lease.first, 7)
+                    wrong = [m.EventFailure(7, 8, "crashed")]
+                    await hand.report(lease, "failed", failures=wrong, log=next(logs))
+            return bool((await found.show())["state"] == "done")
+
+        await found.until(parked)
+        view = await found.show()
+        assert (view["settled"], view["set_aside"]) == (59, 1)
+        status, said = await found.manage("GET", "/productions/toy-run/failures?kind=memory")
+        assert status == 200
+        assert {"memory", "payload"} >= {group["kind"] for group in said["groups"]} - {"unknown"}
+        assert [one["pattern"] for one in said["latest"]] == ["out-of-memory"]
+        _, listed = await found.manage("GET", "/patterns")
+        assert {row["name"]: row["matches"] for row in listed["patterns"]}["mine"] == 1
+        body = {"production": "toy-run", "pattern": {"name": "x", "regex": "bad_alloc", "rank": 0}}
+        _, tried = await found.manage("POST", "/patterns/test", body)
+        assert [change["after"] for change in tried["changes"]] == ["x"]
+        _, checked = await found.manage("POST", "/productions/toy-run/verify")
+        assert (checked["ok"], checked["expected"]) == (True, 59)
+        assert (await found.manage("POST", "/patterns/mine/remove"))[0] == 204
+    async with house(tmp_path, **options) as again:
+        assert (await again.show())["set_aside"] == 1
