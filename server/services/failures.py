@@ -88,6 +88,23 @@ def aside_view(part: Aside) -> AsideView:
     return AsideView(part.first, part.last, part.accounts, part.word, line, part.at)
 
 
+def starved(deps: Deps, production: int) -> list[str]:
+    """Which work waits for more memory than any host has, in a sentence."""
+    line = deps.lines.get(production)
+    needs = {u: n for u, n in line.needs.items() if u in line.waits} if line is not None else {}
+    if not needs:
+        return []
+    most = max((host.facts.memory_mb for host in deps.registry.hosts.values()), default=0)
+    units = sorted(unit for unit, need in needs.items() if need > most)
+    if not units:
+        return []
+    more = f" and {len(units) - 1} more" if len(units) > 1 else ""
+    return [
+        f"unit {units[0]}{more} died for want of memory and now takes {needs[units[0]]} MB,"
+        f" and no host here has more than {most}"
+    ]
+
+
 async def of_production(
     deps: Deps, name: str, kind: str | None, pattern: str | None, limit: int
 ) -> FailuresView:

@@ -22,7 +22,7 @@ from server.services import credit, produce, sites, words
 from server.services.cards import HostCard
 from server.services.deps import Deps
 from server.services.factsheet import from_text
-from server.services.failures import AsideView, FailureView, aside_view, group_view
+from server.services.failures import AsideView, FailureView, aside_view, group_view, starved
 from server.services.sites import SiteView
 from server.services.strip import strip
 
@@ -284,7 +284,7 @@ class Look:
         troubles = self.deps.troubles.of(
             row.id, lambda unit: "output not merged" if unit is None else f"unit {unit} not written"
         )
-        said += troubles[:REASONS]
+        said += troubles[:REASONS] + starved(self.deps, row.id)
         if not said and row.state is ProductionState.ACTIVE:
             said = self._unable(row.digest)
         return "; ".join(said)

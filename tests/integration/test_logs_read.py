@@ -122,6 +122,9 @@ async def test_more_memory_is_given_to_hosts_that_have_it(found: House) -> None:
     await fail(found, ada, "", "memory")
     later(found, 80.0)
     assert await ada.leases() == []  # its 8000 MB are less than the 9000 it takes
+    reason = (await found.show())["reason"]
+    assert "unit 0 died for want of memory and now takes 9000 MB" in reason
+    assert "no host here has more than 8000" in reason
     message = m.AskRequest("x" * 20, 1, 9500, 8000, None, {}, 1)
     _, said = await bob.call("POST", "/api/v1/work", message)
     [text] = codec.build(said, m.AskReply).leases
