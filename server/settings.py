@@ -123,6 +123,9 @@ class Limits:
     sse_listeners: int = told(
         500, "Browsers that may follow live pages at once.", unit="connections", least=0, most=10**5
     )
+    slots_per_host: int = told(
+        1024, "Slots that one host is believed to have.", unit="slots", least=1, most=4096
+    )
     work_per_minute: int = told(
         600, "How often one host may ask for work.", unit="requests a minute", least=1, most=10**6
     )
@@ -138,6 +141,14 @@ class Leases:
         unit="seconds",
         least=0.1,
         most=3600,
+    )
+    bad_per_day: int = told(
+        100,
+        "Leases of one payload that may fail or run out on one slot of a host in a day (UTC); each "
+        "that does takes one away for good, each that is delivered doubles what is left.",
+        unit="leases",
+        least=1,
+        most=10**6,
     )
     window: int = told(
         20_000, "Ready tasks kept in memory to be handed out.", unit="tasks", least=1, most=10**6

@@ -138,6 +138,8 @@ async def _deps(stack: AsyncExitStack, settings: Settings, keys: KeyHolder) -> D
             settings.leases.window,
             settings.leases.retry_s,
             settings.credit.reference_host,
+            settings.leases.bad_per_day,
+            limits.slots_per_host,
         ),
     )
 

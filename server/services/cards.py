@@ -10,16 +10,16 @@ from typing import NamedTuple
 from server.db.hosts import Order
 from server.db.sites import Site, Switch
 from server.db.tasks import Task
-from server.domain import sizing
+from server.domain import quota, sizing
 from server.domain.definition import Definition
 from server.domain.intervals import Intervals
 from server.domain.match import Facts, Requirements
 from server.domain.production import ProductionState
+from server.domain.quota import Quota
 from server.services.book import Book
 
 TWINS = 3  # turns in which two agents with one token speak, before one is told to go
 INSTANCES = 8  # agents of a host that were started before, which are remembered
-REST_MOST = 600.0  # seconds: the longest that a host is told to rest after failures
 ORDERS_MOST = (
     50  # commands that wait for a host; it has not been here for a while if there are more
 )
@@ -107,6 +107,7 @@ class HostCard:
     lost: int = 0
     proven: int = 0
     rests_until: float = 0.0
+    quotas: dict[str, Quota] = field(default_factory=dict)
     fits: Fits = field(default_factory=lambda: Fits(-1, [], 0, 0))
     woken: asyncio.Event = field(default_factory=asyncio.Event)
     instance: str = ""
@@ -198,7 +199,7 @@ class HostCard:
         """One more task failed in a row: the host rests, each time twice as long."""
         self.failures += 1
         if self.failures > 1:
-            self.rests_until = now + min(REST_MOST, 2.0 ** min(self.failures - 1, 30))
+            self.rests_until = now + quota.rest_s(self.failures)
 
     def delivered(self) -> None:
         """It can do it after all."""

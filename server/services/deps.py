@@ -50,6 +50,8 @@ class Limits:
     window: int = 20_000
     retry_s: float = 5.0
     reference_host: int = 0
+    bad_per_day: int = 100
+    slots_per_host: int = 1024
 
 
 @dataclass(eq=False)

@@ -15,7 +15,9 @@ from server.domain.definition import Definition
 from server.domain.errors import TooMany
 from server.domain.intervals import Intervals
 from server.domain.line import Line, Taken
+from server.domain.quota import at_once, wait_s
 from server.domain.task import TaskState
+from server.services import quotas
 from server.services.cards import Fits, HostCard, ProductionCard, TaskCard
 from server.services.deps import Deps, LeaseValue
 from server.services.hands import is_swift
@@ -25,8 +27,8 @@ log = logging.getLogger("windfall.dispatch")
 
 PROBES = 4  # manifests a host is asked to probe at once
 NOTHING = 6.0  # times as long to wait if there is no production at all
+SPENT_S = 3600.0  # at most so long a host waits that has spoilt what it may of a day
 AWAY_S = 30.0  # until a host asks again whose site is offline; to be told to resume takes no ask
-LEASES_PER_SLOT = 4  # one runs, one is sent, two wait: more would be kept from other hosts
 STILL_S = 3600.0  # a lease that does not grow for this long ends, or for as long as it may run
 STILL_LEASES = 10.0  # times the lease's own time that it may stand still
 _INSIDE = Intervals()
@@ -78,7 +80,18 @@ class Offer(NamedTuple):
 class _Round:
     """One ask while it is answered."""
 
-    __slots__ = ("asked", "card", "cards", "deps", "dry", "leases", "most", "now", "probes")
+    __slots__ = (
+        "asked",
+        "card",
+        "cards",
+        "deps",
+        "dry",
+        "leases",
+        "most",
+        "now",
+        "probes",
+        "spent",
+    )
 
     def __init__(self, deps: Deps, card: HostCard, asked: Asked, now: float, most: int) -> None:
         self.deps, self.card, self.asked, self.now, self.most = deps, card, asked, now, most
@@ -86,6 +99,7 @@ class _Round:
         self.cards: list[TaskCard] = []
         self.dry: list[ProductionCard] = []
         self.probes: list[str] = []
+        self.spent = False
 
 
 async def lease(deps: Deps, card: HostCard, asked: Asked) -> Offer:
@@ -99,7 +113,7 @@ async def lease(deps: Deps, card: HostCard, asked: Asked) -> Offer:
         return Offer(retry_after=AWAY_S)
     if asked.ask == card.last_ask:
         return await _again(deps, card, asked)
-    most = min(asked.most_leases, _room(card, asked))
+    most = min(asked.most_leases, _room(deps, card, asked))
     if most <= 0 or card.rests_until > now:
         return Offer(retry_after=max(deps.limits.retry_s, card.rests_until - now))
     # Asks that come at once do not share the same room.
@@ -110,10 +124,10 @@ async def lease(deps: Deps, card: HostCard, asked: Asked) -> Offer:
         card.promised -= most
 
 
-def _room(card: HostCard, asked: Asked) -> int:
+def _room(deps: Deps, card: HostCard, asked: Asked) -> int:
     """How many leases more a host may have: it could keep all there is from the others else."""
-    card.slots = max(1, min(asked.slots, card.facts.cores))
-    return LEASES_PER_SLOT * card.slots - len(card.tasks) - card.promised
+    card.slots = max(1, min(asked.slots, card.facts.cores, deps.limits.slots_per_host))
+    return at_once(card.slots, card.failures) - len(card.tasks) - card.promised
 
 
 async def _lease(this: _Round) -> Offer:
@@ -145,18 +159,20 @@ async def _attempt(this: _Round, tx: Tx) -> Offer:
     this.cards.clear()
     this.dry.clear()
     this.probes.clear()
+    this.spent = False
     unable = this.deps.registry.unable
     for production in _fitting(this):
         if unable and this.deps.registry.is_unable(this.card.id, production.digest, this.now):
             continue
-        if not _in_time(this, production):
+        most_leases = _most_of(this, production)
+        if most_leases <= len(this.leases) or not _in_time(this, production):
             continue
         klass = _class_of(this, production)
         if klass is None:
             this.probes.append(production.digest)
             continue
         line = this.deps.line(production.id)
-        while len(this.leases) < this.most:
+        while len(this.leases) < most_leases:
             most = _how_many(this, production, line)
             swift = not line.rush or is_swift(this.card, production.id)
             memory_mb = this.asked.memory_mb
@@ -176,7 +192,18 @@ async def _attempt(this: _Round, tx: Tx) -> Offer:
     if this.probes:
         return Offer(probes=tuple(this.probes[:PROBES]))
     wait = this.deps.limits.retry_s
+    if this.spent:
+        return Offer(retry_after=min(SPENT_S, max(wait, wait_s(this.now))))
     return Offer(retry_after=wait if this.deps.registry.productions else NOTHING * wait)
+
+
+def _most_of(this: _Round, production: ProductionCard) -> int:
+    """With how many leases a production may leave a host; fewer today, if it spoilt some."""
+    if not this.card.quotas:
+        return this.most
+    left = quotas.left(this.deps, this.card, production, this.now)
+    this.spent = this.spent or left == 0
+    return min(this.most, len(this.leases) + left)
 
 
 def _fitting(this: _Round) -> list[ProductionCard]:

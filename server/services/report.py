@@ -13,7 +13,7 @@ from server.domain import sizing
 from server.domain.errors import NotFound, NotYours, Refusal
 from server.domain.intervals import Intervals
 from server.domain.task import MOVES, TaskState
-from server.services import aside
+from server.services import aside, quotas
 from server.services.cards import HostCard, ProductionCard, TaskCard, Unable
 from server.services.deps import Deps
 from server.services.dispatch import renew
@@ -126,6 +126,7 @@ async def end(deps: Deps, card: TaskCard, cause: str, said: Report | None = None
         counted = failed is not None and await _is_error(deps, tx, row, _named(row, said), now)
         if counted:
             await units.fail(tx, row.production, row.unit)
+        await quotas.note(tx, deps, row, target)
         units.mark(tx, row.production, row.unit)
 
     deps.registry.drop_task(row.id)
