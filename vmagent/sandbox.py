@@ -134,7 +134,8 @@ class Sandbox:
     def _masks(self) -> list[str]:
         """Nothing in the place of the state folder, if a folder that is shown would show it."""
         places = {os.path.abspath(self.state), os.path.realpath(self.state)}
-        over = [p for p in sorted(places) if any(_is_in(p, one) for one in self._extra())]
+        seen = ["/usr", *self._extra()]
+        over = [p for p in sorted(places) if any(_is_in(p, one) for one in seen)]
         return [word for p in over for word in ("--tmpfs", p, "--remount-ro", p)]
 
 

@@ -228,6 +228,19 @@ def test_folders_that_are_shown_hide_the_state_folder_all_the_same(prison: Priso
 
 
 @NEEDS
+@pytest.mark.skipif(not os.access("/usr/local", os.W_OK), reason="needs a folder in /usr")
+def test_a_state_folder_in_usr_is_hidden_too() -> None:
+    state = Path(tempfile.mkdtemp(dir="/usr/local", prefix="windfall-state-"))
+    try:
+        (state / "identity.json").write_text("the token")
+        state.chmod(0o755)
+        box, found = sandbox.find("auto", state)
+        assert box is not None, found
+    finally:
+        files.remove(state)
+
+
+@NEEDS
 def test_the_sandbox_of_root_is_that_of_another_user(tmp_path: Path) -> None:
     box, found = sandbox.find("auto", tmp_path)
     assert box is not None, found

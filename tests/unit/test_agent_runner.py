@@ -155,7 +155,9 @@ def test_finish_lets_the_current_event_end(bench: Bench) -> None:
 
 def test_a_payload_that_will_not_finish_is_ended_after_its_grace(bench: Bench) -> None:
     bench.work = Memory(0, 100)
-    bench.work.on_add = lambda: bench.runner.order(1, "finish", 0.3)
+    bench.work.on_add = lambda: (
+        bench.runner.order(1, "finish", 0.3) if len(bench.work.records) == 3 else None
+    )
     assert bench.again(scripts.HANG).word == "stopped"
     assert sorted(bench.work.records) == [0, 1, 2]
 
