@@ -24,6 +24,7 @@ from server import app as application
 from server import logs, loops
 from server.blobs.base import BackendAbsent, Blobs
 from server.blobs.choose import BadBlobsUrl, open_blobs
+from server.blobs.descriptor import sync_folder
 from server.blobs.segments import Segments
 from server.db import frames
 from server.db.choose import open_store
@@ -169,15 +170,22 @@ def _facts(settings: Settings, keys: KeyHolder) -> application.Facts:
 
 async def _first_admin(deps: Deps, settings: Settings) -> None:
     """A new pool gets one administrator, whose token only the owner of the data folder can read."""
-    if await enrol.list_accounts(deps):
-        return
-    await enrol.create_account(deps, "admin", "admin")
-    _, token = await enrol.create_token(deps, "admin", "api", 1, None, "first start", "")
     path = settings.admin_token
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    if await enrol.first_admin(deps, lambda token: _keep_token(path, token)):
+        log.info("administrator made", extra={"action": "admin", "file": str(path)})
+
+
+def _keep_token(path: Path, token: str) -> None:
+    """Write the file so that it is there whole whatever happens next."""
+    partial = path.with_name(f".{path.name}.partial")
+    partial.unlink(missing_ok=True)
+    handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "w", encoding="ascii") as file:
         file.write(token + "\n")
-    log.info("administrator made", extra={"action": "admin", "file": str(path)})
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+    sync_folder(path.parent)
 
 
 async def _listen(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from server.db import accounts, hosts, sites
@@ -68,6 +69,28 @@ async def create_account(deps: Deps, name: str, role: str) -> Account:
     if number is None:
         raise Exists("account", name)
     return Account(number, name, role, now)
+
+
+async def first_admin(deps: Deps, keep: Callable[[str], None]) -> bool:
+    """The administrator of a new pool, with a token; False if there are accounts already.
+
+    ``keep`` puts the token where its owner finds it, durably, before it opens anything: a crash in
+    between must not leave a pool whose only administrator has no token.
+    """
+    if await list_accounts(deps):
+        return False
+    text, now = f"wfa_{secrets.token_urlsafe(32)}", deps.clock()
+    keep(text)
+
+    async def write(tx: Tx) -> None:
+        number = await accounts.create(tx, "admin", "admin", now)
+        if number is not None:
+            await accounts.add_token(
+                tx, number, "api", digest_of(text), 1, now, None, "first start"
+            )
+
+    await deps.store.write(write)
+    return True
 
 
 async def list_accounts(deps: Deps) -> list[Account]:

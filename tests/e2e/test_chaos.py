@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from tools.chaoses import shim, world
+from tools.demonstration.stage import StageFailed
+
 ROOT = Path(__file__).resolve().parents[2]
 KINDS = (
     *("kill-server", "power-server", "restore", "upgrade-server"),
@@ -43,6 +46,30 @@ def test_nothing_is_lost_or_doubled_by_a_handful_of_faults(tmp_path: Path) -> No
     assert (result["finished_events_lost"], result["duplicates"]) == (0, 0)
     assert len(result["faults"]) >= 5, done.stderr
     assert list(tmp_path.iterdir()) == [], "a good run leaves nothing behind"
+
+
+@pytest.mark.skipif(COMPILER is None, reason="needs a C compiler")
+@pytest.mark.parametrize("mode", [shim.POWER, shim.POWER_SOME])
+async def test_the_first_administrator_keeps_his_token_through_a_power_cut(
+    tmp_path: Path, mode: int
+) -> None:
+    server = world.Server(tmp_path / "server", shim.build(tmp_path))
+    server.prepare()
+    try:
+        await server.start()
+        assert server.control is not None
+        assert server.process is not None
+        server.control.arm(1, mode)
+        with pytest.raises(StageFailed):
+            server.get("accounts")  # its answer is the call before which the server dies
+        assert await world.gone(server.process, 20)
+        assert server.control.died
+        server.control.calm()
+        await server.start()
+        [admin] = server.get("accounts")["accounts"]
+        assert admin["name"] == "admin"
+    finally:
+        await server.stop()
 
 
 def test_kinds_are_listed_and_unknown_ones_refused() -> None:

@@ -328,7 +328,9 @@ async def until_done(
     while asyncio.get_running_loop().time() < until:
         try:
             view = await asyncio.to_thread(server.get, f"productions/{name}")
-        except StageFailed:
+        except StageFailed as error:
+            if ": 401 " in str(error):
+                raise
             each(view)
             await asyncio.sleep(0.5)
             continue
