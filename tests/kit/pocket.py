@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from server.domain import production, task, workunit
+from server.domain.faith import Faith, settled_by
 from server.domain.intervals import Intervals
 from server.domain.policy import Policy
 from server.domain.production import ProductionState
-from server.domain.quorum import Copy, Pending, Rejected, Verdict, judge
+from server.domain.quorum import Copy, Pending, Rejected, Settled, Verdict, judge
 from server.domain.sizing import cut
 from server.domain.split import unit_of, unit_range, units_total
 from server.domain.task import TaskState
+from server.domain.trust import Standing, grain, spots
 from server.domain.workunit import UnitState
 
 
@@ -69,10 +71,12 @@ class Pocket:
         self.output: dict[int, bytes] = {}
         self.credits: dict[tuple[int, int], int] = {}
         self.units: list[Unit] = []
+        self.standings: dict[int, Standing] = {}
+        self.taken: set[int] = set()
         for number in range(units_total(shape.events, shape.unit)):
             first, last = unit_range(number, shape.unit, shape.events)
             self.units.append(Unit(first, last, shape.policy.most_copies))
-            for _ in range(shape.policy.quorum):
+            for _ in range(shape.policy.first_copies):
                 self._add(number, first, last)
 
     def lease(self, account: int, events: int, careful: bool = True) -> Lease | None:
@@ -138,10 +142,28 @@ class Pocket:
         unit.most_copies += self.shape.policy.most_copies
         self.settle(number)
 
-    def judged(self, unit: Unit) -> Verdict:
-        """What the judge says of a unit now."""
+    def believe(self, account: int, standing: Standing) -> None:
+        """From now on an account is believed as far as that; what is open is judged again."""
+        self.standings[account] = standing
+        for number in range(len(self.units)):
+            self.settle(number)
+
+    def spots(self, number: int) -> Intervals | None:
+        """The checks of a unit; None if nobody is trusted."""
+        policy, unit = self.shape.policy, self.units[number]
+        if not policy.adaptive:
+            return None
+        step = grain(self.shape.granule, self.shape.block)
+        return spots(b"pocket", 1, number, (unit.first, unit.last), step, policy.spot_checks)
+
+    def judged(self, unit: Unit) -> tuple[Faith, Verdict]:
+        """What the judge says of a unit now, and how far it believes whom."""
+        faith = Faith(dict(self.standings), self.spots(self.units.index(unit)))
+        return settled_by(faith, lambda faith: self._judged(unit, faith))
+
+    def _judged(self, unit: Unit, faith: Faith) -> Verdict:
         pending = [
-            Pending(lease.account, a, b)
+            Pending(lease.account, a, b, *faith.flags(lease.account))
             for lease in self.tasks.values()
             if lease.state in (TaskState.READY, TaskState.LEASED)
             for a, b in lease.missing
@@ -153,10 +175,11 @@ class Pocket:
             self.shape.granule,
             self.shape.policy.quorum,
             unit.settled,
-            unit.copies,
+            [self._copy(copy, faith) for copy in unit.copies],
             pending,
             unit.most_copies,
             unit.rejected,
+            faith.spots,
         )
 
     def settle(self, number: int) -> None:
@@ -164,10 +187,12 @@ class Pocket:
         unit = self.units[number]
         if unit.state not in (UnitState.OPEN, UnitState.HELD):
             return
-        verdict = self.judged(unit)
+        faith, verdict = self.judged(unit)
         unit.dirty = False
+        if faith.spots is not None:
+            self.standings |= {wrong.host: Standing.DOUBTED for wrong in verdict.rejected}
         unit.rejected.extend(verdict.rejected)
-        for part in verdict.settled:
+        for part in (*verdict.settled, *self._take(unit, verdict)):
             unit.settled = unit.settled.add(part.first, part.last)
             for event in range(part.first, part.last):
                 self.output[event] = self._digest(unit, part.task, event)
@@ -183,6 +208,17 @@ class Pocket:
             for short in verdict.shortage:
                 for _ in range(short.copies):
                     self._add(number, short.first, short.last)
+
+    def _take(self, unit: Unit, verdict: Verdict) -> tuple[Settled, ...]:
+        """What is taken on trust: nothing until the unit can be closed with it."""
+        whole = unit.settled
+        for part in (*verdict.settled, *verdict.trusted):
+            whole = whole.add(part.first, part.last)
+        if not whole.covers(unit.first, unit.last):
+            return ()
+        for part in verdict.trusted:
+            self.taken.update(range(part.first, part.last))
+        return verdict.trusted
 
     def _close(self, number: int) -> None:
         unit = self.units[number]
@@ -205,6 +241,10 @@ class Pocket:
             for lease in self.tasks.values()
             if lease.state is TaskState.LEASED or lease.held
         )
+
+    def _copy(self, copy: Copy, faith: Faith) -> Copy:
+        trusted, doubted = faith.flags(copy.host)
+        return replace(copy, trusted=trusted, doubted=doubted)
 
     def _add(self, unit: int, first: int, last: int) -> None:
         assert unit == unit_of(first, self.shape.unit)

@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from server.domain.errors import IllegalMove
+from server.domain.intervals import Intervals
 from server.domain.policy import Policy
 from server.domain.production import ProductionState
 from server.domain.task import MOVES, TaskState
+from server.domain.trust import Standing
 from server.domain.workunit import UnitState
 from tests.kit.pocket import Lease, Pocket, Shape, Unit
 
@@ -36,11 +38,15 @@ class History(RuleBasedStateMachine):
 
     @initialize(
         quorum=st.integers(1, 3), granule=st.integers(1, 3), block=st.sampled_from([1, 6]),
-        short=st.integers(0, 2), most=st.integers(3, 6),
+        short=st.integers(0, 2), most=st.integers(3, 6), adaptive=st.booleans(),
     )  # fmt: skip
-    def start(self, quorum: int, granule: int, block: int, short: int, most: int) -> None:
-        policy = Policy(quorum=quorum, most_copies=most)
+    def start(
+        self, quorum: int, granule: int, block: int, short: int, most: int, adaptive: bool
+    ) -> None:
+        trusts = adaptive and quorum > 1
+        policy = Policy(quorum=quorum, most_copies=most, adaptive=trusts, spot_checks=0.3)
         self.pocket = Pocket(Shape(24 - short, 12, granule, block, policy))
+        self.pocket.standings.update({1: Standing.TRUSTED, 2: Standing.TRUSTED})
         self.frames: list[tuple[int, int, list[bytes]]] = []
         self.finals: dict[int, TaskState] = {}
 
@@ -68,6 +74,11 @@ class History(RuleBasedStateMachine):
         leased = [t for t in self.pocket.tasks.values() if t.state is TaskState.LEASED]
         if leased:
             self.pocket.end(leased[pick % len(leased)].number, cause)
+
+    @precondition(lambda self: self.pocket.shape.policy.adaptive)
+    @rule(account=ACCOUNTS, standing=st.sampled_from(Standing))
+    def believe(self, account: int, standing: Standing) -> None:
+        self.pocket.believe(account, standing)
 
     @rule(pick=PICK, events=st.integers(1, 4))
     def trim(self, pick: int, events: int) -> None:
@@ -106,6 +117,9 @@ class History(RuleBasedStateMachine):
                 for held in unit.copies
                 if held.first <= event < held.last and digest == digest_at(held, event, shape)
             }
+            if event in self.pocket.taken:
+                assert not checks_of(self.pocket, event).covers(event, event + 1)
+                continue
             assert len(agreeing) >= shape.policy.quorum
             if shape.policy.quorum > 1:
                 assert digest == right(event // shape.granule)
@@ -118,7 +132,22 @@ class History(RuleBasedStateMachine):
             if unit.state is UnitState.OPEN and not unit.dirty:
                 for event in range(unit.first, unit.last):
                     if event not in self.pocket.output:
-                        assert hope(self.pocket, unit, event) >= self.pocket.shape.policy.quorum
+                        self.is_on_its_way(unit, event)
+
+    def is_on_its_way(self, unit: Unit, event: int) -> None:
+        """It may settle with what is under way, or it is being made, or trust is enough."""
+        policy, hoped = self.pocket.shape.policy, hope(self.pocket, unit, event)
+        if not policy.adaptive or hoped >= policy.quorum:
+            assert hoped >= policy.quorum
+        elif not any(held.first <= event < held.last for held in unit.copies):
+            assert hoped > 0
+        else:
+            checks = checks_of(self.pocket, event)
+            waiting = coming(self.pocket, event)
+            trusted = {a for a, s in self.pocket.standings.items() if s is Standing.TRUSTED}
+            spoken = {held.account for held in unit.copies if held.first <= event < held.last}
+            assert not checks.covers(event, event + 1)
+            assert trusted & (spoken | set(waiting))
 
     @invariant()
     def credit_is_booked_once_for_settled_events(self) -> None:
@@ -193,6 +222,22 @@ def digest_at(held: Any, event: int, shape: Shape) -> bytes:
     return found
 
 
+def checks_of(pocket: Pocket, event: int) -> Intervals:
+    """The spot checks of the unit of an event."""
+    return pocket.spots(event // pocket.shape.unit) or Intervals()
+
+
+def coming(pocket: Pocket, event: int) -> list[int | None]:
+    """The accounts that may still send an event, None for nobody yet."""
+    return [
+        lease.account
+        for lease in pocket.tasks.values()
+        if lease.state in (TaskState.READY, TaskState.LEASED)
+        and lease.first <= event < lease.last
+        and not lease.held.covers(event, event + 1)
+    ]
+
+
 def hope(pocket: Pocket, unit: Unit, event: int) -> int:
     """The most accounts that may agree on an event if all goes well with what is under way."""
     voices: dict[int, bytes] = {}
@@ -200,13 +245,7 @@ def hope(pocket: Pocket, unit: Unit, event: int) -> int:
         if held.first <= event < held.last:
             voices.setdefault(held.account, digest_at(held, event, pocket.shape))
     largest = max((list(voices.values()).count(d) for d in voices.values()), default=0)
-    waiting = [
-        lease.account
-        for lease in pocket.tasks.values()
-        if lease.state in (TaskState.READY, TaskState.LEASED)
-        and lease.first <= event < lease.last
-        and not lease.held.covers(event, event + 1)
-    ]
+    waiting = coming(pocket, event)
     named = {account for account in waiting if account is not None} - set(voices)
     return largest + len(named) + waiting.count(None)
 

@@ -21,6 +21,7 @@ LINES: Mapping[str, tuple[str, str, str]] = {
     "adaptive, 2% checked": (GREEN, ":", "v"),
     "adaptive, 5% checked": (BLUE, "-", "D"),
     "adaptive, 20% checked": (BLUE, ":", "d"),
+    "adaptive, quorum 3, 5% checked": (BLUE, "--", "s"),
 }
 LEAST = 1e-6  # below one event in a million nothing is told apart from none
 

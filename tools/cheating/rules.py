@@ -27,9 +27,10 @@ def _quorum(copies: int) -> Rule:
     return Rule(f"quorum {copies}", lambda scene: Pool(scene, Policy(copies)).run(), trusts=False)
 
 
-def _adaptive(share: float) -> Rule:
-    policy = Policy(quorum=2, adaptive=True, spot_checks=share)
-    return Rule(f"adaptive, {share:.0%} checked", lambda scene: Pool(scene, policy).run())
+def _adaptive(share: float, copies: int = 2) -> Rule:
+    policy = Policy(quorum=copies, adaptive=True, spot_checks=share)
+    name = "adaptive" if copies == Policy.quorum else f"adaptive, quorum {copies}"
+    return Rule(f"{name}, {share:.0%} checked", lambda scene: Pool(scene, policy).run())
 
 
 RULES = (
@@ -37,4 +38,5 @@ RULES = (
     _quorum(3),
     Rule("BOINC adaptive", lambda scene: Boinc(scene).run()),
     *map(_adaptive, CHECKS),
+    _adaptive(0.05, 3),
 )
