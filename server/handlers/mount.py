@@ -89,7 +89,7 @@ def serve(route: Route, gate: Gate) -> Handler:
             return answer(reply, status)
         except Refusal as refusal:
             response = refused(refusal)
-        except (ConnectionError, HttpProcessingError):
+        except (ConnectionError, HttpProcessingError, web.RequestPayloadError):
             response = refused(BodyBroken())
         except HTTPException as error:
             response = foreign(error)

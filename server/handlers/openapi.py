@@ -9,7 +9,7 @@ from typing import Any
 from aiohttp import web
 
 from server.handlers.access import Host, Public, Role
-from server.handlers.routes import BYTES, JSON, Body, Route
+from server.handlers.routes import BYTES, HTML, JSON, Body, Route
 from server.handlers.schema import components, encode
 from server.handlers.shape import RETRY_S, status_of
 from vmagent.wire.messages import PROTOCOL, Problem
@@ -149,7 +149,8 @@ def problem_codes(route: Route) -> list[str]:
         access = _HOST_CODES
     elif isinstance(route.access, Role):
         access = _ROLE_CODES
-    return sorted({*route.codes, *access, *_BODY_CODES[route.body], "internal"})
+    address = ("not-found",) if "{" in route.path else ()  # parameters that fit no pattern
+    return sorted({*route.codes, *access, *address, *_BODY_CODES[route.body], "internal"})
 
 
 def _responses(route: Route) -> dict[str, Any]:
@@ -164,6 +165,8 @@ def _responses(route: Route) -> dict[str, Any]:
         by_status.setdefault(status_of(code), []).append(code)
     for status, codes in sorted(by_status.items()):
         found[str(status)] = _problem(status, codes)
+    if route.media == HTML and "404" in found:
+        found["404"]["content"][HTML] = {"schema": {"type": "string"}}
     return found
 
 

@@ -162,8 +162,10 @@ def alike(one: list[Any], other: list[Any]) -> bool:
     """
     if one == other:
         return True
-    broken = (400, "text/plain; charset=utf-8")
-    ended = [said[:-1] for said in (one, other) if said and said[-1] in (broken, (0, "reset"))]
+    broken, reset = (400, "text/plain; charset=utf-8"), (0, "reset")
+    ended = [said[:-1] for said in (one, other) if said and said[-1] in (broken, reset)]
+    if reset in one + other:
+        ended = [[each for each in said if each != reset] for said in (one, other)]
     least = min(map(len, ended), default=0)
     return len(ended) == 2 and ended[0][:least] == ended[1][:least]
 

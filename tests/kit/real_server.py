@@ -36,15 +36,25 @@ class RealServer:
             {"server.data": str(self.folder / "data"), "server.port": str(self.port)} | self.options
         )
 
+    @property
+    def command(self) -> list[str]:
+        """What starts it."""
+        sets = [part for key, value in self.options.items() for part in ("--set", f"{key}={value}")]
+        folder = str(self.folder / "data")
+        serve = [sys.executable, "-m", "server", "serve", "--data", folder]
+        return [*serve, "--port", str(self.port), *sets]
+
+    def prepare(self) -> None:
+        """Make its keys, if it has none."""
+        set_up(self.settings, self.folder / "release.key")
+
     async def start(self) -> asyncio.subprocess.Process:
         """Start it, and wait until it answers or has ended."""
-        set_up(self.settings, self.folder / "release.key")
-        sets = [part for key, value in self.options.items() for part in ("--set", f"{key}={value}")]
+        self.prepare()
         environ = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
         with (self.folder / "log").open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "server", "serve", "--data", str(self.folder / "data")),
-                *("--port", str(self.port), *sets),
+                *self.command,
                 cwd=ROOT,
                 env=environ,
                 stdout=asyncio.subprocess.PIPE,
