@@ -210,7 +210,8 @@ async def held_by_errors(found: House) -> list[Hand]:
 
 
 async def test_a_unit_whose_tasks_fail_too_often_is_held_with_their_words(found: House) -> None:
-    await found.produce(found.definition(events=100, unit=100, reference=0, most_errors=3))
+    text = found.definition(events=100, unit=100, reference=0, most_errors=3)
+    await found.produce(text + "set_aside_after = 0\n")
     hands = await held_by_errors(found)
     view = await found.show()
     assert "3 tasks of this unit failed" in view["reason"]
@@ -220,7 +221,8 @@ async def test_a_unit_whose_tasks_fail_too_often_is_held_with_their_words(found:
 
 
 async def test_a_held_unit_goes_on_when_it_is_released(found: House) -> None:
-    await found.produce(found.definition(events=100, unit=100, reference=0, most_errors=3))
+    text = found.definition(events=100, unit=100, reference=0, most_errors=3)
+    await found.produce(text + "set_aside_after = 0\n")
     hands = await held_by_errors(found)
     status, view = await found.manage("POST", "/productions/toy-run/release")
     assert (status, view["reason"]) == (200, "")
