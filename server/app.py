@@ -23,7 +23,7 @@ from server.handlers.routes import Route
 from server.handlers.site_api import SiteApi
 from server.handlers.trust_api import TrustApi
 from server.handlers.upload_api import UploadApi
-from server.services import enrol
+from server.services import bans, enrol
 from server.services.cards import HostCard
 from server.services.deps import Deps
 from server.services.look import Look
@@ -53,7 +53,10 @@ class Gate:
 
     def host(self, token: str) -> HostCard:
         """A host, from memory."""
-        return enrol.host_of(self.deps, token)
+        card = enrol.host_of(self.deps, token)
+        if card.ban is not None:
+            bans.admit(self.deps, card)
+        return card
 
     async def caller(self, token: str) -> enrol.Caller:
         """An account."""

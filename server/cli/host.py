@@ -41,6 +41,26 @@ def revoke_command(id: str, yes: bool, server: Client) -> None:
     tell({"host": id, "revoked": True}, f"host {id} is believed no longer")
 
 
+@host.command("ban")
+@click.argument("id")
+@click.option("--reason", required=True, help="Why; the host is told it.")
+@click.option("--hours", type=click.FloatRange(min=0.001), help="For how long (until lifted).")
+@with_server
+def ban_command(id: str, reason: str, hours: float | None, server: Client) -> None:
+    """Refuse the host ID: its leases end, what it holds it keeps until it is taken again."""
+    body = {"reason": reason, "seconds": None if hours is None else hours * 3600}
+    tell(server.post("hosts", id, "ban", body=body), f"host {id} is banned")
+
+
+@host.command("unban")
+@click.argument("id")
+@with_server
+def unban_command(id: str, server: Client) -> None:
+    """Take the host ID again."""
+    server.post("hosts", id, "unban")
+    tell({"host": id, "banned": False}, f"host {id} may work again")
+
+
 @host.command("command")
 @click.argument("id")
 @click.argument("command", type=click.Choice(COMMANDS))

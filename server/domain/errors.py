@@ -258,6 +258,18 @@ class Unavailable(Later):
     code = "unavailable"
 
 
+class Banned(Later):
+    """Host {id} is banned: {reason}; keep what you hold, and ask those who run the server."""
+
+    code = "banned"
+    id: int
+    reason: str
+
+    def __init__(self, id: int, reason: str, retry_after: float) -> None:
+        """Which host, why, and after how many seconds it may ask again."""
+        Refusal.__init__(self, id=id, reason=reason, retry_after=retry_after)
+
+
 class DiskFull(Later):
     """The server has no room for more; keep what you hold and try again in {retry_after:g} s."""
 

@@ -9,7 +9,7 @@ from aiohttp import web
 from server.handlers import params
 from server.handlers.access import Caller, Role
 from server.handlers.routes import Body, Reply, Route
-from server.services import enrol, reap
+from server.services import bans, enrol, reap
 from server.services.deps import Deps
 from server.services.look import HostView, Look
 from vmagent.wire.messages import bound
@@ -85,6 +85,23 @@ class HostList:
     """Every host."""
 
     hosts: list[HostView] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class BanRequest:
+    """A ban, for so many seconds or until it is lifted; the host is told the reason."""
+
+    reason: str = field(metadata=bound(most=300, least=1))
+    seconds: float | None = field(default=None, metadata=bound(least=1, most=10**9))
+
+
+@dataclass(frozen=True)
+class BanMade:
+    """A ban that stands."""
+
+    host: int
+    reason: str
+    until: float | None
 
 
 @dataclass(frozen=True)
@@ -187,6 +204,16 @@ class PeopleApi:
         """Believe a host no longer; what it had leased is given to others."""
         await reap.revoke(self.deps, params.path_number(request, "host"))
 
+    async def ban_host(self, request: web.Request, caller: Caller, message: BanRequest) -> BanMade:
+        """Refuse a host for a time, or until the ban is lifted."""
+        host = params.path_number(request, "host")
+        made = await bans.ban(self.deps, host, message.reason, message.seconds, caller.name)
+        return BanMade(made.host, made.reason, made.until)
+
+    async def unban_host(self, request: web.Request, caller: Caller) -> None:
+        """Take a host again."""
+        await bans.lift(self.deps, params.path_number(request, "host"), caller.name)
+
     async def command(self, request: web.Request, caller: Caller, message: OrderRequest) -> Reply:
         """Leave a command for a host."""
         host = params.path_number(request, "host")
@@ -230,6 +257,11 @@ class PeopleApi:
             Route("POST", f"{host}/revoke", self.revoke_host, admin,
                   "Believe a host no longer.", status=204,
                   codes=("host-unknown", "host-revoked")),
+            Route("POST", f"{host}/ban", self.ban_host, admin,
+                  "Refuse a host for a time, or until the ban is lifted.", Body.JSON,
+                  BanRequest, BanMade, codes=("host-unknown", "bad-input")),
+            Route("POST", f"{host}/unban", self.unban_host, admin, "Take a host again.",
+                  status=204, codes=("ban-unknown",)),
             Route("POST", f"{host}/commands", self.command, admin, "Leave a command for a host.",
                   Body.JSON, OrderRequest, OrderMade, 201,
                   codes=("host-unknown", "host-revoked", "bad-input")),

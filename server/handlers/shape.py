@@ -58,6 +58,7 @@ STATUSES = {
     "internal": 500,
     "later": 503,
     "unavailable": 503,
+    "banned": 503,
     "too-many-listeners": 503,
     "disk-full": 507,
 }

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from server.db.bans import Ban
 from server.db.hosts import Order
 from server.db.sites import Site, Switch
 from server.db.tasks import Task
@@ -108,6 +109,7 @@ class HostCard:
     proven: int = 0
     rests_until: float = 0.0
     quotas: dict[str, Quota] = field(default_factory=dict)
+    ban: Ban | None = None
     fits: Fits = field(default_factory=lambda: Fits(-1, [], 0, 0))
     woken: asyncio.Event = field(default_factory=asyncio.Event)
     instance: str = ""

@@ -359,6 +359,8 @@ def _host_view(
         state = "switched off"
     elif card.doing in OWN_WORD:
         state = card.doing
+    if card.ban is not None:
+        state = "banned"
     if card.cloned_at and now - card.cloned_at < CLONED_S:
         state = "cloned"
     speed = min(card.speeds.values()) if card.speeds else None

@@ -76,6 +76,11 @@ async def vacate(deps: Deps, production: int) -> None:
 async def revoke(deps: Deps, host: int) -> None:
     """Believe a host no longer, and give what it had leased to others. Raises NotFound."""
     await enrol.revoke_host(deps, host)
+    await release_host(deps, host)
+
+
+async def release_host(deps: Deps, host: int) -> None:
+    """Give what a host has leased to others."""
     for card in [c for c in deps.registry.tasks.values() if c.row.host == host]:
         await _end(deps, card, "abort")
 

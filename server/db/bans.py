@@ -1,0 +1,60 @@
+"""Bans of hosts: why, by whom, and until when."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from server.db import moves
+from server.db.base import Tx
+
+
+class Ban(NamedTuple):
+    """A ban that stands; ``until`` is None if only a person ends it."""
+
+    host: int
+    reason: str
+    until: float | None
+
+
+async def lay(tx: Tx, ban: Ban, by: str, at: float) -> None:
+    """Ban a host; what stood before stands no more."""
+    await _end(tx, ban.host, by, at)
+    await tx.run(
+        "INSERT INTO bans (kind, subject, reason, until, issued_by, issued_at)"
+        " VALUES ('host', $1, $2, $3, $4, $5)",
+        str(ban.host),
+        ban.reason,
+        ban.until,
+        by,
+        at,
+    )
+    cause = f"banned by {by}: {ban.reason}"
+    moves.log(tx, None, "host", ban.host, "active", "banned", cause, at)
+
+
+async def lift(tx: Tx, host: int, by: str, at: float) -> bool:
+    """End the ban of a host; False if there is none."""
+    if not await _end(tx, host, by, at):
+        return False
+    moves.log(tx, None, "host", host, "banned", "active", f"lifted by {by}", at)
+    return True
+
+
+async def _end(tx: Tx, host: int, by: str, at: float) -> int:
+    return await tx.run(
+        "UPDATE bans SET lifted_by = $1, lifted_at = $2"
+        " WHERE kind = 'host' AND subject = $3 AND lifted_at IS NULL",
+        by,
+        at,
+        str(host),
+    )
+
+
+async def standing(tx: Tx, at: float) -> list[Ban]:
+    """The bans that stand."""
+    rows = await tx.all(
+        "SELECT subject, reason, until FROM bans WHERE kind = 'host' AND lifted_at IS NULL"
+        " AND (until IS NULL OR until > $1) ORDER BY id",
+        at,
+    )
+    return [Ban(int(row[0]), row[1], row[2]) for row in rows]
