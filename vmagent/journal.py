@@ -46,15 +46,20 @@ class Journal:
 
     def take(self, lease: messages.Lease, text: str, place: Place) -> Spool:
         """Keep a lease with its proof; once this returns it survives a crash."""
-        self._seen = [*self._seen, lease.task][-SEEN_MOST:]
-        files.write(self._seen_path, json.dumps(self._seen).encode())
         folder = self._tasks / str(lease.task)
         folder.mkdir(mode=0o700, exist_ok=True)
         kept = {**asdict(place), "text": text}
         kept["signature"], kept["path"] = jws.b64(place.signature), jws.b64(place.path)
         files.write(folder / "lease.json", json.dumps(kept).encode())
         files.sync_folder(self._tasks)
+        # Only now: seen, but not kept, it would be refused when the same question brings it again.
+        self._see(lease.task)
+        files.write(self._seen_path, json.dumps(self._seen).encode())
         return Spool(folder / "frames")
+
+    def _see(self, task: int) -> None:
+        if task not in self._seen:
+            self._seen = [*self._seen, task][-SEEN_MOST:]
 
     def forget(self, task: int) -> None:
         """Let a task go, its spool too."""
@@ -75,6 +80,7 @@ class Journal:
                 log.warning(
                     "dropped a torn tail", extra={"task": lease.task, "lost_bytes": spool.torn}
                 )
+            self._see(lease.task)
             found.append(Kept(lease, spool))
         return found
 

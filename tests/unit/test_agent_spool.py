@@ -168,6 +168,27 @@ def test_a_task_half_taken_when_the_power_went_is_dropped(tmp_path: Path) -> Non
     assert desk.journal.kept(desk.pins) == []
 
 
+def test_a_task_is_never_seen_without_being_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the answer repeated after a crash would be refused, and its lease stand still."""
+    desk = Desk(tmp_path)
+    real = files.write
+
+    def dies(path: Path, raw: bytes, mode: int = 0o600) -> None:
+        if path.name == "seen.json":
+            raise OSError(5, "power cut")
+        real(path, raw, mode)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(files, "write", dies)
+        with pytest.raises(OSError, match="power cut"):
+            desk.take(4)
+    again = Journal(tmp_path)
+    assert [kept.lease.task for kept in again.kept(desk.pins)] == [4]
+    assert 4 in again.seen
+
+
 def test_a_forgotten_task_is_still_seen(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
     desk.take(4).close()
