@@ -1,7 +1,8 @@
 """The sandbox of payloads: bubblewrap (bwrap), tried out once, and what a payload sees in it.
 
 A payload sees the system read-only, its own folder, and nothing of the agent: no state folder, no
-home, no other process, no network unless its manifest asks for it. See docs/decisions/0009-sandbox.md.
+home, no other process, no network unless its manifest asks for it. See
+docs/decisions/0009-sandbox.md.
 """
 
 from __future__ import annotations
