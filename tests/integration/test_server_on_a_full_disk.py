@@ -102,11 +102,11 @@ async def test_a_database_on_a_full_disk_undoes_what_it_cannot_keep(
                 break
         assert codes == {(507, "disk-full")}
         status, said = await ada.send(lease, lease.first, lease.first + 10)
-        assert (status, said["code"]) == (507, "disk-full")
+        assert status == 200, "its segment has room, so it is durable there"
         status, said = await ada.report(lease, "returned")
         assert (status, said["code"]) == (507, "disk-full")
-        assert await held(found, ada, lease) == []
         hog.unlink()
+        assert await held(found, ada, lease) == [[lease.first, lease.first + 10]]
         status, _ = await found.manage("POST", "/accounts", {"name": f"a{number}"})
         assert status == 201
         await ada.work(lease)

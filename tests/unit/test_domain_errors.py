@@ -19,6 +19,7 @@ SAMPLES: list[tuple[errors.Refusal, str, str]] = [
     (errors.OutsideLease(3, 9), "outside-lease", "Events [3, 9) lie outside every lease"),
     (errors.NotFound("production", 3), "production-unknown", "There is no production 3 here"),
     (errors.NotFound("token", 99, "issued-token-unknown"), "issued-token-unknown", "no token 99 "),
+    (errors.Banned(3, "it sent garbage", 60.0), "banned", "Host 3 is banned: it sent garbage;"),
     (errors.HostRevoked(3), "host-revoked", "Host 3 was revoked"),
     (
         errors.OutputNotReady("na61", "active", 5, 9),
