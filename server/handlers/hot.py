@@ -37,14 +37,19 @@ class _Message:
     run: _Run
     decode: Callable[[bytes], Any]
     card: HostCard
-    body: bytes = b""
+    body: bytes | bytearray = b""
     slowest: float = JSON_S
 
     def piece(self, piece: bytes) -> None:
-        self.body = self.body + piece if self.body else piece
+        if not self.body:
+            self.body = piece
+            return
+        if isinstance(self.body, bytes):  # one that comes in crumbs is not copied for each of them
+            self.body = bytearray(self.body)
+        self.body += piece
 
     async def answer(self) -> bytes:
-        return encode(await self.run(self.card, self.decode(self.body)))
+        return encode(await self.run(self.card, self.decode(bytes(self.body))))
 
 
 class _Frame:

@@ -180,20 +180,26 @@ class Lane(web.RequestHandler):
 
     def _next(self) -> None:
         """The request is answered: on with what came behind it."""
-        self._request_in_progress = False
+        self._in_hand_no_more()
         self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
-        if self._handler_waiter is not None and not self._handler_waiter.done():
-            self._handler_waiter.set_result(None)
         if self._held:
             held, self._held = b"".join(self._held), []
             if self.transport is not None:
                 self.transport.resume_reading()
                 self.data_received(held)
 
+    def _in_hand_no_more(self) -> None:
+        """A server that stops need not wait for this connection."""
+        self._request_in_progress = False
+        if self._handler_waiter is not None and not self._handler_waiter.done():
+            self._handler_waiter.set_result(None)
+
     def connection_lost(self, exc: BaseException | None) -> None:
         """The other side is gone; what is under way comes to its end unheard."""
         if self._timer is not None:
             self._timer.cancel()
+        if self._catch is not None:  # the rest of its body never comes
+            self._in_hand_no_more()
         self._catch, self._timer = None, None
         self._held.clear()
         super().connection_lost(exc)

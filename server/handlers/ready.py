@@ -31,6 +31,7 @@ class Ready(web.StreamResponse):
             raise ClientConnectionResetError("Cannot write to closing transport")
         self._eof_sent = True
         transport.write(message(self._message))
+        await request.writer.drain()  # who asks and does not read is answered no more
 
     async def write_eof(self, data: bytes = b"") -> None:
         """Nothing is left to be written."""

@@ -223,11 +223,14 @@ class Arrival:
         except ValueError as error:
             raise BadFrameRefused(str(error)) from error
         if found is None:
+            if len(head) >= HEAD.size:  # before a table is waited for that is as long as it says
+                _check_address(self.taking, *HEAD.unpack_from(head)[1:])
             if came >= self._size:
                 raise BadFrameRefused("it ends inside its table of lengths")
             return False
         first, events, lengths = found
-        _check_records(self.taking, first, events, lengths)
+        _check_address(self.taking, first, events, len(lengths))
+        _check_records(self.taking, lengths)
         whole = HEAD.size + 4 * len(lengths) + sum(lengths)
         if whole != self._size:
             raise BadFrameRefused(f"its lengths add up to {whole} bytes, it has {self._size}")
@@ -305,20 +308,22 @@ async def _keep_late(deps: Deps, row: NewFrame, place: Place) -> None:
     deps.mark(row.production, row.unit)
 
 
-def _check_records(taking: Taking, first: int, events: int, lengths: Sequence[int]) -> None:
-    """Does the head of a frame say what its address says, and is no record too large?
-
-    Raises BadFrameRefused.
-    """
+def _check_address(taking: Taking, first: int, events: int, count: int) -> None:
+    """Does the head of a frame say what its address says? Raises BadFrameRefused."""
     if (first, first + events) != (taking.first, taking.last):
         raise BadFrameRefused(
             f"its address says [{taking.first}, {taking.last}),"
             f" its head [{first}, {first + events})"
         )
+    granule = taking.production.definition.payload.granule
+    wanted = record_count(taking.first, taking.last, granule)
+    if count != wanted:
+        raise BadFrameRefused(f"its events make {wanted} records, it has {count}")
+
+
+def _check_records(taking: Taking, lengths: Sequence[int]) -> None:
+    """Is no record too large? Raises BadFrameRefused."""
     definition = taking.production.definition
-    wanted = record_count(taking.first, taking.last, definition.payload.granule)
-    if len(lengths) != wanted:
-        raise BadFrameRefused(f"its events make {wanted} records, it has {len(lengths)}")
     most = definition.limits.event_bytes * definition.payload.granule
     largest = max(lengths, default=0)
     if largest > most:

@@ -192,6 +192,24 @@ WRONG_HEADS = {
 }
 
 
+async def test_a_table_of_lengths_that_is_too_long_is_not_waited_for(
+    found: House, ada: Hand
+) -> None:
+    lease = await lease_of(ada)
+    body = frame(lease.first, lease.first + 10, lambda event: b"x" * 9000)
+    body = altered(altered(body, 12, 20_000), 16, 20_000)
+    head = (
+        f"PUT {frame_path(lease.production, lease.first, lease.first + 10)} HTTP/1.1\r\n"
+        f"Host: x\r\nAuthorization: Bearer {ada.token}\r\n"
+        f"Content-Digest: {content_digest(body)}\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    reader, writer = await asyncio.open_connection("127.0.0.1", found.port)
+    writer.write(head.encode() + body[:40_000])
+    async with asyncio.timeout(5):
+        assert (await reader.readline()).startswith(b"HTTP/1.1 400 ")
+    writer.close()
+
+
 @pytest.mark.parametrize("what", WRONG_HEADS)
 async def test_a_frame_that_is_not_what_its_address_says_is_refused(
     found: House, ada: Hand, what: str

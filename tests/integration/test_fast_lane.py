@@ -6,6 +6,7 @@ import asyncio
 import json
 import random
 import re
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -13,8 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from server.handlers.plain import read
+from server.wiring import SHUTDOWN_S
 from tests.kit.house import Hand, House, content_digest, frame, frame_path, house
 from vmagent.wire import codec
 from vmagent.wire import messages as m
@@ -289,6 +292,42 @@ async def test_a_server_that_stops_still_answers_what_it_has_begun(tmp_path: Pat
     writer.close()
 
 
+async def test_a_server_that_stops_waits_for_no_body_whose_sender_is_gone(tmp_path: Path) -> None:
+    loop = asyncio.get_running_loop()
+    async with house(tmp_path) as found:
+        await found.produce(found.definition(events=400, unit=200, reference=0))
+        hand = await found.join("ada")
+        [lease] = await hand.leases()
+        _, writer = await asyncio.open_connection("127.0.0.1", found.port)
+        writer.write(a_frame(Side(found, hand, lease), 0, 10, 60_000)[:30_000])
+        await writer.drain()
+        await asyncio.sleep(0.2)
+        loop.call_later(0.3, writer.close)
+        began = loop.time()
+    assert loop.time() - began < SHUTDOWN_S - 1
+
+
+async def test_who_reads_no_answers_gets_no_more_of_them(
+    sides: list[Side], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    transports: list[Any] = []
+    real = web.RequestHandler.connection_made
+
+    def made(self: web.RequestHandler, transport: asyncio.BaseTransport) -> None:
+        transports.append(transport)
+        real(self, transport)
+
+    monkeypatch.setattr(web.RequestHandler, "connection_made", made)
+    for side in sides:
+        beat = codec.encode(m.HeartbeatRequest([m.Progress(side.lease.task, 0)] * 100))
+        raw = request("POST /api/v1/heartbeat", side.hand.token, beat)
+        _, writer = await asyncio.open_connection("127.0.0.1", side.found.port, limit=1000)
+        writer.write(raw * 2000)
+        await asyncio.sleep(2.0)
+        assert transports[-1].get_write_buffer_size() < 1_000_000
+        writer.transport.abort()
+
+
 @pytest.mark.parametrize(
     "raw",
     [
@@ -306,6 +345,14 @@ async def test_a_server_that_stops_still_answers_what_it_has_begun(tmp_path: Pat
 )  # fmt: skip
 def test_what_could_be_read_in_two_ways_is_not_read(raw: bytes) -> None:
     assert read(raw) is None
+
+
+def test_a_line_of_spaces_is_read_once() -> None:
+    raw = b"GET / HTTP/1.1\r\nHost: x\r\nA:%b\x01\r\n\r\n" % (b" " * 4000)
+    began = time.process_time()
+    for _ in range(10):
+        assert read(raw) is None
+    assert time.process_time() - began < 0.1
 
 
 def test_a_plain_head_is_read_whole() -> None:
