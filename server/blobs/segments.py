@@ -164,7 +164,7 @@ class Segments:
 
     def quiet(self) -> set[int]:
         """The segments that nobody writes to any more."""
-        return {number for number in self._sizes if number not in self._writing}
+        return {number for number in tuple(self._sizes) if number not in self._writing}
 
     def usage(self) -> Usage:
         """What the segments take on the disk, the one prepared ahead included."""

@@ -78,6 +78,9 @@ async def _nothing(tx: Tx) -> None:
 async def recover(deps: Deps) -> None:
     """Index the frames of which a crash left only the labels, and cut the segments behind them."""
     closed = await deps.store.read(segments.closed)
+    gone = closed.difference(deps.segments.found)
+    if gone:  # their numbers are given again: what comes into those is not closed
+        await deps.store.write(lambda tx: segments.forget(tx, gone))
     left = [number for number in deps.segments.found if number not in closed]
     if left:
         known = await deps.store.read(lambda tx: frames.places(tx, min(left)))

@@ -97,9 +97,10 @@ async def free_segments(deps: Deps) -> list[int]:
 
     A segment has to be found idle twice: the row of a frame may have been committed after the look.
     """
+    quiet = deps.segments.quiet()  # before the look: of what is quiet now, it sees every row
     used = await deps.store.read(frames.segments)
     idle = set(deps.segments.numbers()) - set(used)
-    over = idle & deps.idle & deps.segments.quiet()
+    over = idle & deps.idle & quiet
     if over:
         # Before the file goes: its number may be given again, and a segment that is wrongly held to
         # be closed is not looked through after a crash.

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from server.blobs.segments import Found, Segments
+from server.db import segments
 from server.services import framelog, reap
 from server.services.cards import TaskCard
 from tests.kit.backroom import Backroom, SpoiltBatch
@@ -190,3 +191,12 @@ async def test_a_segment_is_held_to_be_closed_no_more_before_its_file_goes(
     assert await reap.free_segments(room.deps) == []
     assert await reap.free_segments(room.deps) == [1]
     assert seen == [(1, [])]
+
+
+async def test_a_number_that_is_given_again_is_not_held_to_be_closed(room: Backroom) -> None:
+    [task] = await leased(room, "ada")
+    await room.store.write(lambda tx: segments.close(tx, range(1, 20)))
+    await crash(room)
+    await room.send(task, task.row.first, task.row.first + 10)
+    await crash(room)
+    assert await room.rows(FRAMES) == [(task.row.id, task.row.first, task.row.first + 10)]
