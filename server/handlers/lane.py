@@ -58,6 +58,7 @@ class Lane(web.RequestHandler):
         "_left",
         "_skipping",
         "_starter",
+        "_stopped",
         "_timer",
     )
 
@@ -72,6 +73,7 @@ class Lane(web.RequestHandler):
         self._left = 0
         self._skipping = False
         self._held: list[bytes] = []
+        self._stopped = False
         self._timer: asyncio.TimerHandle | None = None
 
     def data_received(self, data: bytes) -> None:
@@ -121,8 +123,12 @@ class Lane(web.RequestHandler):
     def _hold(self, data: bytes) -> None:
         """The next request came before this one is answered."""
         self._held.append(data)
-        if sum(map(len, self._held)) > HELD_MOST and self.transport is not None:
+        if self._much_held() and self.transport is not None:
+            self._stopped = True
             self.transport.pause_reading()
+
+    def _much_held(self) -> bool:
+        return sum(map(len, self._held)) > HELD_MOST
 
     def _body(self, data: bytes) -> None:
         catch = self._catch
@@ -185,8 +191,12 @@ class Lane(web.RequestHandler):
         if self._held:
             held, self._held = b"".join(self._held), []
             if self.transport is not None:
-                self.transport.resume_reading()
                 self.data_received(held)
+        if self._stopped and not self._much_held():
+            # Only now: read on at each answer, what is held would grow with every one of them.
+            self._stopped = False
+            if not self._reading_paused and not self._buffer_paused:
+                self._resume_transport_reading()
 
     def _in_hand_no_more(self) -> None:
         """A server that stops need not wait for this connection."""

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from server.handlers.lane import Lane
 from server.handlers.plain import read
 from server.wiring import SHUTDOWN_S
 from tests.kit.house import Hand, House, content_digest, frame, frame_path, house
@@ -305,6 +306,27 @@ async def test_a_server_that_stops_waits_for_no_body_whose_sender_is_gone(tmp_pa
         loop.call_later(0.3, writer.close)
         began = loop.time()
     assert loop.time() - began < SHUTDOWN_S - 1
+
+
+async def test_of_requests_written_without_end_little_is_held(
+    sides: list[Side], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    most = 0
+    real = Lane._hold
+
+    def hold(self: Lane, data: bytes) -> None:
+        nonlocal most
+        real(self, data)
+        most = max(most, sum(map(len, self._held)))
+
+    monkeypatch.setattr(Lane, "_hold", hold)
+    side, count = sides[0], 3000
+    raw = request("POST /api/v1/heartbeat", side.hand.token, b"{}" + b" " * 2000)
+    reader, writer = await asyncio.open_connection("127.0.0.1", side.found.port)
+    writer.write(raw * count + BYE)
+    assert (await reader.read()).count(b"HTTP/1.1 200 ") == count + 1
+    writer.close()
+    assert 0 < most < 1_000_000
 
 
 async def test_who_reads_no_answers_gets_no_more_of_them(
