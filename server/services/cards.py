@@ -26,6 +26,7 @@ ORDERS_MOST = (
 )
 MODES = ("drain", "stop", "suspend", "resume")  # commands that say how a host shall go on
 REVOKED_MOST = 10_000  # tokens told that they are revoked; older ones are merely unknown
+HERE_S = 90.0  # who was heard of within this time is here, and may be given work
 
 
 @dataclass(slots=True, eq=False)
@@ -306,6 +307,11 @@ class Registry:
     seq: int = 0
     quiet_until: float = 0.0
     closing: bool = False
+    here: int = 0
+
+    def count_here(self, now: float) -> None:
+        """Keep in ``here`` how many hosts were heard of lately: asks share the work among them."""
+        self.here = sum(now - host.seen_at < HERE_S for host in self.hosts.values())
 
     def next_task(self) -> int:
         """A task id that was never given."""

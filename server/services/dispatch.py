@@ -247,10 +247,13 @@ def _how_many(this: _Round, production: ProductionCard, line: Line) -> int:
         else 0
     )
     speed = this.card.speeds.get(production.id)
+    registry = this.deps.registry
+    # After a break everybody comes back at once, and the first must not take it all.
+    others = max(len(registry.tasks), registry.here - 1)
     return sizing.lease_events(
         speed,
         this.asked.seconds_left,
-        sizing.share_events(waiting, len(this.deps.registry.tasks)),
+        sizing.share_events(waiting, others),
         production.definition.policy.longest_s,
         sizing.least_events(speed, production.definition.payload.block),
     )

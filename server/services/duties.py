@@ -100,6 +100,7 @@ async def merge_once(deps: Deps) -> None:
 
 async def reap_once(deps: Deps) -> None:
     """Expire leases, let those try again who failed long ago, and write down who was here."""
+    deps.registry.count_here(deps.clock())
     await reap.reap(deps)
     report.forgive(deps)
     await reap.save_seen(deps)

@@ -22,13 +22,12 @@ from server.domain.production import ProductionState
 from server.domain.quorum import Pending, Shortage, judge
 from server.domain.split import unit_range
 from server.domain.task import TaskState
-from server.services.cards import HostCard, ProductionCard, TaskCard
+from server.services.cards import HERE_S, HostCard, ProductionCard, TaskCard
 from server.services.close import Picture
 from server.services.deps import Deps
 from server.services.hands import is_swift
 
 log = logging.getLogger("windfall.endgame")
-HERE_S = 90.0  # who was heard of within this time may be given work
 BEATS = 3.0  # signs of life that a host gives within the time of a lease
 
 

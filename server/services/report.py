@@ -14,14 +14,13 @@ from server.domain.errors import NotFound, NotYours, Refusal
 from server.domain.intervals import Intervals
 from server.domain.task import MOVES, TaskState
 from server.services import aside, quotas
-from server.services.cards import HostCard, ProductionCard, TaskCard, Unable
+from server.services.cards import HERE_S, HostCard, ProductionCard, TaskCard, Unable
 from server.services.deps import Deps
 from server.services.dispatch import renew
 from server.services.ingest import TaskView, view_card
 from server.services.scans import End
 
 SHUN_S = 600.0  # for so long only others may have what failed with an account
-HERE_S = 90.0  # who was heard of within this time may be given work
 LOGS = 3  # logs of failed tasks that are kept of a host and a unit
 LOG_KEPT = 4096  # last characters of a failed probe's log
 UNABLE_S = 600.0  # for so long a host whose reference events failed is offered nothing of them

@@ -24,12 +24,11 @@ from server.domain.farm import (
 )
 from server.domain.roles import reaches
 from server.services import switching
-from server.services.cards import HostCard
+from server.services.cards import HERE_S, HostCard
 from server.services.deps import Deps
 from server.services.report import end
 
 log = logging.getLogger("windfall.sites")
-HERE_S = 90.0  # who was heard of so shortly before a switch is waited for
 NAMED = 50  # hosts that have not answered, told by name
 FOR_EVER_S = 100 * 365 * 86_400.0  # a switch holds until the next
 OWN, OTHERS, EVERYBODY = "institute", "operator", "admin"  # roles that may switch these hosts

@@ -17,10 +17,8 @@ from server.domain.quorum import Verdict
 from server.domain.split import unit_range
 from server.domain.trust import History
 from server.services.book import KEPT_S
-from server.services.cards import ProductionCard
+from server.services.cards import HERE_S, ProductionCard
 from server.services.deps import Deps
-
-HERE_S = 90.0  # who was heard of within this time counts as here
 
 
 async def load(deps: Deps) -> None:

@@ -68,3 +68,14 @@ async def test_a_night_in_suspension_is_not_taken_for_slowness(found: House, res
     assert (await hand.send(lease, lease.first, lease.first + 1))[0] == 200
     assert (await hand.report(lease, "returned"))[0] == 200
     assert (await length(hand, 60.0) == 480) is rested
+
+
+async def test_who_comes_back_first_after_a_break_does_not_take_it_all(found: House) -> None:
+    await found.produce(found.definition(events=100_000, unit=50_000, quorum=1))
+    hands = [await found.join(f"host{number}") for number in range(20)]
+    deps = found.deps
+    for hand in hands:
+        deps.registry.hosts[hand.id].seen_at = deps.clock()
+    deps.registry.count_here(deps.clock())
+    assert deps.registry.tasks == {}
+    assert await length(hands[0], None) == 100_000 // (2 * 20)
