@@ -50,7 +50,7 @@ def altered(event: int) -> bytes:
 
 
 def rarely(event: int) -> bytes:
-    return altered(event) if event % 1000 == 500 else honest(event)
+    return altered(event) if event % 1000 == 50 else honest(event)  # once before it can be trusted
 
 
 def other_interval(event: int) -> bytes:

@@ -14,6 +14,7 @@ from server.blobs.memory import MemoryBlobs
 from server.blobs.segments import Segments
 from server.db import frames as frame_rows
 from server.db import productions
+from server.db import trust as trust_rows
 from server.db.base import Store, Tx
 from server.db.choose import open_store
 from server.domain.match import Facts
@@ -45,6 +46,7 @@ class Backroom:
     blobs: Blobs = field(default_factory=MemoryBlobs)
     limits: Limits = field(default_factory=Limits)
     url: str = ""
+    key: str = "5e" * 32  # of spot checks, the same in every run: what fails, fails again
     _deps: Deps | None = None
     _judge: duties.Judge | None = None
 
@@ -62,6 +64,7 @@ class Backroom:
     async def open(self) -> None:
         """Start on what is in the folder."""
         store = await open_store(self.url or f"sqlite:///{self.folder / 'windfall.db'}")
+        await store.write(lambda tx: trust_rows.key(tx, self.key))
         used = await store.read(frame_rows.segments)
         segments = Segments.open(self.folder / "segments", used, 1 << 20)
         limits = self.limits
