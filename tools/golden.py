@@ -16,7 +16,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from vmagent.wire import codec, frames, jws, merkle, messages, statements
+from vmagent.wire import codec, frames, jws, merkle, messages, pairing, statements
 
 FOLDER = Path(__file__).parent.parent / "tests" / "golden" / "v1"
 NOW = 1_750_000_000.5
@@ -133,6 +133,27 @@ GONE = messages.TaskState(9, "gone", 0, 0, [], 0.0)
 PROGRESS = messages.Progress(103, 345)
 FAILURE = messages.EventFailure(3400, 3401, "segfault")
 
+PREIMAGE = bytes(range(32))
+POLL_TOKEN = "wfp_" + "P" * 43
+WORDS = "harbour velvet comet"
+PAIR_AT = "https://windfall.example.org/pair/code"
+CONTEXT = "22b13425ef7244c4b7de60dbbca64728"
+# Three modules a side are no QR code, but a sample of how one is said.
+QR = ["101", "010", "110"]
+# The text sealed in it is "[amiconfig]\nplugins=cernvm\n", its secret "protected-file".
+ENVELOPE = (
+    '{"v":1,"suite":"scrypt+aes-256-gcm",'
+    '"kdf":{"salt":"AAECAwQFBgcICQoLDA0ODw==","n":32768,"r":8,"p":1},'
+    '"nonce":"AAECAwQFBgcICQoL","aad":"context:22b13425ef7244c4b7de60dbbca64728:3",'
+    '"ct":"HpkduFuCnL5E6abqmU1gNs4Y5zGmgkKN21ExTMBAF2KQmE2iLe3WKlg4hw=="}'
+)
+IMAGE = pairing.Image("CernVM", "4.5", "cernvm-prod.cern.ch", "4.5-1")
+MACHINE_CONTEXT = pairing.MachineContext(
+    CONTEXT, 3, "Batch worker", "#cloud-config\nhostname: vm-42\n", ENVELOPE,
+    ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f ada"],
+)  # fmt: skip
+MACHINE_LIMITS = pairing.MachineLimits(2, 4096, "mon-fri 18:30-7; sat,sun 0-24", False)
+
 VALUES: Sequence[Any] = (
     PAYLOAD,
     AGENT,
@@ -172,6 +193,27 @@ VALUES: Sequence[Any] = (
         "Bad Request", 400, "line 3: events must be at least 1; write events = 1 or more",
         "bad-definition", "about:blank", "urn:windfall:request:00ff", ["line 3: events"],
     ),
+    IMAGE,
+    pairing.PairRequest(
+        "3f2a9c54-17d0-4e56-8b1c-0123456789ab", "nonce-0123456789",
+        hashlib.sha256(PREIMAGE).hexdigest(), "x86_64", 4, 16_000, "859116", IMAGE,
+        "vm-42.example.org", "1.0.0",
+    ),
+    pairing.PairStarted(POLL_TOKEN, 5, 300, WORDS),
+    pairing.DeviceStarted(
+        POLL_TOKEN, 5, 600, WORDS, "BCDF-GHJK", PAIR_AT, f"{PAIR_AT}?code=BCDF-GHJK", QR
+    ),
+    pairing.PairStatus("slow_down", 10),
+    pairing.CollectRequest(
+        jws.b64(PREIMAGE), "collect-0123456789", "vm-42.example.org", FACTS
+    ),
+    MACHINE_LIMITS,
+    MACHINE_CONTEXT,
+    pairing.Collected(
+        HOST, HOST_TOKEN, "na61", KEYS, NOW, jws.key_id(public("release-1")), "attic-1",
+        MACHINE_CONTEXT, MACHINE_LIMITS, 60.0,
+    ),
+    pairing.ContextReport(CONTEXT, 3, "applied", "cloud-init", "schema valid; Zürich: 粒子"),
 )  # fmt: skip
 """One value of every type, with something said in every field."""
 

@@ -10,12 +10,12 @@ from typing import Any
 import msgspec
 
 from server.handlers import schema
-from vmagent.wire import codec, messages, statements
+from vmagent.wire import codec, messages, pairing, statements
 
 FOLDER = Path(__file__).resolve().parents[1] / "golden" / "v1"
 KINDS: dict[str, type[Any]] = {
     name: kind
-    for module in (messages, statements)
+    for module in (messages, pairing, statements)
     for name, kind in vars(module).items()
     if dataclasses.is_dataclass(kind)
     and isinstance(kind, type)

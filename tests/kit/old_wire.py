@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 import vmagent
-from vmagent.wire import codec, frames, merkle, messages, statements
+from vmagent.wire import codec, frames, merkle, messages, pairing, statements
 
 # What the agent needs beside the standard library; a bare Python may lack it.
 LIBRARIES = ("cryptography", "urllib3")
@@ -37,7 +37,8 @@ def samples(folder: Path) -> dict[str, str]:
     """Every message and statement, read and written again."""
     found = {}
     for path in folder.glob("*.json"):
-        kind = getattr(messages, path.stem, None) or getattr(statements, path.stem, None)
+        spoken = (messages, pairing, statements)
+        kind = next((vars(one)[path.stem] for one in spoken if path.stem in vars(one)), None)
         if kind is not None:
             found[path.name] = codec.encode(codec.decode(path.read_bytes(), kind)).decode()
     for each in json.loads((folder / "frames.json").read_text(encoding="utf-8")):

@@ -41,7 +41,7 @@ def test_every_module_of_the_agent_is_imported_or_lacks_a_library(said: Any) -> 
     }
     modules = {name.removesuffix(".__init__") for name in files} - {"vmagent"}
     assert modules - said["imports"].keys() == set()
-    for name in ("codec", "frames", "merkle", "messages", "statements"):
+    for name in ("codec", "frames", "merkle", "messages", "pairing", "statements"):
         assert said["imports"][f"vmagent.wire.{name}"] == ""
 
 
