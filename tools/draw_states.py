@@ -9,8 +9,9 @@ from inspect import cleandoc
 from pathlib import Path
 from typing import TypeVar
 
-from server.domain import production, task, workunit
+from server.domain import pairing, production, task, workunit
 from server.domain.moves import Moves
+from server.domain.pairing import PairState
 from server.domain.production import ProductionState
 from server.domain.task import TaskState
 from server.domain.workunit import UnitState
@@ -41,6 +42,7 @@ def page() -> str:
             drawing(ProductionState, production.MOVES),
             drawing(UnitState, workunit.MOVES),
             drawing(TaskState, task.MOVES),
+            drawing(PairState, pairing.MOVES),
         ]
     )
 
