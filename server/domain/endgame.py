@@ -16,6 +16,7 @@ from itertools import pairwise
 from server.domain.agreement import Copy
 from server.domain.intervals import Intervals
 from server.domain.quorum import Pending, Shortage
+from server.domain.trust import Standing
 
 FLUSHES = 2.0  # what is shorter than so many flushes is left to who has it
 AGAIN = 2.0  # once begun, the end lasts until that many times more waits than began it
@@ -49,12 +50,16 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class Hand:
-    """A reliable host with free slots; ``rate`` is events per second, of one slot."""
+    """A reliable host with free slots; ``rate`` is events per second, of one slot.
+
+    One that is ``trusted`` comes before all that are not.
+    """
 
     account: int
     klass: str
     rate: float
     slots: int
+    trusted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +78,14 @@ class Plan:
     late: frozenset[int] = frozenset()
 
 
-def reliable(failures: int, lost: int, delivered: int) -> bool:
+def reliable(failures: int, lost: int, delivered: int, standing: Standing) -> bool:
     """Whether a host is one to give the last events to.
 
-    By its ``failures`` in a row and its leases lost and delivered. The one place where trust may
-    be asked for as well.
+    By its ``failures`` in a row, its leases lost and delivered, and what it is believed: who fakes
+    events is always fast, and shall not be sought for that once it was caught.
     """
+    if standing is Standing.DOUBTED:
+        return False
     return failures == 0 and delivered > 0 and lost * LOST_SHARE <= delivered
 
 
@@ -115,29 +122,33 @@ def plan(running: Sequence[Running], hands: Sequence[Hand], flush_s: float, bloc
     """What to take from whom: never more than the hands can take up at once.
 
     The lease that would end last comes first, and gets the fastest hand of another account and of
-    its class. Who is late stays so until it is nearly done.
+    its class, a trusted one if there is any. Who is late stays so until it is nearly done.
     """
     late = {lease.task for lease in running if lease.late and _left(lease) > flush_s}
     trims: list[Trim] = []
-    given: list[tuple[Running, int]] = []
-    free = sorted(hands, key=lambda hand: -hand.rate)
+    given: dict[int, list[tuple[Running, int]]] = {}
+    free: dict[str, list[Hand]] = {}
+    for hand in sorted(hands, key=lambda hand: (not hand.trusted, -hand.rate)):
+        if hand.rate > 0:
+            free.setdefault(hand.klass, []).append(hand)
     for lease in sorted(running, key=_left, reverse=True):
-        if lease.task in late:
+        fit = free.get(lease.klass)
+        if lease.task in late or not fit:
             continue
-        index = _best(free, lease, given)
+        index = _best(fit, lease, given.get(lease.unit, ()))
         if index is None:
             continue
-        found = _relief(lease, free[index], flush_s, block)
+        found = _relief(lease, fit[index], flush_s, block)
         if found is None:
             continue
         if isinstance(found, Trim):
             trims.append(found)
         else:
             late.add(found)
-        hand = free.pop(index)
-        given.append((lease, hand.account))
+        hand = fit.pop(index)
+        given.setdefault(lease.unit, []).append((lease, hand.account))
         if hand.slots > 1:
-            free.insert(index, replace(hand, slots=hand.slots - 1))
+            fit.insert(index, replace(hand, slots=hand.slots - 1))
     return Plan(tuple(trims), frozenset(late))
 
 
@@ -149,16 +160,20 @@ def _best(free: Sequence[Hand], lease: Running, given: Sequence[tuple[Running, i
     """The place of the first hand whose account may have these events, and is needed for them."""
     spoken = {lease.account, *lease.taken}
     spoken |= {account for other, account in given if _overlap(other, lease)}
-    fit = [
-        (place, hand.account)
-        for place, hand in enumerate(free)
-        if hand.rate > 0 and hand.klass == lease.klass and hand.account not in spoken
-    ]
-    return fit[0][0] if len({account for _, account in fit}) > lease.doubles else None
+    first: int | None = None
+    accounts: set[int] = set()
+    for place, hand in enumerate(free):  # ends with the first hands, most often
+        if hand.account in spoken:
+            continue
+        first = place if first is None else first
+        accounts.add(hand.account)
+        if len(accounts) > lease.doubles:
+            return first
+    return None
 
 
 def _overlap(one: Running, two: Running) -> bool:
-    return one.unit == two.unit and one.at < two.last and two.at < one.last
+    return one.at < two.last and two.at < one.last
 
 
 def _relief(lease: Running, hand: Hand, flush_s: float, block: int) -> Trim | int | None:

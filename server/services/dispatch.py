@@ -174,7 +174,7 @@ async def _attempt(this: _Round, tx: Tx) -> Offer:
         line = this.deps.line(production.id)
         while len(this.leases) < most_leases:
             most = _how_many(this, production, line)
-            swift = not line.rush or is_swift(this.card, production.id)
+            swift = not line.rush or is_swift(this.deps, this.card, production)
             memory_mb = this.asked.memory_mb
             taken = line.take(this.card.account, klass, most, production.cut, memory_mb, swift)
             if taken is None:

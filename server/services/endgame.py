@@ -22,10 +22,11 @@ from server.domain.production import ProductionState
 from server.domain.quorum import Pending, Shortage, judge
 from server.domain.split import unit_range
 from server.domain.task import TaskState
+from server.domain.trust import Standing
 from server.services.cards import HERE_S, HostCard, ProductionCard, TaskCard
 from server.services.close import Picture
 from server.services.deps import Deps
-from server.services.hands import is_swift
+from server.services.hands import is_swift, standing
 
 log = logging.getLogger("windfall.endgame")
 BEATS = 3.0  # signs of life that a host gives within the time of a lease
@@ -135,11 +136,11 @@ def _running(deps: Deps, card: TaskCard, line: Line, flush_s: float, now: float)
 def _hands(deps: Deps, production: ProductionCard, waiting: int, now: float) -> list[Hand]:
     """The swift hosts that are here and have nothing to do, but for what waits for them already."""
     found = [
-        _hand(card, production)
+        _hand(deps, card, production)
         for card in deps.registry.hosts.values()
         if now - card.seen_at < HERE_S
         and card.rests_until <= now
-        and is_swift(card, production.id)
+        and is_swift(deps, card, production)
         and card.running < _slots(card)
     ]
     while waiting and found:
@@ -154,11 +155,12 @@ def _slots(card: HostCard) -> int:
     return card.slots or card.facts.cores
 
 
-def _hand(card: HostCard, production: ProductionCard) -> Hand:
+def _hand(deps: Deps, card: HostCard, production: ProductionCard) -> Hand:
     reference = production.definition.payload.reference
     klass = card.classes.get(production.digest, "?") if reference else ""
     rate = 1.0 / card.speeds[production.id] if card.speeds[production.id] > 0 else 0.0
-    return Hand(card.account, klass, rate, _slots(card) - card.running)
+    trusted = standing(deps, card, production) is Standing.TRUSTED
+    return Hand(card.account, klass, rate, _slots(card) - card.running, trusted)
 
 
 def _mark(

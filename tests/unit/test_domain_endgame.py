@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,6 +20,7 @@ from server.domain.endgame import (
     spare,
 )
 from server.domain.quorum import Pending, Shortage
+from server.domain.trust import Standing
 
 FLUSH = 20.0
 FAST = Hand(2, "", 10.0, 1)
@@ -128,11 +131,28 @@ def test_a_speed_is_what_was_shown_until_it_stands_still() -> None:
 
 
 def test_reliable_is_who_delivers_and_rarely_loses() -> None:
-    assert reliable(0, 0, 1)
-    assert reliable(0, 1, 10)
-    assert not reliable(1, 0, 5)
-    assert not reliable(0, 0, 0)
-    assert not reliable(0, 1, 9)
+    assert reliable(0, 0, 1, Standing.NEW)
+    assert reliable(0, 1, 10, Standing.NEW)
+    assert not reliable(1, 0, 5, Standing.NEW)
+    assert not reliable(0, 0, 0, Standing.NEW)
+    assert not reliable(0, 1, 9, Standing.NEW)
+    assert not reliable(0, 0, 99, Standing.DOUBTED)
+
+
+def test_a_trusted_hand_comes_before_faster_ones() -> None:
+    fast, trusted = FAST, Hand(3, "", 9.0, 1, trusted=True)
+    one = lease(rate=0.0, rest=100)
+    two = replace(one, task=8, account=3)  # the trusted hand's own account
+    assert plan([two], [fast, trusted], FLUSH, 1).late == {8}
+    kept = plan([lease()], [fast, trusted], FLUSH, 1).trims[0].keep
+    assert kept == plan([lease()], [trusted], FLUSH, 1).trims[0].keep
+    assert kept != plan([lease()], [fast], FLUSH, 1).trims[0].keep
+
+
+def test_hands_of_another_class_are_passed_over() -> None:
+    other = Hand(3, "avx", 50.0, 1)
+    assert plan([lease()], [other], FLUSH, 1) == Plan()
+    assert plan([lease()], [other, FAST], FLUSH, 1) == plan([lease()], [FAST], FLUSH, 1)
 
 
 def test_no_event_gets_more_copies_than_it_may_have() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from random import Random
 from typing import Protocol
@@ -23,8 +23,9 @@ REQUEST_BYTES = 700  # of an ask, a report or a frame's head, with its answer
 class Task:
     """A lease and what its host has made of it: ``[first, acked)`` is durable at the server.
 
-    ``[acked, made)`` is on the host's disk. While it runs, it has done ``rate`` reference seconds
-    a second since ``began``, from event ``made`` on; ``carried`` was done of that before.
+    ``[acked, made)`` is on the host's disk; ``grown_at`` is when the server heard of more. While
+    it runs, it has done ``rate`` reference seconds a second since ``began``, from event ``made``
+    on; ``carried`` was done of that before. ``late`` is who is not counted on any more.
     """
 
     id: int
@@ -42,6 +43,8 @@ class Task:
     running: bool = False
     silent_since: float | None = None
     quorum: int = 0
+    grown_at: float = 0.0
+    late: bool = False
     process: simpy.Process | None = None
 
     def end(self, cause: str) -> None:
@@ -65,7 +68,7 @@ class Server(Protocol):
         """A lease for one slot, if there is work for this host."""
         ...
 
-    def park(self) -> simpy.Event:
+    def park(self, host: Host) -> simpy.Event:
         """Wait until there may be work."""
         ...
 
@@ -110,7 +113,7 @@ class Desk:
         self.tasks = 0
         self.leased = 0
         self._rate, self._free_at = rate, 0.0
-        self._parked: list[simpy.Event] = []
+        self._parked: list[tuple[simpy.Event, Host]] = []
         self._wakes, self._leases_before = LEAST_WAKES, 0
 
     def number(self) -> int:
@@ -118,11 +121,15 @@ class Desk:
         self.tasks += 1
         return self.tasks
 
-    def park(self) -> simpy.Event:
-        """An event for a host that found nothing; it happens when it may ask again."""
+    def park(self, host: Host) -> simpy.Event:
+        """An event for a slot that found nothing; it happens when it may ask again."""
         event = self.env.event()
-        self._parked.append(event)
+        self._parked.append((event, host))
         return event
+
+    def idle(self) -> Iterator[Host]:
+        """The hosts of the slots that wait."""
+        return (host for _, host in self._parked)
 
     @property
     def parked(self) -> int:
@@ -133,10 +140,21 @@ class Desk:
         """Let some of those that wait ask again, whoever's turn it is."""
         for _ in range(min(most, len(self._parked))):
             index = self.chance.randrange(len(self._parked))
-            event = self._parked[index]
+            event, _ = self._parked[index]
             self._parked[index] = self._parked[-1]
             self._parked.pop()
             event.succeed()
+
+    def wake_those(self, fit: Callable[[Host], bool], most: int) -> None:
+        """Let the first of those that wait and fit ask again."""
+        kept, woken = [], 0
+        for event, host in self._parked:
+            if woken < most and fit(host):
+                woken += 1
+                event.succeed()
+            else:
+                kept.append((event, host))
+        self._parked = kept
 
     def wake_some(self, most: int) -> None:
         """Wake about as many as find something: fewer if those of the last time found little.
@@ -175,4 +193,5 @@ class Desk:
     def told(self, task: Task) -> None:
         """Interrupt whoever computes this task: it changed under him."""
         if task.running and task.process is not None and task.process.is_alive:
+            task.running = False  # one interrupt is enough: he looks at all of it when he wakes
             task.process.interrupt()

@@ -25,7 +25,10 @@ VETERANS, EARNED = 0.8, 5000
 
 @dataclass(slots=True, eq=False)
 class Host:
-    """A machine, with what the server has measured of it (``seconds`` per event)."""
+    """A machine, with what the server has measured of it (``seconds`` per event).
+
+    ``proven`` counts the leases that it delivered, ``lost`` those that ran out in its hands.
+    """
 
     id: int
     account: int
@@ -40,6 +43,8 @@ class Host:
     failures: int = 0
     rests_until: float = 0.0
     history: int = 0
+    proven: int = 0
+    lost: int = 0
 
     def life_at(self, now: float) -> Life:
         """The stay at this moment, or the next, or the last."""

@@ -88,7 +88,7 @@ class Slot:
         yield self.env.timeout(delay)
         self.task = None if self.server.over else self.server.ask(self.host)
         if self.task is None:
-            yield self.server.park()
+            yield self.server.park(self.host)
         else:
             self.task.process = self.process
 
@@ -130,6 +130,9 @@ class Slot:
     def _advance(self, task: Task, work: float) -> None:
         """So much more is done of a task."""
         done, start = task.carried + work + _EPSILON, task.made
+        beyond = done - self.workload.work(start, max(start, task.last))
+        if beyond > 2 * _EPSILON:  # the lease was trimmed meanwhile, below what was done already
+            self.ledger.lost += beyond
         task.made = self.workload.reached(start, max(start, task.last), done)
         task.carried = max(0.0, done - _EPSILON - self.workload.work(start, task.made))
         if task.made >= task.last:

@@ -22,6 +22,7 @@ from server.domain.policy import Policy
 from server.domain.quorum import Copy, Verdict, judge
 from server.domain.split import unit_range, units_total
 from tools.simulation.desk import RETRY_S, Desk, Task
+from tools.simulation.ending import Ending, hasten, is_swift
 from tools.simulation.hosts import Host
 from tools.simulation.ledger import Ledger
 from tools.simulation.trusting import Faith, Keeper
@@ -54,6 +55,7 @@ class Rules:
     flush_s: float = 27.0
     probes: bool = True
     adaptive: bool = False
+    hastens: bool = True
 
 
 class Ours(Desk):
@@ -79,9 +81,13 @@ class Ours(Desk):
         self.next_unit = self.aside = 0
         self.reach = rules.block
         self.keeper = Keeper(policy, hosts, seed)
+        self.ending = Ending(policy, rules.block)
         self._places: dict[int, set[int]] = {}
+        self._trimmed: set[int] = set()
         self._speeds: list[float] = []
         env.process(self._duties())
+        if rules.hastens:
+            env.process(hasten(self))
 
     def ask(self, host: Host) -> Task | None:
         """What `server.services.dispatch` does."""
@@ -91,7 +97,9 @@ class Ours(Desk):
         told = self._told_left(host)
         if told is not None and not sizing.in_time(host.seconds, told, self.rules.block):
             return None
-        taken = self.line.take(host.account, host.person.klass, self._how_many(host), self._cut)
+        swift = not self.line.rush or self.is_swift(host)
+        most = self._how_many(host)
+        taken = self.line.take(host.account, host.person.klass, most, self._cut, swift=swift)
         if taken is None:
             return None
         unit = self.units[taken.waiting.unit]
@@ -107,6 +115,10 @@ class Ours(Desk):
         self.leased += 1
         self.ledger.leases += 1
         return task
+
+    def is_swift(self, host: Host) -> bool:
+        """Whether the last events are given to this host."""
+        return is_swift(host, self.keeper.standing(host, self.env.now))
 
     def _probe(self, host: Host) -> float:
         """What the reference events tell of a host's speed, which they do not tell exactly."""
@@ -156,6 +168,7 @@ class Ours(Desk):
         """All of it is in hand."""
         if task.leased:
             task.host.failures, task.host.rests_until = 0, 0.0
+            task.host.proven += 1
             self._end(task, "deliver")
 
     def give_back(self, task: Task) -> None:
@@ -193,6 +206,7 @@ class Ours(Desk):
 
         def over() -> None:
             if task.leased and task.silent_since == since:
+                task.host.lost += 1
                 self._end(task, "expire")
 
         self.after(self.policy.lease_s, over)
@@ -247,7 +261,8 @@ class Ours(Desk):
                 unit.settle(part, now, self)
             self._close(unit)
         else:
-            self._ask_for_more(unit, verdict, copies)
+            self._ask_for_more(unit, verdict, copies, faith)
+            self._stop_losers(unit)
         for host in caught:
             for number in self._places.pop(host, ()):
                 if number != unit.number:
@@ -262,14 +277,14 @@ class Ours(Desk):
             copies = unit.marked(faith) if self.policy.adaptive else unit.copies()
             verdict = judge(
                 unit.first, unit.last, 1, self.policy.quorum, unit.decided,
-                copies, unit.pending(faith), self.policy.most_copies, None, faith.spots,
+                copies, unit.pending(faith, late=True), self.policy.most_copies, None, faith.spots,
             )  # fmt: skip
             less = faith.without({wrong.host for wrong in verdict.rejected})
             if less is faith:
                 return faith, verdict
             faith = less
 
-    def _ask_for_more(self, unit: Unit, verdict: Verdict, copies: list[Copy]) -> None:
+    def _ask_for_more(self, unit: Unit, verdict: Verdict, copies: list[Copy], faith: Faith) -> None:
         if not copies and not unit.leased:
             self.line.free(unit.number)
         if unit.held:
@@ -278,11 +293,18 @@ class Ours(Desk):
             self._hold(unit)
             return
         wanted = joining.join(verdict.shortage, copies, self._reach(), unit.aside)
+        rushed = []
+        if any(task.late for task in unit.leased.values()):
+            pending, sure = unit.pending(faith, late=True), unit.pending(faith)
+            rushed = self.ending.copies(unit, copies, pending, sure, wanted)
         rows = [
             Row(self.number(), unit.number, part.first, part.last)
-            for part in wanted
+            for part in (*wanted, *rushed)
             for _ in range(part.copies)
         ]
+        if rushed or unit.number in self._trimmed:
+            self.line.rush.update((row.id, self.env.now) for row in rows)
+        self._trimmed.discard(unit.number)
         unit.ready.update((row.id, (row.first, row.last)) for row in rows)
         guards = {}
         if self.policy.adaptive:
@@ -290,6 +312,27 @@ class Ours(Desk):
             guard = self.keeper.guard(unit.number, lambda: self.env.now)
             guards = {row.id: guard for row in rows if held.overlaps(row.first, row.last)}
         self.line.add(rows, back=True, guards=guards)
+
+    def trim(self, unit: Unit, task: Task, keep: int) -> bool:
+        """Cut a lease after about so many events; False if nothing of it is left to cut."""
+        last = self._cut(task.acked, task.last, keep) if task.acked < task.last else task.last
+        if not task.acked < last < task.last:
+            return False
+        self.line.let_go(
+            unit.number, task.host.account, task.first, task.last, [(task.first, last)]
+        )
+        task.last = last
+        self._trimmed.add(unit.number)
+        self.told(task)
+        return True
+
+    def _stop_losers(self, unit: Unit) -> None:
+        """Who has nothing left to do that is not settled is told to stop."""
+        for task in list(unit.leased.values()):
+            first = unit.missing_from(task)
+            if first < task.last and unit.decided.covers(first, task.last):
+                self._end(task, "abort", judge_it=False)
+                self.told(task)
 
     def _reach(self) -> int:
         if len(self._speeds) < SPEEDS:

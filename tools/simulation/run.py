@@ -32,6 +32,7 @@ POLICIES: dict[str, Case] = {
     "windfall-adaptive": Case("ours, trusted hosts on their word", Rules(adaptive=True)),
     "windfall-unstreamed": Case("ours, nothing sent before a lease's end", Rules(streams=False)),
     "windfall-fixed": Case("ours, every lease 1 h of the mean host", Rules(fixed_s=3600.0)),
+    "windfall-unhastened": Case("ours, nothing is hastened at the end", Rules(hastens=False)),
     "plain-1h": Case("1-h jobs, quorum 2, deadline 1 day", Terms()),
     "plain-4h": Case("the same, deadline 4 h", Terms(deadline_s=4 * 3600.0)),
     "plain-adaptive": Case("1-h jobs, 1 day, adaptive replication", Terms(adaptive=True)),

@@ -90,6 +90,12 @@ class Unit:
                     books.workload.shape.event_bytes
                 )
                 task.acked = upto
+                task.grown_at = now
+
+    def heard(self, task: Task, now: float, books: Books) -> None:
+        """What a lease that still runs has sent is a copy too, near the end."""
+        self.hear(task, now, books)
+        self._hold(task)
 
     def ended(self, task: Task) -> None:
         """It is leased no longer; what is in hand of it counts."""
@@ -136,13 +142,19 @@ class Unit:
         """What is in hand of leases that ended, in the order in which they did."""
         return list(self._copies.values())
 
-    def pending(self, faith: Faith) -> list[Pending]:
-        """What waiting and leased tasks will still bring."""
+    def pending(self, faith: Faith, late: bool = False) -> list[Pending]:
+        """What waiting and leased tasks will still bring; those that are late, if asked."""
         waiting = [Pending(None, first, last) for first, last in self.ready.values()]
         return waiting + [
-            Pending(task.host.account, task.first, task.last, *faith.flags(task.host.id))
+            Pending(task.host.account, first, task.last, *faith.flags(task.host.id))
             for task in self.leased.values()
+            if (late or not task.late) and (first := self.missing_from(task)) < task.last
         ]
+
+    def missing_from(self, task: Task) -> int:
+        """From which event on nothing of a lease is in hand."""
+        copy = self._copies.get(task.id)
+        return task.first if copy is None else copy.last
 
     def failed(self, account: int, event: int) -> None:
         """An account's first failure in the unit is an error of the unit."""
@@ -200,8 +212,10 @@ class Unit:
     def check(self, books: Books) -> None:
         """At the end: nothing acknowledged went missing, nothing was issued without end."""
         kept = sum(copy.last - copy.first for copy in self._copies.values())
-        # What a lease that still runs has sent becomes a copy when it ends, here not at all.
-        held = sum(t.acked - t.first for t in self._tasks.values() if not t.leased)
+        # Of a lease that still runs, only what was looked at near the end is a copy.
+        held = sum(
+            (self.missing_from(t) if t.leased else t.acked) - t.first for t in self._tasks.values()
+        )
         if kept != self._acked or held != kept:
             books.ledger.fault(f"unit {self.number}: {held} events acknowledged, {kept} in hand")
         if self.decided != Intervals([(self.first, self.last)]):
