@@ -102,6 +102,13 @@ class Keys:
     release: tuple[str, ...] = told(
         (), "Statements of release keys to believe beyond those in the folder.", path=True
     )
+    at_rest: str = told(
+        "",
+        "File of the keys that encrypt secrets in the database (base64, one a line, the one in use "
+        "first); when empty, at-rest.key in the data folder. Made at the first start; no backup of "
+        "the database is of use for secrets without it.",
+        path=True,
+    )
 
 
 @dataclass(frozen=True)
@@ -212,6 +219,11 @@ class Settings:
     def keys_folder(self) -> Path:
         """Where the key statements and the work key are."""
         return Path(self.keys.folder) if self.keys.folder else self.data / "keys"
+
+    @property
+    def at_rest_file(self) -> Path:
+        """The file of the keys that encrypt secrets in the database."""
+        return Path(self.keys.at_rest) if self.keys.at_rest else self.data / "at-rest.key"
 
     @property
     def admin_token(self) -> Path:

@@ -21,7 +21,7 @@ import uvloop
 from aiohttp import web
 
 from server import app as application
-from server import logs, loops
+from server import logs, loops, safefile
 from server.blobs.base import BackendAbsent, Blobs
 from server.blobs.choose import BadBlobsUrl, open_blobs
 from server.blobs.descriptor import sync_folder
@@ -142,6 +142,7 @@ async def _deps(stack: AsyncExitStack, settings: Settings, keys: KeyHolder) -> D
             settings.leases.bad_per_day,
             limits.slots_per_host,
         ),
+        safe=safefile.read(settings.at_rest_file),
     )
 
 

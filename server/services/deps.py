@@ -13,6 +13,7 @@ from server.db.base import Store
 from server.domain.line import Line
 from server.services.cards import Registry, TaskCard
 from server.services.framelog import FrameLog
+from server.services.safe import Safe
 from server.services.scans import Scans
 from server.services.trouble import Troubles
 
@@ -86,6 +87,7 @@ class Deps:
     credit_sums: object = None
     parked: dict[int, set[int]] = field(default_factory=dict)
     scans: Scans = field(default_factory=Scans)
+    safe: Safe = field(default_factory=Safe)
 
     def line(self, production: int) -> Line:
         """The queue of a production."""
