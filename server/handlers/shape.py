@@ -46,6 +46,7 @@ STATUSES = {
     "already-written": 409,
     "built-in": 409,
     "overtaken": 409,
+    "secret-lost": 409,
     "undelivered": 409,
     "output-not-ready": 409,
     "host-revoked": 409,
