@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -10,6 +12,7 @@ from types import MappingProxyType
 import jinja2
 
 from web import filters
+from web.menu import menu
 
 _HERE = Path(__file__).parent
 _MEDIA = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
@@ -73,6 +76,7 @@ def _environment() -> jinja2.Environment:
         made.filters[each.__name__] = each
     made.globals.update(
         asset=asset,
+        menu=menu,
         percent=filters.percent,
         share=filters.share,
     )
@@ -82,7 +86,27 @@ def _environment() -> jinja2.Environment:
 _templates = _environment()
 
 
+ANYBODY: Mapping[str, object] = MappingProxyType(
+    {"me": None, "csrf": "", "said": "", "theme": "", "here": "", "path": ""}
+)
+"""What the frame of a page shows unless its facts say otherwise."""
+
+_VERBATIM = re.compile(r"(<(?:pre|textarea)\b.*?</(?:pre|textarea)>)", re.DOTALL)
+
+
 def page(name: str, **facts: object) -> str:
-    """The template ``<name>.html`` with these facts."""
-    text = _templates.get_template(f"{name}.html").render(facts)
-    return "\n".join(line.strip() for line in text.splitlines() if line.strip())
+    """The template ``<name>.html`` with these facts, squeezed but for texts that are verbatim."""
+    text = _templates.get_template(f"{name}.html").render({**ANYBODY, **facts})
+    pieces = _VERBATIM.split(text)
+    pieces[::2] = map(_squeezed, pieces[::2])
+    return "".join(pieces)
+
+
+def piece(name: str, *values: object, **more: object) -> str:
+    """One piece of `forms.html` by itself: for tests, and to look at it."""
+    made = getattr(_templates.get_template("forms.html").module, name)
+    return str(made(*values, **more))
+
+
+def _squeezed(text: str) -> str:
+    return re.sub(r"\s*\n\s*", "\n", text)

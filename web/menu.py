@@ -1,0 +1,35 @@
+"""The navigation of the site: one line for each entry, and the rank from which it is shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+RANKS = ("", "volunteer", "institute", "operator", "manager", "admin")
+"""Nobody in particular, then the roles in the order of their rank (`server.domain.roles`)."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An entry: its words, where it leads, the name by which its pages say ``here``, least rank."""
+
+    words: str
+    href: str
+    here: str
+    least: str = ""
+
+
+ENTRIES = (
+    Entry("Pool", "/", "pool"),
+    Entry("Patterns", "/patterns", "patterns"),
+)
+"""All entries, in their order; a test knows whether their addresses exist."""
+
+
+def menu(me: object) -> list[Entry]:
+    """The entries for somebody with a ``role``, or for anybody."""
+    rank = _rank(getattr(me, "role", "") or "")
+    return [entry for entry in ENTRIES if _rank(entry.least) <= rank]
+
+
+def _rank(role: str) -> int:
+    return RANKS.index(role) if role in RANKS else 0
