@@ -34,13 +34,16 @@ class Machine:
 class Pieces:
     """What a part adds to each form that a context can take.
 
-    - ``amiconfig``: sections of the INI text and their keys; values are one line each. Keys of a
-      section that several parts write are put together (lists of `joined` keys are joined).
+    - ``amiconfig``: sections of the INI text and their keys; values are one line each, just as they
+      are to be written (quoted where a shell reads them, see `contexts.quoting`). Keys of a
+      section that several parts write are put together; no two parts write the same key.
     - ``plugins``: words for ``[amiconfig] plugins=``.
-    - ``ucernvm``: keys of the boot loader's block.
+    - ``ucernvm``: keys of the boot loader's block, values just as they are to be written too.
     - ``cloud``: cloud-config; lists of several parts are put one behind the other, mappings merged.
+      Contents of ``write_files`` are text of any characters (the renderer encodes them).
     - ``environment``: of a container.
-    - ``before``, ``after``: lines of shell run as root before and after amiconfig's plug-ins.
+    - ``before``, ``after``: lines of POSIX shell run as root before and after amiconfig's plug-ins.
+      None begins with ``exit`` or ``[section]``, so that all parts' can stand one behind the other.
     - ``secrets``: paths (``part.field``) of secret values that stand in the above.
     - ``warnings``: what a person should know before starting a machine with it.
     """

@@ -51,7 +51,13 @@ class Field:
     ``pattern`` is what the whole value (each item of lines) must match, ``form`` the same in words
     for people. ``least`` and ``most`` bound a number; ``longest`` is in characters (of text), or in
     items (of lines and rows). A ``secret`` value is never shown, logged or exported in clear unless
-    its owner asks for it, and is named wherever it is in a file.
+    its owner asks for it, and is named wherever it is in a file. A value that ``runs`` is itself a
+    program or the name of one: whoever sets it owns the machine, and a review has to read it. A
+    list that ``adds`` is put behind those of lower layers instead of in their place.
+
+    ``""`` and ``[]`` are always allowed where nothing is ``required``: they say "nothing", also
+    where a lower layer or a default says something. ``example`` is a value that passes, for forms
+    and for tests.
     """
 
     key: str
@@ -68,11 +74,16 @@ class Field:
     most: int | None = None
     longest: int = 1000
     columns: tuple[Field, ...] = ()
+    example: Value | None = None
+    adds: bool = False
+    runs: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What is wrong: where (``part.field``, in rows ``part.field[row].column``), rule, cure."""
+    """What is wrong: where (``part.field``, in rows ``part.field[row].column``, the first is row 0;
+    an item of lines is ``part.field[item]``), and in ``text`` the rule and the cure.
+    """
 
     path: str
     text: str

@@ -1,0 +1,102 @@
+"""The plain way to make a part: its facts, a function for its pieces, one for its rules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from contexts.part import Machine, Pieces
+from contexts.schema import Document, Fault, Field, Kind, Values
+
+
+def _no_rules(values: Values, document: Document) -> Iterable[Fault]:
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A part put together from values; satisfies `contexts.part.Part`.
+
+    ``note`` is what the page of parts says of it besides: traps, and where it does nothing.
+    """
+
+    name: str
+    tab: str
+    title: str
+    summary: str
+    fields: tuple[Field, ...]
+    make: Callable[[Values, Machine], Pieces]
+    rules: Callable[[Values, Document], Iterable[Fault]] = _no_rules
+    note: str = ""
+
+    def check(self, values: Values, document: Document) -> Iterable[Fault]:
+        """Rules between fields."""
+        return self.rules(values, document)
+
+    def pieces(self, values: Values, machine: Machine) -> Pieces:
+        """What it adds to each form."""
+        return self.make(values, machine)
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part that is one plug-in of amiconfig: a word for ``plugins=`` and a section of keys.
+
+    ``keys`` has the INI key of a field where it is another than the field's. ``words`` are what a
+    switch is written as (true, false); lists are joined by ``between``.
+    """
+
+    name: str
+    tab: str
+    title: str
+    summary: str
+    fields: tuple[Field, ...]
+    plugin: str
+    section: str
+    keys: Mapping[str, str] = field(default_factory=dict)
+    words: tuple[str, str] = ("yes", "no")
+    between: str = ","
+    more: Callable[[Values, Machine], Pieces] | None = None
+    rules: Callable[[Values, Document], Iterable[Fault]] = _no_rules
+    note: str = ""
+
+    def check(self, values: Values, document: Document) -> Iterable[Fault]:
+        """Rules between fields."""
+        return self.rules(values, document)
+
+    def pieces(self, values: Values, machine: Machine) -> Pieces:
+        """Its section, and what it does by cloud-init if it has ``more``."""
+        more = self.more(values, machine) if self.more else Pieces()
+        written = {
+            self.key(one): self.said(value)
+            for one in self.fields
+            if (value := values.get(one.key)) not in (None, "", [])
+        }
+        secrets = [f"{self.name}.{one.key}" for one in self.fields if _told(one, values)]
+        return Pieces(
+            amiconfig={self.section: written} if written else {},
+            plugins=(self.plugin, *more.plugins),
+            ucernvm=more.ucernvm,
+            cloud=more.cloud,
+            environment=more.environment,
+            before=more.before,
+            after=more.after,
+            secrets=tuple(dict.fromkeys((*secrets, *more.secrets))),
+            warnings=more.warnings,
+        )
+
+    def key(self, one: Field) -> str:
+        """What a field is called in the section."""
+        return self.keys.get(one.key, one.key)
+
+    def said(self, value: object) -> str:
+        """A value as the section has it."""
+        if isinstance(value, bool):
+            return self.words[0] if value else self.words[1]
+        if isinstance(value, list):
+            return self.between.join(str(item) for item in value)
+        return str(value)
+
+
+def _told(one: Field, values: Values) -> bool:
+    return one.secret and one.kind is not Kind.ROWS and bool(values.get(one.key))

@@ -1,0 +1,130 @@
+"""Every part of a context: it explains itself, takes its examples, and no value is a command."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from contexts.check import check, filled
+from contexts.part import Machine, Part, Pieces
+from contexts.registry import BROKEN, PARTS, unfit
+from contexts.schema import TABS, Field, Kind
+from tests.kit.contexts import HOSTILE, documents_of, mended, part_values
+
+# What INI values may hold. What the cernvm plug-in writes is sourced by a shell, so it is one word
+# or stands between double quotes, but for what amiconfig takes apart itself.
+PLAIN = re.compile(r"[A-Za-z0-9._/:,@%+=~^* -]*")
+TAKEN_APART = re.compile(r"[A-Za-z0-9._/:,@%+=|$-]*")
+WORD = re.compile(r"[A-Za-z0-9._/:,@%+=-]*")
+QUOTED = re.compile(r'"[A-Za-z0-9._/:,@%+=| ;*-]*"')
+MACHINE = Machine(server="https://pool.example.org", token="wf1.a-token-for-this-test")
+
+FIELDS = [(part, one) for part in PARTS.values() for one in part.fields]
+IDS = [f"{part.name}.{one.key}" for part, one in FIELDS]
+
+
+def test_no_plug_in_is_broken_here() -> None:
+    assert BROKEN == ()
+
+
+@pytest.mark.parametrize("part", PARTS.values(), ids=PARTS.keys())
+def test_a_part_says_what_it_is(part: Part) -> None:
+    assert unfit(part) == ""
+    assert part.tab in TABS
+    assert part.title
+    assert part.title[0].isupper()
+    assert part.summary.endswith(".")
+    keys = [one.key for one in part.fields]
+    assert len(set(keys)) == len(keys)
+
+
+@pytest.mark.parametrize(("part", "one"), FIELDS, ids=IDS)
+def test_a_field_says_what_it_is_and_has_an_example_that_passes(part: Part, one: Field) -> None:
+    for each in (one, *one.columns):
+        assert each.title, each.key
+        assert each.help.endswith("."), each.key
+        assert each.example is not None, each.key
+        assert each.form or not each.pattern, f"{each.key} has a pattern without words"
+    alone = {part.name: _without_rules(part)}
+    assert check({part.name: {**_needed(part), one.key: one.example}}, alone) == []
+
+
+def _without_rules(part: Part) -> Part:
+    """The part less its rules between fields."""
+    return dataclasses.replace(part, rules=lambda values, document: ())  # type: ignore[type-var]
+
+
+def _needed(part: Part) -> dict[str, Any]:
+    return {one.key: one.example for one in part.fields if one.required}
+
+
+@pytest.mark.parametrize(("part", "one"), FIELDS, ids=IDS)
+def test_a_field_refuses_what_is_of_another_kind(part: Part, one: Field) -> None:
+    strange: list[Any] = [None, 1.5, {}, {"a": 1}, [None], [[]], [1], object()]
+    strange += {Kind.NUMBER: ["1", True], Kind.SWITCH: ["yes", 1]}.get(one.kind, [7, True])
+    for value in strange:
+        paths = [fault.path for fault in check({part.name: {one.key: value}})]
+        assert any(path.startswith(f"{part.name}.{one.key}") for path in paths), repr(value)
+
+
+@pytest.mark.parametrize(("part", "one"), FIELDS, ids=IDS)
+def test_no_hostile_value_of_a_field_reaches_a_shell(part: Part, one: Field) -> None:
+    whole = documents_of(part)[part.name]
+    for text in HOSTILE:
+        for value in _shaped(one, text):
+            document = {part.name: {**whole, one.key: value}}
+            if check(document) == []:
+                assert one.runs or _reads_as_text(document), f"{text!r} is taken"
+                _is_harmless(part.pieces(filled(document)[part.name], MACHINE))
+
+
+def _shaped(one: Field, text: str) -> Iterator[Any]:
+    """A text where the field has text: itself, an item, a cell of a row that is else as it was."""
+    if one.kind is Kind.LINES:
+        yield [text]
+    elif one.kind is Kind.ROWS and isinstance(one.example, list):
+        for column in one.columns:
+            yield [{**dict(one.example[0]), column.key: text}]  # type: ignore[arg-type]
+    else:
+        yield text
+
+
+def _reads_as_text(document: dict[str, Any]) -> bool:
+    """Nothing of it can stand at the begin of a line of its own in what amiconfig reads."""
+    return all(ord(letter) >= 0x20 or letter in "\n\t" for letter in str(document))
+
+
+@pytest.mark.parametrize("part", PARTS.values(), ids=PARTS.keys())
+@settings(max_examples=15, derandomize=True, deadline=None)
+@given(data=st.data())
+def test_whatever_passes_is_one_line_of_text_to_every_shell(
+    part: Part, data: st.DataObject
+) -> None:
+    document = mended({part.name: data.draw(part_values(part))})
+    for name, values in filled(document).items():
+        _is_harmless(PARTS[name].pieces(values, MACHINE))
+
+
+def _is_harmless(pieces: Pieces) -> None:
+    for section, keys in pieces.amiconfig.items():
+        assert re.fullmatch(r"[A-Za-z][A-Za-z0-9-]*", section)
+        for key, value in keys.items():
+            assert re.fullmatch(r"[A-Za-z0-9._-]+", key)
+            assert " ;" not in value.strip('"') or QUOTED.fullmatch(value)
+            allowed = TAKEN_APART if key in ("users", "extra_repositories") else WORD
+            allowed = allowed if section == "cernvm" else PLAIN
+            assert allowed.fullmatch(value) or QUOTED.fullmatch(value), (section, key, value)
+    for key, value in pieces.ucernvm.items():
+        assert re.fullmatch(r"[A-Za-z_]+", key)
+        assert WORD.fullmatch(value) or QUOTED.fullmatch(value), (key, value)
+    for line in (*pieces.before, *pieces.after):
+        assert "\n" not in line
+        assert line.isascii()
+        assert not line.startswith("exit")
+        assert not re.match(r"\[[^ \]][^\]]*\]", line)
