@@ -17,7 +17,8 @@ class Machine:
     """What is known of the machine that a context is rendered for; empty where it is not.
 
     ``server`` is the address of the pool and ``token`` an enrolment token for it; ``release_key``
-    the kid that the machine shall believe.
+    the kid that the machine shall believe, and ``agent_sha256`` the digest of the agent's file
+    that the server hands out (64 hexadecimal digits).
     """
 
     name: str = ""
@@ -28,6 +29,7 @@ class Machine:
     memory_mb: int = 2048
     cores: int = 1
     disk_gb: int = 20
+    agent_sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True)

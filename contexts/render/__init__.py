@@ -1,0 +1,1 @@
+"""What a context becomes for each kind of machine: pure functions from a document to files."""
