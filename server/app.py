@@ -13,6 +13,7 @@ from server.handlers.access import Public
 from server.handlers.admin_api import AdminApi
 from server.handlers.agent_api import AgentApi
 from server.handlers.agent_file import AgentFile
+from server.handlers.cluster_api import ClusterApi
 from server.handlers.credit_api import CreditApi
 from server.handlers.lane import Starter
 from server.handlers.mount import mount
@@ -25,6 +26,7 @@ from server.handlers.trust_api import TrustApi
 from server.handlers.upload_api import UploadApi
 from server.services import bans, enrol
 from server.services.cards import HostCard
+from server.services.clusters import Boards
 from server.services.deps import Deps
 from server.services.look import Look
 from server.services.patterning import Board
@@ -87,6 +89,7 @@ def routes_of(deps: Deps, facts: Facts, look: Look) -> list[Route]:
         *CreditApi(deps).routes(),
         *PatternApi(deps, facts.json_bytes).routes(),
         *TrustApi(deps).routes(),
+        *ClusterApi(deps, Boards(deps)).routes(),
         *AgentFile(facts.agent_folder).routes(),
         *pages.routes(),
         Route("GET", "/healthz", health, Public(), "Whether the server is up.", reply=Health),

@@ -69,9 +69,16 @@ class Client:
         *path: str | int,
         body: Mapping[str, Any] | None = None,
         timeout_s: float | None = None,
+        query: Mapping[str, str] | None = None,
     ) -> Any:
         """The answer to this message, decoded; waited for ``timeout_s`` seconds if it is slow."""
-        return self._said("POST", path, body, timeout_s)
+        return self._said("POST", path, body, timeout_s, query)
+
+    def delete(self, *path: str | int, query: Mapping[str, str] | None = None) -> Any:
+        """The answer to the wish that what is at this path goes."""
+        asked = f"?{urlencode(query)}" if query else ""
+        with self._answer("DELETE", _join(BASE, path) + asked) as response:
+            return _decoded(response)
 
     def put(self, *path: str | int, body: Mapping[str, Any]) -> Any:
         """The answer to this message, which takes the place of what is at this path."""
@@ -83,10 +90,13 @@ class Client:
         path: tuple[str | int, ...],
         body: Mapping[str, Any] | None,
         timeout_s: float | None,
+        query: Mapping[str, str] | None = None,
     ) -> Any:
+        asked = f"?{urlencode(query)}" if query else ""
         raw = codec.encode(body or {})
         headers = {"Content-Type": "application/json"}
-        with self._answer(method, _join(BASE, path), headers, raw, timeout_s=timeout_s) as response:
+        where = _join(BASE, path) + asked
+        with self._answer(method, where, headers, raw, timeout_s=timeout_s) as response:
             return _decoded(response)
 
     def put_file(

@@ -9,6 +9,7 @@ from server.cli import trust  # noqa: F401  # adds commands to `windfall host`
 from server.cli.account import account
 from server.cli.agent import agent
 from server.cli.client import Client
+from server.cli.cluster import cluster
 from server.cli.config import config
 from server.cli.credit import credit
 from server.cli.db import db
@@ -41,7 +42,7 @@ def windfall() -> None:
 
 for part in (
     *(serve_command, init_command, config, key, payload, production, pattern),
-    *(account, host, site, agent, credit, db),
+    *(account, host, site, cluster, agent, credit, db),
 ):
     windfall.add_command(part)
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from server.db.base import Tx
+from server.db.base import Row, Tx
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """A board. ``pin`` is a digest, ``hint`` the first signs of what it is a digest of."""
+    """A board. ``pin`` is a digest, ``closed`` what it is a digest of, encrypted."""
 
     pin: bytes
     account: int
-    hint: str
+    closed: bytes
     note: str
     created_at: float
     expires_at: float
@@ -27,14 +27,19 @@ class Entry:
     value: str
 
 
+def _cluster(row: Row) -> Cluster:
+    pin, account, closed, *rest = row
+    return Cluster(bytes(pin), account, bytes(closed or b""), *rest)
+
+
 async def add(tx: Tx, made: Cluster) -> bool:
     """A new board; False if there is one of this PIN."""
     changed = await tx.run(
-        "INSERT INTO clusters (pin, account, hint, note, created_at, expires_at)"
-        " VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (pin) DO NOTHING",
+        "INSERT INTO clusters (pin, account, hint, closed, note, created_at, expires_at)"
+        " VALUES ($1, $2, '', $3, $4, $5, $6) ON CONFLICT (pin) DO NOTHING",
         made.pin,
         made.account,
-        made.hint,
+        made.closed,
         made.note,
         made.created_at,
         made.expires_at,
@@ -45,23 +50,23 @@ async def add(tx: Tx, made: Cluster) -> bool:
 async def found(tx: Tx, pin: bytes, now: float) -> Cluster | None:
     """The board of this PIN, unless its time is over."""
     row = await tx.one(
-        "SELECT pin, account, hint, note, created_at, expires_at FROM clusters"
+        "SELECT pin, account, closed, note, created_at, expires_at FROM clusters"
         " WHERE pin = $1 AND expires_at > $2",
         pin,
         now,
     )
-    return None if row is None else Cluster(bytes(row[0]), *row[1:])
+    return None if row is None else _cluster(row)
 
 
 async def of_account(tx: Tx, account: int, now: float) -> list[Cluster]:
     """The boards of an account, newest first."""
     rows = await tx.all(
-        "SELECT pin, account, hint, note, created_at, expires_at FROM clusters"
-        " WHERE account = $1 AND expires_at > $2 ORDER BY created_at DESC, hint",
+        "SELECT pin, account, closed, note, created_at, expires_at FROM clusters"
+        " WHERE account = $1 AND expires_at > $2 ORDER BY created_at DESC, pin",
         account,
         now,
     )
-    return [Cluster(bytes(row[0]), *row[1:]) for row in rows]
+    return [_cluster(row) for row in rows]
 
 
 async def remove(tx: Tx, pin: bytes) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, get_args, get_origin
 
 from aiohttp import web
 
@@ -80,7 +80,7 @@ def _kinds(routes: Sequence[Route]) -> list[type[Any]]:
     for route in routes:
         for kind in (route.request, route.reply, *route.also.values()):
             if kind not in (None, dict):
-                found[kind] = None
+                found[next(iter(get_args(kind)), kind)] = None
     return list(found)
 
 
@@ -116,6 +116,8 @@ def _security(route: Route) -> list[dict[str, list[str]]]:
 def _ref(kind: type[Any]) -> dict[str, Any]:
     if kind is dict:
         return {"type": "object"}
+    if get_origin(kind) is list:
+        return {"type": "array", "items": _ref(get_args(kind)[0])}
     return {"$ref": f"#/components/schemas/{kind.__name__}"}
 
 

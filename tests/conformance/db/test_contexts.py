@@ -131,7 +131,7 @@ async def test_defaults_are_kept_by_number_and_the_last_is_in_force(shelf: Count
 
 
 async def test_a_board_is_found_by_its_pin_until_its_time_is_over(shelf: CountingStore) -> None:
-    made = Cluster(b"digest", 1, "ab", "for the school", 10.0, 20.0)
+    made = Cluster(b"digest", 1, b"\x00closed", "for the school", 10.0, 20.0)
     assert await shelf.write(lambda tx: clusters.add(tx, made))
     assert not await shelf.write(lambda tx: clusters.add(tx, replace(made, account=2)))
     assert await shelf.read(lambda tx: clusters.found(tx, b"digest", 19.9)) == made
