@@ -45,6 +45,7 @@ class Task:
     quorum: int = 0
     grown_at: float = 0.0
     late: bool = False
+    trimmed: bool = False
     process: simpy.Process | None = None
 
     def end(self, cause: str) -> None:

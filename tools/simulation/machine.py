@@ -130,9 +130,8 @@ class Slot:
     def _advance(self, task: Task, work: float) -> None:
         """So much more is done of a task."""
         done, start = task.carried + work + _EPSILON, task.made
-        beyond = done - self.workload.work(start, max(start, task.last))
-        if beyond > 2 * _EPSILON:  # the lease was trimmed meanwhile, below what was done already
-            self.ledger.lost += beyond
+        if task.trimmed:  # perhaps below what was done already
+            self.ledger.lost += max(0.0, done - self.workload.work(start, max(start, task.last)))
         task.made = self.workload.reached(start, max(start, task.last), done)
         task.carried = max(0.0, done - _EPSILON - self.workload.work(start, task.made))
         if task.made >= task.last:

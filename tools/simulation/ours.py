@@ -321,7 +321,7 @@ class Ours(Desk):
         self.line.let_go(
             unit.number, task.host.account, task.first, task.last, [(task.first, last)]
         )
-        task.last = last
+        task.last, task.trimmed = last, True
         self._trimmed.add(unit.number)
         self.told(task)
         return True
