@@ -1,0 +1,30 @@
+"""Every page that browsers are shown, with addresses at which tests look at it.
+
+To add a page: a line here, and what it needs to show in `tests.kit.lived_in`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Example:
+    """An address, whose {words} `lived_in.live` knows, who looks (a role), and what is answered."""
+
+    path: str
+    who: str = ""
+    status: int = 200
+
+
+EXAMPLES: dict[str, tuple[Example, ...]] = {
+    "/": (Example("/"),),
+    "/patterns": (Example("/patterns"),),
+    "/productions/{name}": (
+        Example("/productions/{production}"),
+        Example("/productions/mumu-91gev"),
+        Example("/productions/nobody", status=404),
+    ),
+    "/sites/{name}": (Example("/sites/{site}"),),
+}
+"""By the address of the route; a test holds that no page is missing."""

@@ -1,0 +1,63 @@
+"""A pool with some life in it, made through the doors by real requests, for pages to show."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.kit.house import Hand, House
+from vmagent.wire import messages as m
+
+BAD = 137
+LOG = f"reading geometry\n#0 Tracker::fit\nSegmentation fault at event {BAD}\n"
+
+
+async def _crash(hand: Hand, lease: m.Lease) -> None:
+    """Deliver what comes before the bad event, and die of it; or do all if it is not there."""
+    if not lease.first <= BAD < lease.last:
+        await hand.work(lease)
+        return
+    if lease.first < BAD:
+        await hand.send(lease, lease.first, BAD)
+    failure = m.EventFailure(BAD, BAD + 1, "crashed")
+    await hand.report(lease, "failed", reason="crashed", failures=[failure], log=LOG)
+
+
+async def _work(found: House) -> list[Hand]:
+    """A production with an event that fails everywhere, and three hosts on it until it is done."""
+    await found.produce(found.definition(events=400, unit=200, reference=0))
+    hands = [await found.join(name) for name in ("ada", "bob", "cat")]
+
+    async def done() -> bool:
+        for hand in hands:
+            for lease in await hand.leases():
+                await _crash(hand, lease)
+        return bool((await found.show())["state"] == "done")
+
+    await found.until(done, 60)
+    return hands
+
+
+async def live(found: House) -> dict[str, str]:
+    """Let things happen; the names by which the addresses of example pages speak of them."""
+    hands = await _work(found)
+    await found.produce(found.definition("mumu-91gev", events=100_000, unit=10_000, reference=0))
+    await hands[0].leases()
+    ban = {"reason": "its memory is broken", "seconds": 86_400}
+    await _said(found, "POST", f"/hosts/{hands[2].id}/ban", ban)
+    pattern: dict[str, Any] = {
+        "name": "no-geometry", "regex": "cannot read geometry", "kind": "input",
+        "action": "hold-production", "most": 3, "note": "The map of the detector is missing.",
+    }  # fmt: skip
+    await _said(found, "POST", "/patterns", pattern)
+    farm = await found.token("cms-daq", site="cms-hlt")
+    await found.enrol(farm["token"], "trigger-farm-033")
+    wish = {"mode": "offline", "how": "stop", "grace_s": 2, "reason": "beam"}
+    await _said(found, "PUT", "/sites/cms-hlt/mode", wish)
+    return {"production": "toy-run", "site": "cms-hlt", "host": str(hands[0].id),
+            "banned": str(hands[2].id)}  # fmt: skip
+
+
+async def _said(found: House, method: str, path: str, body: Any) -> Any:
+    status, said = await found.manage(method, path, body)
+    assert status < 300, (path, said)
+    return said
