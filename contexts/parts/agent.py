@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from dataclasses import replace
 
+from contexts import joining
 from contexts.asking import choice, line, number, switch
-from contexts.files import file
 from contexts.made import Made
 from contexts.part import Machine, Pieces
-from contexts.quoting import coded, quoted
 from contexts.reading import switch as said
 from contexts.reading import text
 from contexts.schema import Document, Fault, Values
 from contexts.shapes import PATH, Shape
 
-SETTINGS = "/etc/default/windfall-agent"
-TOKEN = "/etc/windfall/agent.token"  # noqa: S105  where it lies, not what it is
-STARTER = "/usr/local/sbin/windfall-agent-start"
 _SERVER = Shape(
     r"https?://[A-Za-z0-9]([A-Za-z0-9.-]{0,250}[A-Za-z0-9])?(:[0-9]{1,5})?(/[A-Za-z0-9._-]+){0,5}",
     "the address of a pool, https://host",
@@ -26,6 +22,7 @@ _SERVER = Shape(
 _TOKEN = Shape(
     r"[A-Za-z0-9._+/=-]{16,2000}", "an enrolment token, in one piece", "wf1.exampleexampleexample"
 )
+_SHA256 = Shape(r"[0-9a-f]{64}", "64 hexadecimal digits", "ab" * 32)
 _DAYS = r"(mon|tue|wed|thu|fri|sat|sun)"
 _TIME = r"([01]?[0-9]|2[0-3]|24)(:[0-5][0-9])?"
 _WINDOW = rf"({_DAYS}(-{_DAYS})?(,{_DAYS}(-{_DAYS})?){{0,6}} )?{_TIME}-{_TIME}"
@@ -105,28 +102,20 @@ def _rules(values: Values, document: Document) -> Iterator[Fault]:
 
 
 def _pieces(values: Values, machine: Machine) -> Pieces:
-    server, token = text(values, "server") or machine.server, text(values, "token") or machine.token
     if not said(values, "enabled"):
         return Pieces()
-    if not server:
-        return Pieces(warnings=("agent: no pool is named, so no agent is installed",))
-    by_token = text(values, "join") == "token"
-    files = [file(SETTINGS, settings(values)), file(STARTER, starter(server, by_token), "0755")]
-    if by_token and token:
-        files.append(file(TOKEN, f"{token}\n", "0600"))
-    cloud: dict[str, Any] = {"write_files": files, "runcmd": [[STARTER]]}
-    return Pieces(
-        cloud=cloud,
-        environment=_environment(values, server, token if by_token else ""),
-        after=tuple(_by_shell(files)),
-        secrets=("agent.token",) if by_token and token else (),
-        warnings=_warnings(by_token, token),
+    server = text(values, "server") or machine.server
+    own = text(values, "token")
+    by_token = text(values, "join") != "pin"
+    asked = replace(
+        machine,
+        server=server,
+        token=(own or machine.token) if by_token else "",
+        agent_sha256=text(values, "sha256")
+        or (machine.agent_sha256 if server == machine.server else ""),
     )
-
-
-def settings(values: Values) -> str:
-    """The agent's settings as systemd reads them."""
-    return "".join(f"{name}={quoted(value)}\n" for name, value in _given(values).items())
+    made = joining.pieces(asked, _given(values))
+    return replace(made, secrets=("agent.token",) if by_token and own and server else ())
 
 
 def _given(values: Values) -> dict[str, str]:
@@ -135,67 +124,6 @@ def _given(values: Values) -> dict[str, str]:
         for one in LIMITS
         if (value := values.get(one.key)) not in (None, "")
     }
-
-
-def _environment(values: Values, server: str, token: str) -> dict[str, str]:
-    joined = {"WINDFALL_SERVER": server, "WINDFALL_TOKEN": token}
-    return {key: value for key, value in (joined | _given(values)).items() if value}
-
-
-def starter(server: str, by_token: bool) -> str:
-    """The program that fetches, joins and starts the agent; run by root, again if need be."""
-    join = _JOIN if by_token else _PAIR
-    return f"{_HEAD}server={quoted(server)}\n{_FETCH}{join}"
-
-
-_HEAD = """#!/bin/sh
-# Fetches the agent of Windfall, joins the pool and starts it. It may be run again.
-set -eu
-"""
-_FETCH = """state=/var/lib/windfall-agent
-agent=/opt/windfall/windfall-agent.pyz
-say() { echo "windfall-agent: $1" >&2; }
-python="$(command -v python3 || true)"
-[ -n "$python" ] || { say "this machine has no python3, which the agent needs"; exit 1; }
-id windfall >/dev/null 2>&1 || useradd --system --home-dir "$state" windfall
-install -d -o windfall -g windfall -m 0700 "$state"
-install -d -m 0755 /opt/windfall
-if [ ! -s "$agent" ]; then
-  curl --fail --silent --show-error --location --retry 5 --output "$agent.new" \\
-    "$server/agent/windfall-agent.pyz" || { say "$server is out of reach"; exit 1; }
-  mv "$agent.new" "$agent"
-fi
-unit() {
-  "$python" "$agent" unit > /etc/systemd/system/windfall-agent.service
-  systemctl daemon-reload
-  systemctl enable --now windfall-agent
-}
-as_agent() { runuser -u windfall -- "$python" "$agent" --state "$state" "$@"; }
-if [ -s "$state/identity.json" ]; then rm -f {TOKEN}; unit; exit 0; fi
-"""
-_JOIN = f"""if [ ! -s {TOKEN} ]; then say "there is no token in {TOKEN}"; exit 1; fi
-set -a; [ ! -r {SETTINGS} ] || . {SETTINGS}; set +a
-as_agent join --server "$server" --token-file - < {TOKEN}
-rm -f {TOKEN}
-unit
-"""
-_PAIR = """say "pair this machine: log in and run windfall-agent pair"
-"""
-
-
-def _by_shell(files: list[dict[str, str]]) -> Iterator[str]:
-    """The same on a machine without cloud-init."""
-    for one in files:
-        path, mode = one["path"], one["permissions"]
-        yield f"mkdir -p {path.rpartition('/')[0]}"
-        yield f"(umask 077; echo {coded(one['content'])} | base64 -d > {path}; chmod {mode} {path})"
-    yield f"{STARTER} || true"
-
-
-def _warnings(by_token: bool, token: str) -> tuple[str, ...]:
-    if by_token and not token:
-        return ("agent: there is no enrolment token; give one when the machine is made",)
-    return ()
 
 
 PART = Made(
@@ -225,6 +153,12 @@ PART = Made(
             _TOKEN,
             secret=True,
             longest=2000,
+        ),
+        line(
+            "sha256",
+            "Digest of the agent",
+            "SHA-256 of windfall-agent.pyz; that of the pool which makes the context if not said.",
+            _SHA256,
         ),
         *LIMITS,
     ),

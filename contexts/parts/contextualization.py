@@ -89,8 +89,14 @@ def _cloud(values: Values, given: list[str]) -> dict[str, Any]:
     runs = [["systemctl", "enable", "--now", name] for name in lines(values, "services")]
     if said := text(values, "command"):
         runs.append(["su", "-", text(values, "command_user"), "-c", f"{said} >/dev/null 2>&1 &"])
+    if late := scripts.lines(text(values, "after")):
+        runs.append(["sh", "-c", "\n".join(late)])
     if runs:
         cloud["runcmd"] = runs
+    if early := scripts.lines(text(values, "before")):
+        # bootcmd comes before all else, and at every boot: so once, by cloud-init's own help.
+        once = ["cloud-init-per", "instance", "windfall-before"]
+        cloud["bootcmd"] = [[*once, "sh", "-c", "\n".join(early)]]
     return cloud
 
 

@@ -26,12 +26,17 @@ SHELL, JSON, XML, ISO = (
 
 @dataclass(frozen=True)
 class Order:
-    """A context for one machine; ``variant`` is a word that the target knows, or empty."""
+    """A context for one machine.
+
+    ``variant`` is a word that the target knows, or empty; ``version`` the CernVM that the context
+    says it is for (3, 4 or 5), or empty.
+    """
 
     whole: Whole
     revision: int
     machine: Machine
     variant: str = ""
+    version: str = ""
 
     @property
     def pieces(self) -> Pieces:
@@ -45,8 +50,8 @@ class Order:
 
     @property
     def legacy(self) -> bool:
-        """Whether there is something for the readers of CernVM 3 and 4 alone."""
-        return bool(self.pieces.ucernvm or self.pieces.amiconfig or self.pieces.plugins)
+        """Whether there is something for the readers of CernVM 3 and 4, and these may read it."""
+        return self.version != "5" and bool(self.pieces.ucernvm or self.pieces.amiconfig or self.pieces.plugins)
 
     @cached_property
     def cloud(self) -> str:

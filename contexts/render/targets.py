@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from contexts.check import check
 from contexts.part import Machine, Part
+from contexts.registry import PARTS
 from contexts.render import clouds, container, local, node, seed, userdata, vacuum
 from contexts.render.gather import gather
 from contexts.render.order import Order, Target
@@ -33,20 +35,23 @@ def render(
     revision: int,
     target: str,
     machine: Machine,
-    parts: Mapping[str, Part],
+    parts: Mapping[str, Part] = PARTS,
 ) -> Rendered:
     """The files of a target; pure. ``target`` may name a variant, as ``mime:epilogue``.
 
-    The document has passed `contexts.check.check`. What cannot be written so that every reader
-    reads the same is refused as `NotRenderable`; an unknown target is a `KeyError`.
+    A document with a fault (`contexts.check.check`) is refused as `NotRenderable`, and so is what
+    cannot be written so that every reader reads the same; an unknown target is a `KeyError`.
     """
+    if faults := check(document, parts):
+        raise NotRenderable(faults[0].path, faults[0].text)
     name, _, variant = target.partition(":")
     found = TARGETS[name]
     if variant and variant not in found.variants:
         raise KeyError(target)
     asked = vacuum.at_site(machine) if name == "vacuum" else machine
     whole = gather(document, asked, parts)
-    made = found.make(Order(whole, revision, asked, variant))
+    version = str(document.get("cernvm", {}).get("version", ""))
+    made = found.make(Order(whole, revision, asked, variant, version))
     warnings = tuple(dict.fromkeys([*whole.warnings, *made.warnings]))
     return Rendered(made.files, warnings, made.secrets, made.size)
 

@@ -38,9 +38,15 @@ class Small:
         return self.adds
 
 
+SECRET = Field("condor_secret", "Secret", secret=True)
+
+
 def parts(**adding: Pieces) -> dict[str, Small]:
     """A part for each word."""
-    return {name: Small(name, adds) for name, adds in adding.items()}
+    return {
+        name: Small(name, adds, (SECRET,) if "condor" in name else ())
+        for name, adds in adding.items()
+    }
 
 
 REPOSITORIES = Pieces(
