@@ -12,6 +12,7 @@ import yaml
 from contexts.render.result import NotRenderable
 
 HEAD = "#cloud-config\n"
+EMPTY = f"{HEAD}{{}}\n"
 PLAIN = re.compile(r"[\t\n -~]*")
 WIDE = 1 << 30
 """PyYAML folds at this width: never, so that no line of a text can start in column 0."""
@@ -90,7 +91,7 @@ def cloud_config(cloud: Mapping[str, Any]) -> str:
     )
     if yaml.load(text, Loader=yaml.SafeLoader) != meant:
         raise NotRenderable("cloud-config", "it does not read back to what was meant")
-    return HEAD + ("" if meant == {} else text)
+    return HEAD + text
 
 
 def unknown(cloud: Mapping[str, Any]) -> list[str]:

@@ -51,12 +51,13 @@ class Order:
     @property
     def legacy(self) -> bool:
         """Whether there is something for the readers of CernVM 3 and 4, and these may read it."""
-        return self.version != "5" and bool(self.pieces.ucernvm or self.pieces.amiconfig or self.pieces.plugins)
+        told = self.pieces
+        return self.version != "5" and bool(told.ucernvm or told.amiconfig or told.plugins)
 
     @cached_property
     def cloud(self) -> str:
-        """Cloud-config."""
-        return cloudconfig.cloud_config(self.pieces.cloud)
+        """Cloud-config; empty if there is nothing for cloud-init."""
+        return cloudconfig.cloud_config(self.pieces.cloud) if self.pieces.cloud else ""
 
     @cached_property
     def ini(self) -> str:

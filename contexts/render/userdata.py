@@ -54,7 +54,7 @@ def _misread(order: Order, text: str) -> list[str]:
 
 def cloud_config(order: Order) -> Rendered:
     """Cloud-config alone."""
-    file = order.file("cloud-config.yaml", YAML, order.cloud, Form.CLOUD)
+    file = order.file("cloud-config.yaml", YAML, order.cloud or cloudconfig.EMPTY, Form.CLOUD)
     warnings = [
         f"CernVM 5 has no module for {key}; other images may"
         for key in cloudconfig.unknown(order.pieces.cloud)
