@@ -116,6 +116,17 @@ async def of_task(tx: Tx, production: int, unit: int, task: int) -> list[tuple[i
     return [(row[0], row[1]) for row in rows]
 
 
+async def of_account(tx: Tx, production: int, unit: int, account: int) -> list[tuple[int, int]]:
+    """The events of a unit that an account has sent."""
+    rows = await tx.all(
+        "SELECT first, last FROM frames WHERE production = $1 AND unit = $2 AND account = $3",
+        production,
+        unit,
+        account,
+    )
+    return [(row[0], row[1]) for row in rows]
+
+
 async def lose(tx: Tx, production: int, unit: int, rows: Iterable[FrameRow]) -> None:
     """Forget frames of a unit whose bytes are gone, and what their tasks settled there."""
     for row in rows:

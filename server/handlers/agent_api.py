@@ -20,7 +20,7 @@ from server.services import dispatch, enrol, payloads, report
 from server.services.cards import HostCard
 from server.services.deps import Deps
 from server.services.factsheet import Sheet
-from server.services.ingest import TaskView
+from server.services.taskview import TaskView
 from vmagent.wire import messages as m
 
 log = logging.getLogger("windfall.agents")

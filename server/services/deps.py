@@ -6,10 +6,12 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
+from weakref import WeakValueDictionary
 
 from server.blobs.base import Blobs
 from server.blobs.segments import Segments
 from server.db.base import Store
+from server.db.frames import NewFrame
 from server.domain.line import Line
 from server.services.cards import Registry, TaskCard
 from server.services.framelog import FrameLog
@@ -82,6 +84,12 @@ class Deps:
     idle: set[int] = field(default_factory=set)
     none_over_before: dict[int, float] = field(default_factory=dict)
     keeping: dict[tuple[int, int, int], asyncio.Future[bool] | None] = field(default_factory=dict)
+    syncing: dict[tuple[int, int, int], tuple[NewFrame, asyncio.Future[None]]] = field(
+        default_factory=dict
+    )
+    late: WeakValueDictionary[tuple[int, int, int], asyncio.Lock] = field(
+        default_factory=WeakValueDictionary
+    )
     filling: dict[int, asyncio.Task[bool]] = field(default_factory=dict)
     troubles: Troubles = field(default_factory=Troubles)
     credit_sums: object = None

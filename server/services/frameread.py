@@ -74,6 +74,20 @@ def _raw(segments: Segments, row: FrameRow) -> bytes | None:
         return None
 
 
+def part_of(raw: bytes, granule: int, first: int, last: int) -> bytes:
+    """The frame of these events of a frame; both ends are where records begin or end."""
+    head = lengths_in(raw)
+    assert head is not None  # noqa: S101  it was whole when it came
+    begin, _, lengths = head
+    low = first // granule - begin // granule
+    high = low - (-last // granule) - first // granule
+    at = HEAD.size + 4 * len(lengths) + sum(lengths[:low])
+    kept = lengths[low:high]
+    table = struct.pack(f">{len(kept)}I", *kept)
+    records = raw[at : at + sum(kept)]
+    return HEAD.pack(b"WFF1", first, last - first, len(kept)) + table + records
+
+
 def record_starts(row: FrameRow, granule: int, count: int) -> Iterator[tuple[int, int]]:
     """The events [first, last) of each record of a frame."""
     event = row.first

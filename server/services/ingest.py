@@ -7,11 +7,8 @@ import hashlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import msgspec
-
 from server.blobs.base import BlobTrouble
-from server.blobs.segments import Place
-from server.db import frames, tasks, units
+from server.db import frames, tasks
 from server.db.base import Tx
 from server.db.frames import NewFrame
 from server.db.tasks import Task
@@ -24,16 +21,13 @@ from server.domain.errors import (
     TooMany,
 )
 from server.domain.intervals import Intervals
-from server.domain.task import TaskState
-from server.services import framelog
+from server.services import framelog, late
 from server.services.cards import HostCard, ProductionCard, TaskCard
 from server.services.deps import Deps
 from server.services.dispatch import renew
-from server.services.framelog import label_of
 from server.services.frameread import HEAD, lengths_in
+from server.services.taskview import TaskView, view_card
 from server.services.trouble import told
-
-_LEASED = str(TaskState.LEASED)
 
 UNPROVEN = 8  # largest frames that a host may have under way or spoilt, a minute
 
@@ -267,45 +261,31 @@ async def _keep(deps: Deps, host: HostCard, arrival: Arrival, digest: bytes) -> 
     now, taking, place = deps.clock(), arrival.taking, arrival.place
     if place is None:
         return
-    task = taking.task
+    task, granule = taking.task, taking.production.definition.payload.granule
     row = NewFrame(
         taking.production.id, task.unit, task.id, host.id, host.account, taking.first, taking.last,
         place.segment, place.offset, place.size, digest, now,
     )  # fmt: skip
     try:
-        await deps.segments.sync(place, label_of(row))
+        if late.is_late(deps, row):
+            host.seen_at = now
+            await late.keep(deps, row, place, granule)
+            return
+        await late.sync(deps, row, place)
     except BlobTrouble as error:
         raise told(error) from error
     host.seen_at = now
     card = deps.registry.tasks.get(task.id)
-    if card is None or len(deps.frames) >= framelog.MOST:
-        await _keep_late(deps, row, place)
+    if card is None or late.is_late(deps, row):  # its lease ended meanwhile, or was trimmed
+        await late.keep(deps, row, place, granule, synced=True)
         return
-    deps.frames.add(row, place)
+    if len(deps.frames) >= framelog.MOST:
+        await deps.store.write(lambda tx: frames.add(tx, [row]))
+    else:
+        deps.frames.add(row, place)
     card.held = card.held.add(row.first, row.last)
     card.bytes += place.size
-    if row.last > card.row.last:  # trimmed meanwhile: its account has these events all the same
-        deps.line(row.production).hold(row.unit, row.account, row.first, row.last)
     renew(deps, card, now)
-
-
-async def _keep_late(deps: Deps, row: NewFrame, place: Place) -> None:
-    """Index a frame of a lease that is over at once, and have its unit judged again."""
-
-    async def write(tx: Tx) -> None:
-        held = await frames.of_task(tx, row.production, row.unit, row.task)
-        if not Intervals(held).covers(row.first, row.last):
-            await frames.add(tx, [row])
-            units.mark(tx, row.production, row.unit)
-
-    await deps.store.write(write)
-    card = deps.registry.tasks.get(row.task)
-    if card is not None:
-        card.held = card.held.add(row.first, row.last)
-        card.bytes += place.size
-        return
-    deps.line(row.production).hold(row.unit, row.account, row.first, row.last)
-    deps.mark(row.production, row.unit)
 
 
 def _check_address(taking: Taking, first: int, events: int, count: int) -> None:
@@ -330,17 +310,6 @@ def _check_records(taking: Taking, lengths: Sequence[int]) -> None:
         raise BadFrameRefused(f"a record has {largest} bytes, the manifest allows {most}")
 
 
-class TaskView(msgspec.Struct, frozen=True, gc=False):
-    """A task as its host is told of it, in the fields of the wire."""
-
-    task: int
-    state: str
-    first: int
-    last: int
-    held: list[tuple[int, int]]
-    until: float
-
-
 def view(taking: Taking) -> TaskView:
     """The task of a frame after it."""
     card, row = taking.card, taking.task
@@ -349,9 +318,3 @@ def view(taking: Taking) -> TaskView:
             row.id, str(row.state), row.first, row.last, [(taking.first, taking.last)], 0.0
         )
     return view_card(card)
-
-
-def view_card(card: TaskCard) -> TaskView:
-    """A leased task."""
-    row = card.row
-    return TaskView(row.id, _LEASED, row.first, row.last, card.held.pairs, card.until)

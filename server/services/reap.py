@@ -69,8 +69,7 @@ async def tell(deps: Deps, card: TaskCard) -> None:
 async def vacate(deps: Deps, production: int) -> None:
     """Nothing of this production is computed any more: end its leases and tell their hosts."""
     for card in [c for c in deps.registry.tasks.values() if c.row.production == production]:
-        await _end(deps, card, "abort")
-        await tell(deps, card)
+        await take_back(deps, card)
 
 
 async def revoke(deps: Deps, host: int) -> None:
@@ -83,6 +82,12 @@ async def release_host(deps: Deps, host: int) -> None:
     """Give what a host has leased to others."""
     for card in [c for c in deps.registry.tasks.values() if c.row.host == host]:
         await _end(deps, card, "abort")
+
+
+async def take_back(deps: Deps, card: TaskCard) -> None:
+    """End a lease that its host need not go on with, and tell it."""
+    await _end(deps, card, "abort")
+    await tell(deps, card)
 
 
 async def _end(deps: Deps, card: TaskCard, cause: str) -> None:

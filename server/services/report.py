@@ -17,8 +17,8 @@ from server.services import aside, quotas
 from server.services.cards import HERE_S, HostCard, ProductionCard, TaskCard, Unable
 from server.services.deps import Deps
 from server.services.dispatch import renew
-from server.services.ingest import TaskView, view_card
 from server.services.scans import End
+from server.services.taskview import TaskView, view_card
 
 SHUN_S = 600.0  # for so long only others may have what failed with an account
 LOGS = 3  # logs of failed tasks that are kept of a host and a unit

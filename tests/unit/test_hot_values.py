@@ -8,7 +8,7 @@ import msgspec
 
 from server.handlers.schema import encode, maker
 from server.handlers.sealing import _b64
-from server.services.ingest import TaskView
+from server.services.taskview import TaskView
 from vmagent.wire import codec, jws
 from vmagent.wire import messages as m
 
