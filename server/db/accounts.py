@@ -9,7 +9,7 @@ from server.db.base import Row, Tx
 _COLUMNS = (
     "tokens.id, tokens.account, accounts.name, accounts.role, tokens.kind, tokens.uses_left,"
     " tokens.created_at, tokens.expires_at, tokens.revoked_at, tokens.note,"
-    " coalesce(tokens.site, 0)"
+    " coalesce(tokens.site, 0), tokens.context, tokens.revision, tokens.networks"
 )
 
 
@@ -38,6 +38,9 @@ class Token:
     revoked_at: float | None
     note: str
     site: int = 0
+    context: str = ""
+    revision: int = 0
+    networks: str = ""
 
 
 def _account(row: Row) -> Account:
@@ -92,6 +95,17 @@ async def add_token(
     )
     assert row is not None  # noqa: S101  an insert that returns always returns
     return int(row[0])
+
+
+async def limit_token(tx: Tx, token_id: int, context: str, revision: int, networks: str) -> None:
+    """What hosts that join with a token are given, and the networks they may come from."""
+    await tx.run(
+        "UPDATE tokens SET context = $1, revision = $2, networks = $3 WHERE id = $4",
+        context,
+        revision,
+        networks,
+        token_id,
+    )
 
 
 async def token(tx: Tx, digest: bytes) -> Token | None:

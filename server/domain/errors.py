@@ -95,6 +95,46 @@ class HostRevoked(Refusal):
         super().__init__(id=id)
 
 
+class HostUnmanaged(Refusal):
+    """The owner of host {id} does not manage it any more; stop, and forget its token."""
+
+    code = "host-unmanaged"
+    id: int
+
+    def __init__(self, id: int) -> None:
+        """Which host; 0 if nobody knows."""
+        super().__init__(id=id)
+
+
+class PairingOver(Refusal):
+    """This pairing is over: its time ran out, or it was taken back; begin a new one."""
+
+    code = "pairing-over"
+
+
+class PairingPending(Refusal):
+    """The owner has not confirmed this machine yet; compare the words, and ask again."""
+
+    code = "pairing-pending"
+
+
+class PairingCollected(Refusal):
+    """This was collected already, and its owner is told that somebody tries again; pair anew."""
+
+    code = "pairing-collected"
+
+
+class PinsMany(Refusal):
+    """You have {most} PINs open, and no more may be; use one of them, or cancel one."""
+
+    code = "pins-many"
+    most: int
+
+    def __init__(self, most: int) -> None:
+        """How many may be open at a time."""
+        super().__init__(most=most)
+
+
 class Exists(Refusal):
     """There is another {kind} named {name}; choose another name."""
 
@@ -147,6 +187,12 @@ class TokenRevoked(TokenRefused):
     """This token was revoked; ask those who run the server why."""
 
     code = "token-revoked"
+
+
+class TokenElsewhere(TokenRefused):
+    """This token is not for machines of this network; ask for one that is, or use it there."""
+
+    code = "token-elsewhere"
 
 
 class TokenCloned(TokenRefused):
@@ -250,6 +296,12 @@ class TooMany(Later):
     """Too many requests; try again in {retry_after:g} s."""
 
     code = "too-many"
+
+
+class PinsLocked(Later):
+    """Too many PINs are being guessed, so none is taken now; have the machine show a code."""
+
+    code = "pins-locked"
 
 
 class Unavailable(Later):

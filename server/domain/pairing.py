@@ -68,6 +68,7 @@ MACHINES_MOST = 3  # that one PIN is shown with; a fourth is treated as if its P
 # Twenty letters without vowels and Y, so that no words come of it, and no digits: RFC 8628, 6.1.
 LETTERS = "BCDFGHJKLMNPQRSTVWXZ"
 CODE_LETTERS = 8
+NETWORKS_MOST = 32  # of one enrolment token
 WINDOW_S, MINUTE_S = 600.0, 60.0
 _CODE = re.compile(f"[{LETTERS}]{{{CODE_LETTERS}}}")
 
@@ -128,6 +129,40 @@ def network_of(address: str) -> str:
     if mapped is not None:
         found = mapped
     return str(ipaddress.ip_network(f"{found}/{24 if found.version == 4 else 48}", strict=False))
+
+
+def read_networks(text: str) -> str:
+    """Networks as people write them (CIDR, RFC 4632; commas or blanks between), in one spelling.
+
+    Raises BadInput.
+    """
+    words = text.replace(",", " ").split()
+    found, faults = [], []
+    for word in words:
+        try:
+            found.append(str(ipaddress.ip_network(word)))
+        except ValueError as error:
+            faults.append(f"networks: {word[:60]!r}: {error}; write 192.0.2.0/24 or 2001:db8::/48")
+    if len(words) > NETWORKS_MOST:
+        faults.append(
+            f"networks: {len(words)}, and at most {NETWORKS_MOST} may be; name wider ones"
+        )
+    if faults:
+        raise BadInput(faults)
+    return " ".join(found)
+
+
+def within(networks: str, address: str) -> bool:
+    """Whether an address lies in one of these networks; without networks any does."""
+    if not networks:
+        return True
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    found = getattr(found, "ipv4_mapped", None) or found
+    each = (ipaddress.ip_network(network) for network in networks.split())
+    return any(found.version == net.version and found in net for net in each)
 
 
 def keyed(secret: bytes, what: str, text: str) -> bytes:

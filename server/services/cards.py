@@ -294,6 +294,7 @@ class Registry:
     by_hash: dict[bytes, HostCard] = field(default_factory=dict)
     hosts: dict[int, HostCard] = field(default_factory=dict)
     revoked: Recent = field(default_factory=Recent)
+    unmanaged: Recent = field(default_factory=Recent)
     tasks: dict[int, TaskCard] = field(default_factory=dict)
     productions: dict[int, ProductionCard] = field(default_factory=dict)
     names: dict[int, str] = field(default_factory=dict)

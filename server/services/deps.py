@@ -14,6 +14,7 @@ from server.db.base import Store
 from server.db.frames import NewFrame
 from server.domain.line import Line
 from server.services.cards import Registry, TaskCard
+from server.services.desk import Desk
 from server.services.framelog import FrameLog
 from server.services.safe import Safe
 from server.services.scans import Scans
@@ -96,6 +97,7 @@ class Deps:
     parked: dict[int, set[int]] = field(default_factory=dict)
     scans: Scans = field(default_factory=Scans)
     safe: Safe = field(default_factory=Safe)
+    desk: Desk = field(default_factory=Desk)
 
     def line(self, production: int) -> Line:
         """The queue of a production."""

@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from server.db import accounts, hosts, sites
+from server.db import accounts, hosts, machines, sites
 from server.db.accounts import Account, Token
 from server.db.base import Tx
 from server.db.hosts import Order
@@ -16,21 +16,24 @@ from server.domain.errors import (
     BadInput,
     Exists,
     HostRevoked,
+    HostUnmanaged,
     NotFound,
     Refusal,
+    TokenElsewhere,
     TokenExpired,
     TokenRevoked,
     TokenUnknown,
     TokenUsed,
 )
 from server.domain.farm import check_name
+from server.domain.pairing import within
 from server.domain.roles import ROLES
 from server.services import switching
 from server.services.cards import HostCard
 from server.services.deps import Deps
 from server.services.factsheet import Sheet, from_text, to_text
 
-ORDERS = ("drain", "stop", "suspend", "resume", "refresh-keys")
+ORDERS = ("drain", "stop", "suspend", "resume", "refresh-keys", "recontextualize", "limits")
 ORDER_LIFE_S = 7 * 86_400.0
 PATH_MOST = 256  # characters of a folder that a host says it has
 
@@ -182,16 +185,19 @@ def _check(token: Token, now: float) -> None:
         raise TokenExpired
 
 
-async def _enrolling(tx: Tx, text: str, now: float) -> Token:
-    """The enrolment token of this text, still good."""
+async def _enrolling(tx: Tx, text: str, now: float, address: str) -> Token:
+    """The enrolment token of this text, still good, and good for who comes from there."""
     found = await accounts.token(tx, digest_of(text))
     if found is None or found.kind != "enrol":
         raise TokenUnknown
     _check(found, now)
+    if not within(found.networks, address):
+        raise TokenElsewhere
     return found
 
 
-def _check_facts(name: str, sheet: Sheet) -> None:
+def check_facts(name: str, sheet: Sheet) -> None:
+    """Raises BadInput if what a machine says of itself cannot be kept."""
     faults = []
     if not name.isprintable():
         faults.append(f"name {name!r}: has characters that cannot be printed; use letters, digits")
@@ -204,30 +210,68 @@ def _check_facts(name: str, sheet: Sheet) -> None:
         raise BadInput(faults)
 
 
-async def enrol(deps: Deps, request: str, token: str, name: str, sheet: Sheet) -> Joined:
+def new_secret() -> str:
+    """The secret of a host."""
+    return f"wfh_{secrets.token_urlsafe(32)}"
+
+
+async def enrol(
+    deps: Deps, request: str, token: str, name: str, sheet: Sheet, address: str = ""
+) -> Joined:
     """A machine joins. The same request twice is one host, with a new secret.
 
-    Raises BadInput, TokenUnknown, TokenUsed, TokenExpired, TokenRevoked.
+    ``address`` is where it comes from, if anybody knows. Raises BadInput, TokenUnknown, TokenUsed,
+    TokenExpired, TokenRevoked, TokenElsewhere.
     """
-    _check_facts(name, sheet)
-    await deps.store.read(lambda tx: _enrolling(tx, token, deps.clock()))
-    now, secret = deps.clock(), f"wfh_{secrets.token_urlsafe(32)}"
+    check_facts(name, sheet)
+    await deps.store.read(lambda tx: _enrolling(tx, token, deps.clock(), address))
+    now, secret = deps.clock(), new_secret()
     digest, text = digest_of(secret), to_text(sheet)
 
     async def write(tx: Tx) -> tuple[int, Token, int]:
-        found = await _enrolling(tx, token, now)
-        known = await hosts.enrolled_by(tx, found.id, request)
-        if known is not None:
-            if known.state != "active":
-                raise TokenRevoked
-            await hosts.replace_hash(tx, known.id, digest)
-            return known.id, found, await sites.place(tx, known.id, found.id)
-        if not await accounts.use_up(tx, found.id):
-            raise TokenUsed
-        number = await hosts.add(tx, found.account, found.id, request, name, digest, text, now)
-        return number, found, await sites.place(tx, number, found.id)
+        found = await _enrolling(tx, token, now, address)
+        number, site = await enter(tx, found, request, name, digest, text, now)
+        return number, found, site
 
     number, owner, site = await deps.store.write(write)
+    let_in(deps, number, owner, name, sheet, digest, now, site)
+    if owner.context:
+        await order(deps, number, "recontextualize", {}, "server")
+    return Joined(number, secret, owner.account_name)
+
+
+async def enter(
+    tx: Tx, token: Token, request: str, name: str, digest: bytes, text: str, now: float
+) -> tuple[int, int]:
+    """A host of a token's account, and its site; both the same if the request is.
+
+    Raises TokenUsed, TokenRevoked.
+    """
+    known = await hosts.enrolled_by(tx, token.id, request)
+    if known is not None:
+        if known.state != "active":
+            raise TokenRevoked
+        await hosts.replace_hash(tx, known.id, digest)
+        return known.id, await sites.place(tx, known.id, token.id)
+    if not await accounts.use_up(tx, token.id):
+        raise TokenUsed
+    number = await hosts.add(tx, token.account, token.id, request, name, digest, text, now)
+    if token.context:
+        await machines.give(tx, number, token.context, token.revision, now)
+    return number, await sites.place(tx, number, token.id)
+
+
+def let_in(
+    deps: Deps,
+    number: int,
+    owner: Token,
+    name: str,
+    sheet: Sheet,
+    digest: bytes,
+    now: float,
+    site: int,
+) -> None:
+    """Believe a host from now on."""
     # A host that asks again has lost its secret, and nothing else.
     card = deps.registry.drop_host(number) or HostCard(
         number, owner.account, owner.account_name, name, sheet.facts, now, sheet.agent
@@ -235,14 +279,15 @@ async def enrol(deps: Deps, request: str, token: str, name: str, sheet: Sheet) -
     deps.registry.add_host(card, digest)
     card.site = site
     switching.catch_up(deps, card)
-    return Joined(number, secret, owner.account_name)
 
 
 def host_of(deps: Deps, token: str) -> HostCard:
-    """The host behind a token, from memory. Raises TokenUnknown, TokenRevoked."""
+    """The host behind a token, from memory. Raises TokenUnknown, TokenRevoked, HostUnmanaged."""
     digest = hashlib.sha256(token.encode()).digest()
     card = deps.registry.by_hash.get(digest)
     if card is None:
+        if digest in deps.registry.unmanaged:
+            raise HostUnmanaged(0)
         raise TokenRevoked if digest in deps.registry.revoked else TokenUnknown
     return card
 
@@ -287,15 +332,20 @@ async def load_hosts(deps: Deps) -> None:
     """Bring every host, its classes and its commands into memory."""
     now = deps.clock()
 
-    async def read(tx: Tx) -> tuple[list[hosts.Host], list[hosts.HostClass], list[Order]]:
+    async def read(
+        tx: Tx,
+    ) -> tuple[list[hosts.Host], list[hosts.HostClass], list[Order], list[bytes]]:
         return (
             await hosts.everyone(tx),
             await hosts.all_classes(tx),
             await hosts.live_orders(tx, now),
+            await machines.unmanaged(tx),
         )
 
-    found, classes, orders = await deps.store.read(read)
+    found, classes, orders, gone = await deps.store.read(read)
     places = await switching.load(deps)
+    for digest in gone:
+        deps.registry.unmanaged.add(digest)
     for row in found:
         deps.registry.names[row.id] = row.name
         deps.registry.book.own(row.id, row.account)
