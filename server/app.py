@@ -16,8 +16,10 @@ from server.handlers.agent_file import AgentFile
 from server.handlers.cluster_api import ClusterApi
 from server.handlers.credit_api import CreditApi
 from server.handlers.lane import Starter
+from server.handlers.machine_api import MachineApi
 from server.handlers.mount import mount
 from server.handlers.openapi import documented
+from server.handlers.pairing_api import PairingApi
 from server.handlers.pattern_api import PatternApi
 from server.handlers.people_api import PeopleApi
 from server.handlers.routes import Route
@@ -87,6 +89,8 @@ def routes_of(deps: Deps, facts: Facts, look: Look) -> list[Route]:
         *PeopleApi(deps, look, facts.kid, facts.version, facts.json_bytes).routes(),
         *SiteApi(deps, facts.json_bytes).routes(),
         *CreditApi(deps).routes(),
+        *PairingApi(deps, facts.keys, facts.kid).routes(),
+        *MachineApi(deps, look).routes(),
         *PatternApi(deps, facts.json_bytes).routes(),
         *TrustApi(deps).routes(),
         *ClusterApi(deps, Boards(deps)).routes(),
@@ -117,6 +121,7 @@ def build(deps: Deps, facts: Facts) -> web.Application:
 
     async def hang_up(_: web.Application) -> None:
         deps.registry.hang_up()
+        deps.desk.hang_up()
 
     app.on_shutdown.append(hang_up)
     return app

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-from server.services import duties, framelog, reap, scan
+from server.services import duties, framelog, pairing, reap, scan
 from server.services.deps import Deps
 from server.services.duties import Judge
 
@@ -16,6 +16,7 @@ REAP_S = 1.0
 INDEX_S = 0.2  # frames wait for their rows no longer than this
 HASTEN_S = 5.0  # an agent without work asks as often
 SWEEP_S = 30.0
+FORGET_S = 300.0  # wrong tries are looked at for ten minutes
 IDLE_S = 30.0  # judge and merge look by themselves at least this often
 
 
@@ -50,6 +51,8 @@ def start(deps: Deps, renew_keys: Callable[[], Awaitable[object]]) -> list[async
         ("keys", renew_keys, lambda: asyncio.sleep(SWEEP_S)),
         ("index", lambda: deps.frames.empty(deps.store), lambda: asyncio.sleep(INDEX_S)),
         ("close", lambda: framelog.close_segments(deps), lambda: asyncio.sleep(SWEEP_S)),
+        ("pairings", lambda: pairing.expire(deps), lambda: asyncio.sleep(REAP_S)),
+        ("tries", lambda: pairing.forget(deps), lambda: asyncio.sleep(FORGET_S)),
         ("sweep", lambda: reap.free_segments(deps), lambda: asyncio.sleep(SWEEP_S)),
     ]
     return [

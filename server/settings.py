@@ -177,6 +177,42 @@ class Credit:
 
 
 @dataclass(frozen=True)
+class Pairing:
+    """How machines are paired by PIN or code, and what is held against guessing."""
+
+    life_s: float = told(
+        300.0, "How long a PIN is good, and then each step after it.", unit="seconds",
+        least=30, most=3600,
+    )  # fmt: skip
+    code_life_s: float = told(
+        600.0, "How long a code that a machine shows is good.", unit="seconds", least=60, most=3600
+    )
+    interval_s: float = told(
+        5.0, "How long a machine waits between two questions.", unit="seconds", least=1, most=60
+    )
+    live_per_account: int = told(
+        3, "PINs that an account may have open at a time.", unit="PINs", least=1, most=100
+    )
+    wrong_address: int = told(
+        5, "Wrong PINs of one address, and wrong codes of one account, in ten minutes.",
+        unit="tries", least=1, most=1000,
+    )  # fmt: skip
+    wrong_network: int = told(
+        30, "Wrong PINs of one /24 (IPv6: /48) in ten minutes.", unit="tries", least=1, most=10**4
+    )
+    wrong_minute: int = told(
+        100,
+        "Wrong PINs of everybody in a minute; beyond them none is taken, and machines show codes.",
+        unit="tries",
+        least=1,
+        most=10**5,
+    )
+    lock_s: float = told(
+        600.0, "How long no PIN is taken then.", unit="seconds", least=1, most=86_400
+    )
+
+
+@dataclass(frozen=True)
 class Log:
     """What is written to standard error."""
 
@@ -197,6 +233,7 @@ class Settings:
     limits: Limits = Limits()
     leases: Leases = Leases()
     credit: Credit = Credit()
+    pairing: Pairing = Pairing()
     log: Log = Log()
     sources: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
 

@@ -29,11 +29,13 @@ from server.blobs.segments import Segments
 from server.db import frames
 from server.db.choose import open_store
 from server.db.errors import StoreUnusable
+from server.domain.pairing import Rules
 from server.handlers import mount
 from server.handlers.lane import Runner, Starter
 from server.keyholder import KeyHolder
 from server.services import enrol, start
 from server.services.deps import Deps, Limits
+from server.services.desk import Desk
 from server.settings import Settings
 from server.steady import SteadyClock
 from vmagent import __version__
@@ -105,12 +107,14 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         extra = tuple(Path(name) for name in settings.keys.release)
         keys = KeyHolder(settings.keys_folder, extra)
         deps = await _deps(stack, settings, keys)
+        deps.desk = _desk(deps, settings)
         await start.load(deps)
         stack.push_async_callback(deps.frames.empty, deps.store)
         await _first_admin(deps, settings)
         facts = _facts(settings, keys)
         app = application.build(deps, facts)
         url = await _listen(stack, settings, app, application.lane(deps, facts))
+        deps.desk.url = url.rstrip("/")
         tasks = loops.start(deps, keys.renew)
         stack.push_async_callback(loops.stop, tasks)
         yield Running(deps, app, url)
@@ -144,6 +148,16 @@ async def _deps(stack: AsyncExitStack, settings: Settings, keys: KeyHolder) -> D
         ),
         safe=safefile.read(settings.at_rest_file),
     )
+
+
+def _desk(deps: Deps, settings: Settings) -> Desk:
+    """Where pairing is done."""
+    own = settings.pairing
+    rules = Rules(
+        own.life_s, own.code_life_s, own.interval_s, own.live_per_account, own.wrong_address,
+        own.wrong_network, own.wrong_minute, own.lock_s,
+    )  # fmt: skip
+    return Desk(deps.safe.digest("desk", "pairing"), rules, settings.url)
 
 
 def _blobs(url: str) -> Blobs:

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from server.domain.errors import BadInput
 
 DAYS = "mon|tue|wed|thu|fri|sat|sun"
-_WINDOW = re.compile(
-    rf"(?:(?:{DAYS})(?:[-,](?:{DAYS}))* +)?([01]?\d|2[0-4])(?::([0-5]\d))?-([01]?\d|2[0-4])(?::([0-5]\d))?"
-)
+_TIME = r"([01]?\d|2[0-4])(?::([0-5]\d))?"
+_WINDOW = re.compile(rf"(?:(?:{DAYS})(?:[-,](?:{DAYS}))* +)?{_TIME}-{_TIME}")
 CORES_MOST, MEMORY_MOST, HOURS_MOST = 4096, 2**30, 200
 
 

@@ -14,6 +14,7 @@ from server.domain.errors import TokenCloned
 from server.domain.match import Facts
 from server.handlers import params
 from server.handlers.access import Host, Public
+from server.handlers.peer import address_of
 from server.handlers.routes import JOSE, Body, Query, Reply, Route
 from server.handlers.schema import maker
 from server.services import dispatch, enrol, payloads, report
@@ -49,7 +50,8 @@ def _cloned(card: HostCard) -> TokenCloned:
     return TokenCloned()
 
 
-def _sheet(facts: m.HostFacts) -> Sheet:
+def sheet_of(facts: m.HostFacts) -> Sheet:
+    """What a host says of itself, as the use cases want it."""
     kept = Facts(
         facts.cores,
         facts.memory_mb,
@@ -73,7 +75,12 @@ class AgentApi:
     async def enrol(self, request: web.Request, message: m.EnrolRequest) -> Reply:
         """A machine joins with an enrolment token."""
         joined = await enrol.enrol(
-            self.deps, message.request, message.token, message.name, _sheet(message.facts)
+            self.deps,
+            message.request,
+            message.token,
+            message.name,
+            sheet_of(message.facts),
+            address_of(request),
         )
         reply = m.Enrolled(
             joined.host, joined.token, joined.account, list(self.keys()), self.deps.clock()
@@ -194,7 +201,7 @@ class AgentApi:
             Route("POST", f"{base}/hosts", self.enrol, Public(), "A machine joins.",
                   Body.JSON, m.EnrolRequest, m.Enrolled, 201,
                   codes=("token-unknown", "token-used", "token-expired", "token-revoked",
-                         "bad-input")),
+                         "token-elsewhere", "bad-input")),
             Route("GET", f"{base}/keys", self.key_list, Public(),
                   "The key statements that agents pin, oldest first.", reply=m.KeyList),
             Route("POST", f"{base}/work", self.work, host, "Ask for leases.",

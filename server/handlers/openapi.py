@@ -18,7 +18,7 @@ PATH = "/openapi.json"
 
 _PARAMETER = re.compile(r"\{([a-z_]+)(?::((?:[^{}]|\{[^{}]*\})*))?\}")
 _PROBLEM = {"$ref": "#/components/schemas/Problem"}
-_HOST_CODES = ("token-missing", "token-unknown", "token-revoked")
+_HOST_CODES = ("token-missing", "token-unknown", "token-revoked", "host-unmanaged")
 _ROLE_CODES = ("token-missing", "token-unknown", "token-revoked", "token-expired", "forbidden")
 _BODY_CODES = {
     Body.NONE: (),

@@ -6,14 +6,15 @@ import http
 import logging
 import math
 import secrets
+from dataclasses import dataclass, field
 
 from aiohttp import web
 from multidict import CIMultiDict
 
-from server.domain.errors import Refusal
+from server.domain.errors import HostUnmanaged, Refusal
 from server.handlers.routes import Reply
 from server.handlers.schema import encode
-from vmagent.wire.messages import PROTOCOL, Problem
+from vmagent.wire.messages import PROTOCOL, Command, Problem
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +75,14 @@ STATUSES = {
 
 RETRY_S = {408: 1.0, 429: 5.0, 503: 5.0, 507: 60.0}
 
+
+@dataclass(frozen=True)
+class Farewell(Problem):
+    """The last that a host is told: a problem, and the command that it obeys."""
+
+    commands: list[Command] = field(default_factory=lambda: [Command(0, "stop")])
+
+
 _PROTOCOL = ("Windfall-Protocol", str(PROTOCOL))
 _JSON = CIMultiDict([("Content-Type", "application/json"), _PROTOCOL])
 _PROBLEM = CIMultiDict(
@@ -111,6 +120,9 @@ def refused(refusal: Refusal) -> web.Response:
     status = status_of(code)
     faults = [str(fault) for fault in getattr(refusal, "faults", None) or ()]
     response = problem(status, code, str(refusal), faults=faults)
+    if isinstance(refusal, HostUnmanaged):
+        value = Farewell(response.reason or "", status, str(refusal), code)
+        response.body = encode(value)
     wait = getattr(refusal, "retry_after", None) or RETRY_S.get(status)
     if wait is not None:
         response.headers["Retry-After"] = str(max(1, math.ceil(wait)))

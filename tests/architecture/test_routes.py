@@ -47,6 +47,10 @@ PUBLIC = {
         for method in ("GET", "PUT", "PATCH", "DELETE")
         for base in (BASE, "/api")
     ),
+    f"POST {BASE}/pair",
+    f"POST {BASE}/pair/device",
+    f"GET {BASE}/pair/status",
+    f"POST {BASE}/pair/collect",
 }
 """What anybody may call. A new route comes here only on purpose."""
 
