@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 from contexts import joining
@@ -11,7 +10,7 @@ from contexts.made import Made
 from contexts.part import Machine, Pieces
 from contexts.reading import switch as said
 from contexts.reading import text
-from contexts.schema import Document, Fault, Values
+from contexts.schema import Values
 from contexts.shapes import PATH, Shape
 
 _SERVER = Shape(
@@ -96,11 +95,6 @@ LIMITS = (
 """Settings of the agent, each by the name that `windfall-agent run` gives it."""
 
 
-def _rules(values: Values, document: Document) -> Iterator[Fault]:
-    if text(values, "join") == "pin" and text(values, "token"):
-        yield Fault("agent.token", "the machine is paired by PIN: leave the token out")
-
-
 def _pieces(values: Values, machine: Machine) -> Pieces:
     if not said(values, "enabled"):
         return Pieces()
@@ -115,7 +109,12 @@ def _pieces(values: Values, machine: Machine) -> Pieces:
         or (machine.agent_sha256 if server == machine.server else ""),
     )
     made = joining.pieces(asked, _given(values))
-    return replace(made, secrets=("agent.token",) if by_token and own and server else ())
+    unused = ("agent: the token is not used, for the machine is paired by PIN",)
+    return replace(
+        made,
+        secrets=("agent.token",) if by_token and own and server else (),
+        warnings=(*made.warnings, *(unused if own and not by_token else ())),
+    )
 
 
 def _given(values: Values) -> dict[str, str]:
@@ -163,5 +162,4 @@ PART = Made(
         *LIMITS,
     ),
     _pieces,
-    _rules,
 )

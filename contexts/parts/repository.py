@@ -40,15 +40,10 @@ def proxies(values: Values) -> str:
 
 
 def _rules(values: Values, document: Document) -> Iterator[Fault]:
-    mode, given = text(values, "mode"), lines(values, "proxies")
-    if mode == "list" and not given:
+    if text(values, "mode") == "list" and not lines(values, "proxies"):
         yield Fault(
             "repository.proxies", "the mode is list: give a proxy, or choose auto or direct"
         )
-    if mode != "list" and given:
-        yield Fault("repository.proxies", f"the mode is {mode}: choose list, or leave them out")
-    if mode == "direct" and lines(values, "pac"):
-        yield Fault("repository.pac", "the mode is direct: choose auto, or leave the addresses out")
     names = [row["name"] for row in rows(values, "extra")]
     for number_, name in enumerate(names):
         if name in names[:number_]:
@@ -155,6 +150,8 @@ def _warnings(values: Values) -> Iterator[str]:
                 f"repository {row['name']}: amiconfig makes http://SERVER/cvmfs/NAME of it; "
                 f"on CernVM 3 and 4 give the host alone, not {row['server']}"
             )
+    if text(values, "mode") != "list" and lines(values, "proxies"):
+        yield f"repository: the proxy list is not used, for the mode is {text(values, 'mode')}"
     if (proxies(values) or _boot(values).get("cvmfs_server")) and lines(values, "cdn"):
         yield "repository: proxies and servers switch the CDN off in the boot loader"
 

@@ -76,7 +76,7 @@ def test_defaults_fill_what_is_not_said_and_leave_what_is() -> None:
 
 
 def test_rules_between_fields_are_held_with_the_defaults_in_mind() -> None:
-    assert _paths({"repository": {"proxies": ["http://a:3128"]}}) == ["repository.proxies"]
+    assert _paths({"repository": {"mode": "list"}}) == ["repository.proxies"]
     assert _paths({"repository": {"proxies": ["http://a:3128"], "mode": "list"}}) == []
     assert _paths({"contextualization": {"command": "/bin/true"}}) == [
         "contextualization.command_user"
