@@ -32,10 +32,18 @@ def _options(parser: argparse.ArgumentParser, *wanted: str) -> None:
         )
 
 
-def _settings(found: argparse.Namespace) -> Settings:
+def _settings(found: argparse.Namespace, home: Any = None) -> Settings:
+    """What was said here; else (with a home) what the context wants; else the defaults."""
+    wished: dict[str, Any] = {}
+    if home is not None:
+        from vmagent import wanted
+
+        wished = wanted.kept(home)
     names = [one.name for one in fields(Settings)]
     given = {name: getattr(found, name, None) for name in names}
-    return Settings(**{name: value for name, value in given.items() if value is not None})
+    return Settings(
+        **{**wished, **{name: value for name, value in given.items() if value is not None}}
+    )
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -53,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     join.add_argument("--name", default="", help="name of this machine (its host name)")
     shared = ("ca", "slots", "memory_mb", "reserve_mb", "sandbox", "sandbox_paths", "network")
     _options(join, *shared, "log_level")
+    _pairing(verbs, both, shared)
     check = verbs.add_parser("check", help="can this machine work?", parents=[both])
     check.add_argument("--server", help="https://... (the one joined)")
     check.add_argument("--json", action="store_true")
@@ -70,8 +79,27 @@ def _parser() -> argparse.ArgumentParser:
     probe.add_argument("--json", action="store_true")
     unit = verbs.add_parser("unit", help="print a systemd unit for this agent", parents=[both])
     unit.add_argument("--user", default="windfall", help="whom it runs as (windfall)")
+    unit.add_argument("--console", action="store_true", help="the unit of `pair` on a console")
     verbs.add_parser("version", help="print the version")
     return parser
+
+
+def _pairing(verbs: Any, both: argparse.ArgumentParser, shared: Sequence[str]) -> None:
+    """Commands for a machine that is, or becomes, somebody's."""
+    pair = verbs.add_parser("pair", help="give this machine an owner, by PIN", parents=[both])
+    pair.add_argument("--server", help="https://... (WINDFALL_SERVER, or it asks)")
+    pair.add_argument("--release-key", default="", help="kid to believe (WINDFALL_RELEASE_KEY)")
+    pair.add_argument("--code", action="store_true", help="show a code to be typed on the web")
+    pair.add_argument("--name", default="", help="name of this machine (its host name)")
+    pair.add_argument("--tty", help="terminal to talk on, as /dev/tty10 (standard input, output)")
+    pair.add_argument("--plain", action="store_true", help="plain ASCII (by TERM and LANG)")
+    pair.add_argument("--service", action="store_true", help="for a console that nobody logs in to")
+    pair.add_argument("--no-run", action="store_true", help="only pair, do not begin to work")
+    _options(pair)
+    again = verbs.add_parser("recontextualize", help="fetch and apply the context", parents=[both])
+    again.add_argument("--tty", help="terminal to ask on for its secret (standard input, output)")
+    _options(again, "apply", "ca", "log_level")
+    verbs.add_parser("banner", help="put up or take down the notice on consoles", parents=[both])
 
 
 def _home(found: argparse.Namespace) -> Any:
@@ -81,7 +109,7 @@ def _home(found: argparse.Namespace) -> Any:
 
 
 def _run(found: argparse.Namespace) -> int:
-    from vmagent import farewell, init, logs
+    from vmagent import farewell, init, life, logs
     from vmagent.service import Service
 
     settings = _settings(found)
@@ -89,7 +117,7 @@ def _run(found: argparse.Namespace) -> int:
     init.split()
     service = Service(os.environ)
     try:
-        code = _work(found, settings, service)
+        code = life.live(_home(found), lambda home: _settings(found, home), service)
     except BaseException as error:
         service.stopping(type(error).__name__)
         farewell.leave(settings.job_outputs, farewell.message_of(error))
@@ -99,23 +127,41 @@ def _run(found: argparse.Namespace) -> int:
     os._exit(code)
 
 
-def _work(found: argparse.Namespace, settings: Settings, service: Any) -> int:
-    from vmagent import clock, farewell, kin, link
-    from vmagent.calls import Server
-    from vmagent.loop import Agent
+def _pair(found: argparse.Namespace) -> int:
+    from vmagent import desk, logs
 
+    settings = _settings(found)
+    logs.start(settings.log_level)
     home = _home(found)
-    home.prepare()
-    identity = home.identity()
-    home.lock()
-    kin.adopt()
-    line = link.Link(identity.server, identity.token, settings.ca, connections=8)
-    agent = Agent(home, identity, settings, Server(line, clock.ServerClock()), service)
-    agent.watch_signals()
-    code = agent.run()
-    said = farewell.message(code, agent.brain.reason, agent.brain.worked)
-    farewell.leave(settings.job_outputs, said)
-    return code
+    before = home.is_joined()
+    code = desk.pair(home, _wishes(found), settings, found.tty, found.plain)
+    stays = before or found.service or found.no_run or home.is_awaited()
+    return code if code or stays else _run(found)
+
+
+def _wishes(found: argparse.Namespace) -> Any:
+    from vmagent.console import Wishes
+
+    server = found.server or os.environ.get("WINDFALL_SERVER", "")
+    release = found.release_key or os.environ.get("WINDFALL_RELEASE_KEY", "")
+    return Wishes(server, release, found.name, found.code, found.service)
+
+
+def _recontextualize(found: argparse.Namespace) -> int:
+    from vmagent import desk, logs
+
+    settings = _settings(found)
+    logs.start(settings.log_level)
+    return desk.recontextualize(_home(found), settings, found.tty)
+
+
+def _banner(found: argparse.Namespace) -> int:
+    from vmagent import banner
+
+    root = Path(os.environ.get("WINDFALL_ROOT", "/"))
+    hangs = banner.hang(_home(found), os.environ.get("WINDFALL_SERVER", ""), root)
+    print(f"{root / banner.NAME}: {'hangs' if hangs else 'is down'}")
+    return 0
 
 
 def _join(found: argparse.Namespace) -> int:
@@ -164,6 +210,11 @@ def _status(found: argparse.Namespace) -> int:
         print(f"agent {pid}: {shown['state']}{why}, server {shown.get('server', '?')}")
         if shown.get("seconds_left") is not None:
             print(f"  {shown['seconds_left']} s left for work")
+        if shown.get("context"):
+            told = f"{printable(shown['context'])} ({printable(shown.get('context_outcome', ''))})"
+            print(f"  context {told}")
+        if shown.get("limits"):
+            print(f"  limits of the owner: {printable(shown['limits'])}")
         for task in shown.get("tasks", []):
             span = f"[{task['first']}, {task['last']})"
             print(f"  task {task['task']} {span} {task['phase']}, {task['done']} events done")
@@ -213,7 +264,7 @@ def _probe(found: argparse.Namespace) -> int:
 def _unit(found: argparse.Namespace) -> int:
     from vmagent import unit
 
-    print(unit.text(found.user), end="")
+    print(unit.text(found.user, unit.CONSOLE if found.console else unit.NAME), end="")
     return 0
 
 
@@ -225,6 +276,9 @@ def _version(_: argparse.Namespace) -> int:
 _VERBS: dict[str, Callable[[argparse.Namespace], int]] = {
     "run": _run,
     "join": _join,
+    "pair": _pair,
+    "recontextualize": _recontextualize,
+    "banner": _banner,
     "check": _check,
     "status": _status,
     "drain": lambda found: _signal(found, signal.SIGUSR2),

@@ -17,7 +17,7 @@ from vmagent.plan import BEAT_MOST_S
 from vmagent.presence import Presence
 from vmagent.wire import messages
 
-REVOKED_CODE = 5
+REVOKED_CODE, UNMANAGED_CODE = 5, 14
 IDLE_ASK_S = 10.0
 PROBE_TRIES = 5
 BARRED_S = 600.0  # as long as the server, told of it, does not offer the manifest again
@@ -246,8 +246,12 @@ class Brain(Presence):
             self._set(replace(task, failures=failures, not_before=now + wait))
         yield from ()
 
-    def _host_revoked(self, _: stimuli.HostRevoked, now: float) -> Iterator[orders.Order]:
+    def _host_revoked(self, event: stimuli.HostRevoked, now: float) -> Iterator[orders.Order]:
         self.revoked = True
+        self.anew = False
+        if event.unmanaged:
+            yield from self._exit(UNMANAGED_CODE, "the owner has taken this machine away")
+            return
         yield from self._exit(REVOKED_CODE, "the server does not believe this host; spool is kept")
 
     def _disk_changed(self, event: stimuli.DiskChanged, now: float) -> Iterator[orders.Order]:
@@ -285,5 +289,6 @@ _HEARS: dict[type[Any], Callable[[Brain, Any, float], Iterator[orders.Order]]] =
     stimuli.Throttled: Brain._throttle,
     stimuli.Woke: Brain._woke,
     stimuli.HostRevoked: Brain._host_revoked,
+    stimuli.SettingsChanged: Brain._settings_changed,
     stimuli.DiskChanged: Brain._disk_changed,
 }

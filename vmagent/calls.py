@@ -6,7 +6,7 @@ import hashlib
 from typing import Optional, TypeVar
 
 from vmagent import clock, errors, link
-from vmagent.wire import codec, messages
+from vmagent.wire import codec, messages, pairing
 
 T = TypeVar("T")
 
@@ -80,6 +80,34 @@ class Server:
                 found.update(piece)
                 out.write(piece)
         return found.hexdigest()
+
+    def pair(self, request: pairing.PairRequest) -> pairing.PairStarted:
+        """Ask for an owner with a PIN; the same request twice is one."""
+        return self._post("/pair", request, pairing.PairStarted, auth=False)
+
+    def pair_code(self, request: pairing.PairRequest) -> pairing.DeviceStarted:
+        """Ask for an owner with a code to be typed on the web."""
+        return self._post("/pair/device", request, pairing.DeviceStarted, auth=False)
+
+    def pair_status(self) -> pairing.PairStatus:
+        """How the request stands whose poll token this link has."""
+        return _decode(self.line.request("GET", "/pair/status"), pairing.PairStatus)
+
+    def collect(self, request: pairing.CollectRequest) -> pairing.Collected:
+        """Take what the owner agreed to."""
+        return self._post("/pair/collect", request, pairing.Collected)
+
+    def context(self) -> pairing.MachineContext:
+        """The context of this host, rendered."""
+        return _decode(self.line.request("GET", "/machines/self/context"), pairing.MachineContext)
+
+    def report_context(self, report: pairing.ContextReport) -> None:
+        """Tell what became of a revision of the context."""
+        self.line.request("POST", "/machines/self/context", codec.encode(report), _JSON)
+
+    def limits(self) -> pairing.MachineLimits:
+        """What the owner lets this host use."""
+        return _decode(self.line.request("GET", "/machines/self/limits"), pairing.MachineLimits)
 
     def _post(self, path: str, request: object, kind: type[T], auth: bool = True) -> T:
         answer = self.line.request("POST", path, codec.encode(request), _JSON, auth=auth)

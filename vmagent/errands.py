@@ -218,7 +218,8 @@ class Errands:
             self._refused(refusal, task)
             self.tell(stimuli.Unprepared(task, refusal.word))
         except errors.RequestRefused as error:
-            if error.status in (403, 404, 410):
+            gone = error.status in (403, 404, 410) and not isinstance(error, errors.TokenRefused)
+            if gone:
                 self.tell(stimuli.Unprepared(task, "missing"))
             else:
                 self._failed(error, stimuli.CallFailed(task, jitter()))
@@ -257,7 +258,7 @@ class Errands:
             reply = self.server.report(task, report)
         except errors.RequestRefused as error:
             if isinstance(error, errors.TokenRefused):
-                self.tell(stimuli.HostRevoked())
+                self.tell(revoked(error))
                 return
             log.warning("report refused", extra={"task": task, "why": str(error)})
             self.tell(stimuli.Reported(task))
@@ -337,7 +338,7 @@ class Errands:
             return
         log.warning("probe", extra={"manifest": manifest[:12], "why": str(error)})
         if isinstance(error, errors.TokenRefused):
-            self.tell(stimuli.HostRevoked())
+            self.tell(revoked(error))
         elif isinstance(error, errors.RequestRefused) and error.status in (403, 404, 410):
             self.tell_failed(manifest, "missing", str(error))
         else:
@@ -367,8 +368,13 @@ class Errands:
 
     def _failed(self, error: errors.LinkFault, otherwise: stimuli.Stimulus) -> None:
         log.warning("no answer", extra={"why": str(error), "wait_s": error.retry_after or None})
-        revoked = isinstance(error, errors.TokenRefused)
-        self.tell(stimuli.HostRevoked() if revoked else otherwise)
+        refused = isinstance(error, errors.TokenRefused)
+        self.tell(revoked(error) if refused else otherwise)
+
+
+def revoked(error: errors.LinkFault) -> stimuli.HostRevoked:
+    """What a token that is not taken any more means."""
+    return stimuli.HostRevoked(isinstance(error, errors.Unmanaged))
 
 
 def taken_of(lease: messages.Lease) -> stimuli.Taken:

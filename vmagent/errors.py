@@ -50,6 +50,24 @@ class JoinRefused(AgentError):
     code = 7
 
 
+class PairingRefused(JoinRefused):
+    """The machine was not taken in."""
+
+
+class PairingOver(JoinRefused):
+    """The pairing is over before anybody agreed to it."""
+
+
+class CollectedAlready(JoinRefused):
+    """Somebody else has taken what was meant for this machine; its owner was told."""
+
+
+class NoServer(AgentError):
+    """There is no server to pair with; give --server https://... or WINDFALL_SERVER."""
+
+    code = 2
+
+
 class NoToken(AgentError):
     """There is no enrolment token to join with."""
 
@@ -120,8 +138,8 @@ class CertificateRefused(NetworkDown):
 class ServerBusy(LinkFault):
     """The server asks to come back later, or failed on its side."""
 
-    def __init__(self, detail: str = "", retry_after: float = 0.0) -> None:
-        self.retry_after = retry_after
+    def __init__(self, detail: str = "", retry_after: float = 0.0, word: str = "") -> None:
+        self.retry_after, self.word = retry_after, word
         super().__init__(detail)
 
 
@@ -137,6 +155,12 @@ class TokenRefused(RequestRefused):
     """The server does not believe this token."""
 
     code = 5
+
+
+class Unmanaged(TokenRefused):
+    """The owner has taken this machine away; run `windfall-agent pair` to pair it anew."""
+
+    code = 14
 
 
 class AnswerUnreadable(LinkFault):
@@ -157,11 +181,12 @@ EXIT_CODES: dict[int, str] = {
     4: "another agent uses this state folder",
     5: "the server has revoked this host; the spool is kept",
     6: "the server cannot be reached",
-    7: "the enrolment token is not taken",
+    7: "the enrolment token is not taken, or the pairing came to nothing",
     8: "a key or statement is not to be believed",
     9: "no agent is running",
     10: "the server speaks another protocol",
     11: "the payload failed",
     12: "the state folder cannot be used",
     13: "the packed agent does not fit this machine",
+    14: "the owner has taken this machine away; its secret is removed, pair it anew",
 }

@@ -12,6 +12,18 @@ from typing import Any, Optional
 
 from vmagent import errors, files, trust
 
+# What is true of one host alone, and what of one owner: numbers of another server mean nothing.
+OF_A_HOST = (
+    "identity.json",
+    "seq.json",
+    "seen.json",
+    "ask.json",
+    "join.json",
+    "owed.json",
+    "tasks",
+)
+OF_AN_OWNER = ("limits.json", "wanted.json", "context", "keys.json", "pairing.json")
+
 
 @dataclass(frozen=True)
 class Identity:
@@ -46,15 +58,22 @@ class Home:
 
     def lock(self) -> None:
         """Take the folder for this process until it ends; `Locked` if another has it."""
-        handle = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            os.close(handle)
-            raise errors.Locked(str(self.path)) from error
+        handle = _hold(self.path / "lock", self.path)
         os.ftruncate(handle, 0)
         os.write(handle, b"%d\n" % os.getpid())
         self._lock = handle
+
+    def await_owner(self) -> int:
+        """Say, until the handle is closed, that an agent waits here for an owner; `Locked`."""
+        return _hold(self.path / "waiting", self.path)
+
+    def is_awaited(self) -> bool:
+        """Whether an agent waits here, and will begin as soon as the machine has an owner."""
+        try:
+            os.close(self.await_owner())
+        except errors.Locked:
+            return True
+        return False
 
     def unlock(self) -> None:
         """Let the folder go."""
@@ -106,6 +125,20 @@ class Home:
         self.keep_pins(pins)
         files.write(self.path / "identity.json", json.dumps(asdict(identity)).encode())
 
+    def is_joined(self) -> bool:
+        """Whether this machine is somebody's."""
+        return (self.path / "identity.json").exists()
+
+    def start_anew(self) -> None:
+        """Forget what belonged to the host that this machine was: it will be another one."""
+        for name in OF_A_HOST:
+            files.remove(self.path / name)
+
+    def leave(self) -> None:
+        """The owner has taken this machine away: its secret goes first, then all that was his."""
+        for name in (*OF_A_HOST, *OF_AN_OWNER):
+            files.remove(self.path / name)
+
     def pins(self) -> trust.Pins:
         """The pinned keys; `NotJoined` without, `Untrusted` if they do not hold together."""
         try:
@@ -131,3 +164,14 @@ class Home:
     def drop_note(self, name: str) -> None:
         """Let a small value go."""
         files.remove(self.path / f"{name}.json")
+
+
+def _hold(path: Path, folder: Path) -> int:
+    """Lock a file for as long as its handle is open; `Locked` if somebody else has it."""
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(handle)
+        raise errors.Locked(str(folder)) from error
+    return handle

@@ -2,7 +2,7 @@
 
 ``22-6`` is every night, ``mon-fri 18:30-7; sat,sun 0-24`` the evenings and nights of work days and
 all of the week-end. Times are local; a window that ends before it begins goes on over midnight and
-belongs to the day on which it begins.
+belongs to the day on which it begins. Of texts with ``&`` between them all must allow it.
 """
 
 from __future__ import annotations
@@ -22,9 +22,12 @@ class Hours:
 
     def __init__(self, text: str) -> None:
         """ValueError, naming the part at fault, if the text is not understood."""
-        self._open = bytearray(WEEK)
-        for part in text.lower().split(";"):
-            self._add(part.strip())
+        self._open = bytearray([1]) * WEEK
+        for clause in text.lower().split("&"):
+            before, self._open = self._open, bytearray(WEEK)
+            for part in clause.split(";"):
+                self._add(part.strip())
+            self._open = bytearray(map(int.__and__, before, self._open))
 
     def _add(self, part: str) -> None:
         found = _WINDOW.fullmatch(part)

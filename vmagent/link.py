@@ -18,7 +18,7 @@ import urllib3
 from vmagent import __version__, errors
 from vmagent.plaintext import printable
 from vmagent.sockets import OPTIONS, OpenOnes
-from vmagent.wire import jws, messages
+from vmagent.wire import jws, messages, pairing
 
 ANSWER_MOST = 8 * 1024 * 1024
 CONNECT_S = 10.0
@@ -233,12 +233,14 @@ def _judge(answer: Answer) -> None:
     word, detail = _problem(answer)
     wait = seconds_of(answer.headers.get("Retry-After"), time.time())
     if answer.status in (408, 425, 429) or answer.status >= 500:
-        raise errors.ServerBusy(f"{answer.status} {word}: {detail}", wait)
+        raise errors.ServerBusy(f"{answer.status} {word}: {detail}", wait, word)
     if 300 <= answer.status < 400:
         raise errors.RequestRefused(
             answer.status, "redirected", "redirects are not followed, the token is for one server"
         )
     kind = errors.TokenRefused if answer.status == 401 else errors.RequestRefused
+    if answer.status == 410 and word == pairing.UNMANAGED:
+        kind = errors.Unmanaged
     raise kind(answer.status, word, detail)
 
 

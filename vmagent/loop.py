@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import queue
+import secrets
 import signal
 import time
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from typing import Any, Optional
 from vmagent import cgroups, clock, errors, mjf, monitor, orders, probe, sandbox, stimuli
 from vmagent.brain import Brain
 from vmagent.calls import Server
+from vmagent.chores import Chores
 from vmagent.errands import Errands, jitter, taken_of
 from vmagent.gap import Job, leased
 from vmagent.gather import Gather
@@ -85,6 +87,7 @@ class Agent:
         self._poller = Poller(server, settings.poll_s, lambda: self.brain.seq, self._inbox.put)
         goodbye_s = self.brain.goodbye_s
         self._watcher = Watcher(settings, home.path, features, self._inbox.put, goodbye_s, unix)
+        self._chores = Chores(home, server, settings.apply, self._inbox.put)
         self._running: dict[int, int] = {}
         self._doomed: set[int] = set()
         self._code: Optional[int] = None
@@ -97,7 +100,7 @@ class Agent:
         found = self.errands.journal.kept(self.errands.pins)
         for kept in found:
             self.errands.keep(kept.lease, kept.spool)
-        for thread in (self._sender, *self._slots, self._poller, self._watcher):
+        for thread in (self._sender, *self._slots, self._poller, self._watcher, self._chores):
             thread.start()
         started = stimuli.Started(tuple(taken_of(k.lease) for k in found), *self._seq())
         log.info("started", extra={"host": self._identity.host, "found": len(found)})
@@ -299,7 +302,7 @@ class Agent:
 
     def _show(self) -> None:
         now = clock.monotonic()
-        shown = status(self._identity, self.brain, self.errands, now, self._ended_well)
+        shown = status(self._home, self._identity, self.brain, self.errands, now, self._ended_well)
         shown["since"] = round(self._started)
         shown["room_mb"] = max(0, self._room.left()) >> 20
         try:
@@ -310,6 +313,7 @@ class Agent:
     def _end(self) -> None:
         self._poller.stop()
         self._watcher.stop()
+        self._chores.stop()
         for task, slot in self._running.items():
             self._slots[slot].order(task, "kill")
         for thread in self._slots:
@@ -344,6 +348,7 @@ _CARRIES: dict[type[Any], Callable[[Agent, Any], None]] = {
     orders.Forget: Agent._forget,
     orders.Heartbeat: Agent._heartbeat,
     orders.RefreshKeys: Agent._refresh,
+    orders.Owe: lambda agent, order: agent._chores.owe(order.what, secrets.token_hex(4)),
     orders.Remember: Agent._remember,
     orders.Release: Agent._release,
     orders.Say: Agent._say,

@@ -139,6 +139,13 @@ class RefreshKeys:
 
 
 @dataclass(frozen=True)
+class Owe:
+    """Fetch what the server has news of: ``context`` or ``limits``."""
+
+    what: str
+
+
+@dataclass(frozen=True)
 class Remember:
     """Keep the number of the last command obeyed, or a restart would obey it again.
 
@@ -192,6 +199,7 @@ Order = Union[
     Forget,
     Heartbeat,
     RefreshKeys,
+    Owe,
     Remember,
     Release,
     Say,

@@ -39,6 +39,7 @@ class Plan:
     def __init__(self, rules: Rules) -> None:
         self.rules = rules
         self.tasks: dict[int, Task] = {}
+        self.anew = False
         self.leaving = ""
         self.reason = self.wish_reason = ""
         self.wish = wishes.NONE

@@ -11,7 +11,7 @@ from typing import Optional
 from vmagent import errors, stimuli
 from vmagent.backoff import pause
 from vmagent.calls import Server
-from vmagent.errands import jitter
+from vmagent.errands import jitter, revoked
 
 log = logging.getLogger("vmagent.poller")
 
@@ -59,8 +59,8 @@ class Poller(threading.Thread):
         begun = time.monotonic()
         try:
             reply = self._server.commands(self._seq(), self._poll_s)
-        except errors.TokenRefused:
-            self._tell(stimuli.HostRevoked())
+        except errors.TokenRefused as error:
+            self._tell(revoked(error))
             return None
         except errors.LinkFault as error:
             self._failures += 1

@@ -20,6 +20,8 @@ from vmagent.wire import messages
 
 # What one answer may make an agent do.
 COMMANDS_MOST = 64
+# Commands that are news of what is to be fetched.
+NEWS = {"recontextualize": "context", "limits": "limits"}
 TASK = re.compile(r"[0-9]{1,19}")
 SECONDS = re.compile(r"[0-9]{1,7}(\.[0-9]{1,6})?")
 # After the current event, however long that takes; a hung payload has its own limit.
@@ -55,7 +57,7 @@ class Presence(Plan):
             self._hand_back_at = None if grace_s is None else now + grace_s
             if "stay" not in command.args:
                 yield from self._drain("server-drain")
-        elif name == "stop" and self.leaving != "stop":
+        elif name == "stop" and (self.leaving != "stop" or self.anew):
             grace_s = self.rules.grace_s if grace_s is None else min(grace_s, self.rules.grace_s)
             if "stay" in command.args:
                 yield from self._hand_back(grace_s)
@@ -63,6 +65,8 @@ class Presence(Plan):
                 yield from self._stop(now, "server-stop", grace_s)
         elif command.name == "refresh-keys":
             yield orders.RefreshKeys()
+        elif name in NEWS:
+            yield orders.Owe(NEWS[name])
         elif command.name == "abort":
             number = command.args.get("task", "")
             task = self.tasks.get(int(number)) if TASK.fullmatch(number) else None
@@ -84,13 +88,23 @@ class Presence(Plan):
             self._release_at = now + pause(3, event.jitter, event.retry_after)
         yield from ()
 
+    def _settings_changed(self, _: stimuli.SettingsChanged, now: float) -> Iterator[orders.Order]:
+        """End in order, to begin anew; any other order to leave counts for more."""
+        if not self.leaving:
+            self.anew = True
+            yield from self._stop(now, "settings", self.rules.grace_s)
+
     def _stop_asked(self, event: stimuli.StopAsked, now: float) -> Iterator[orders.Order]:
-        if self.leaving == "stop":
+        if self.anew:
+            self.anew, self.reason = False, event.reason
+            yield orders.Say("stopping", why=event.reason)
+        elif self.leaving == "stop":
             yield from self._exit(0, "at once")
         else:
             yield from self._stop(now, event.reason, self.rules.grace_s)
 
     def _finish_asked(self, event: stimuli.FinishAsked, now: float) -> Iterator[orders.Order]:
+        self.anew = False
         if self.leaving not in ("finish", "stop"):
             self.leaving, self.reason = "finish", event.reason
             yield orders.Say("finishing", why=event.reason)
@@ -100,6 +114,7 @@ class Presence(Plan):
         yield from self._drain(event.reason)
 
     def _drain(self, reason: str) -> Iterator[orders.Order]:
+        self.anew = False
         if not self.leaving:
             self.leaving, self.reason = "drain", reason
             yield orders.Say("draining", why=reason)
@@ -108,6 +123,7 @@ class Presence(Plan):
         self, now: float, reason: str, grace_s: float, by: Optional[float] = None
     ) -> Iterator[orders.Order]:
         """Finish the current event, if there is the time for it; gone by ``by``."""
+        self.anew = self.anew and reason == "settings"
         least = now if by is None else max(now, by)
         leave_at = now + self.goodbye_s - self.rules.grace_s + grace_s
         if by is not None and least < leave_at:

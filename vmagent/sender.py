@@ -12,6 +12,7 @@ from typing import Callable, Optional
 from vmagent import errors, link, stimuli
 from vmagent.backoff import pause
 from vmagent.calls import Server
+from vmagent.errands import revoked
 from vmagent.pace import Pace
 from vmagent.spool import Held, Spool
 
@@ -115,8 +116,8 @@ class Sender(threading.Thread):
         try:
             raw = stream.spool.read(held)
             reply = self._server.frame(stream.production, held.first, held.last, raw)
-        except errors.TokenRefused:
-            self._tell(stimuli.HostRevoked())
+        except errors.TokenRefused as error:
+            self._tell(revoked(error))
             return 60.0
         except errors.RequestRefused as error:
             return self._refused(task, stream, error)

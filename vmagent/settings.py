@@ -14,6 +14,7 @@ from vmagent.hours import Hours
 LOG_LEVELS = ("debug", "info", "warning", "error")
 SANDBOX = ("auto", "require", "off")
 YES_NO = ("yes", "no")
+APPLY, UNPAIRED = ("auto", "no"), ("end", "wait")
 POWER, MOVES = ("pause", "work"), ("drain", "ignore")
 
 
@@ -109,6 +110,16 @@ class Settings:
     )
     rebalance: str = setting("when such a notice recommends to move", "drain", words=MOVES)
     poll_s: int = setting("seconds a wait for commands may last", 25, 1)
+    apply: str = setting(
+        "contexts: auto applies them to the system if the agent is root, no leaves it alone",
+        "auto",
+        words=APPLY,
+    )
+    unpaired: str = setting(
+        "without an owner: end, or wait until somebody has paired the machine",
+        "end",
+        words=UNPAIRED,
+    )
     ca: Optional[str] = setting("file of certificates to believe (the system's)", None)
     log_level: str = setting(f"one of {', '.join(LOG_LEVELS)}", "info", words=LOG_LEVELS)
 

@@ -5,22 +5,29 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from vmagent import __version__
+from vmagent import __version__, context
+from vmagent import limits as told
 from vmagent.brain import Brain
 from vmagent.errands import Errands
-from vmagent.home import Identity
+from vmagent.home import Home, Identity
 
 
 def status(
-    identity: Identity, brain: Brain, errands: Errands, now: float, ended: bool
+    home: Home, identity: Identity, brain: Brain, errands: Errands, now: float, ended: bool
 ) -> dict[str, Any]:
     """State, reason, time left, tasks, and what was refused; ``now`` in the brain's ticks."""
     left = brain.seconds_left(now)
+    limits = told.kept(home)
+    found = context.kept(home)
     return {
         "agent": __version__,
         "server": identity.server,
         "host": identity.host,
         "name": identity.name,
+        "account": identity.account,
+        "limits": told.said(limits),
+        "context": None if found is None else f"{found.name}, revision {found.revision}",
+        "context_outcome": (home.note(context.NOTE) or {}).get("outcome", ""),
         "pid": os.getpid(),
         "state": "stopped" if ended else brain.doing,
         "why": brain.why,

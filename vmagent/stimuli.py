@@ -237,7 +237,14 @@ class Woke:
 
 @dataclass(frozen=True)
 class HostRevoked:
-    """The server does not believe this host any more."""
+    """The server does not believe this host any more; ``unmanaged``: its owner took it away."""
+
+    unmanaged: bool = False
+
+
+@dataclass(frozen=True)
+class SettingsChanged:
+    """The owner's limits or the context's settings are others now: the agent begins anew."""
 
 
 @dataclass(frozen=True)
@@ -275,5 +282,6 @@ Stimulus = Union[
     Throttled,
     Woke,
     HostRevoked,
+    SettingsChanged,
     DiskChanged,
 ]

@@ -10,21 +10,22 @@ from pathlib import Path
 from vmagent.errors import CannotWork
 
 NAME = "windfall-agent.service"
+CONSOLE = "windfall-pair@.service"
+PROGRAM = "/usr/bin/python3 /opt/windfall/windfall-agent.pyz"
 HOMES = ("/home/", "/root/", "/run/user/")
 
 
-def text(user: str) -> str:
-    """The unit for an agent started as this one was, run by ``user``."""
-    raw = pkgutil.get_data("vmagent", NAME)
+def text(user: str, name: str = NAME) -> str:
+    """The unit for an agent started as this one was, run by ``user``; or that of its console."""
+    raw = pkgutil.get_data("vmagent", name)
     if raw is None:
-        raise CannotWork(f"the agent lacks its part {NAME}")
+        raise CannotWork(f"the agent lacks its part {name}")
     found = raw.decode()
     found = found.replace("User=windfall\n", f"User={_word(user)}\n")
-    old = "ExecStart=/usr/bin/python3 /opt/windfall/windfall-agent.pyz run"
     program = _program()
     if any(word.startswith(HOMES) for word in program):
         found = found.replace("ProtectHome=yes", "ProtectHome=read-only")
-    return found.replace(old, f"ExecStart={' '.join(map(_word, program))} run")
+    return found.replace(PROGRAM, " ".join(map(_word, program)))
 
 
 def _program() -> list[str]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.kit.fake_server import FakeServer
+from tests.kit.terminal_driver import Person
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -54,6 +55,12 @@ class AgentProcess:
             )
         self.running.append(process)
         return process
+
+    def at_terminal(self, *arguments: str, size: tuple[int, int] = (80, 25), **more: str) -> Person:
+        """A person at a terminal who gives a command; more variables of the environment."""
+        command = [*self.program, "--state", str(self.state), *arguments]
+        env = {**self._env(), "TERM": "linux", "LANG": "C.UTF-8", **more}
+        return Person(command, env, *size)
 
     def status(self) -> dict[str, Any]:
         """What the agent shows of itself."""

@@ -16,11 +16,11 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from tests.kit.fake_pairing import HOST_TOKEN, PairingDesk
 from vmagent.intervals import Intervals
-from vmagent.wire import codec, frames, jws, merkle, messages, statements
+from vmagent.wire import codec, frames, jws, merkle, messages, pairing, statements
 
 TOKEN_SECRET = "A" * 43
-HOST_TOKEN = "wfh_" + "B" * 43
 BASE = "/api/v1"
 
 
@@ -103,6 +103,8 @@ class FakeServer(ThreadingHTTPServer):
         self.duplicates = 0
         self.moods: list[tuple[str, str]] = []
         self.released: list[int] = []
+        self.unmanaged = False
+        self.desk = PairingDesk(self)
 
     def offer(self, script: str, **manifest: Any) -> str:
         """Another production, of which only the reference events are ever wanted; its digest."""
@@ -231,18 +233,29 @@ class _Handler(BaseHTTPRequestHandler):
                 self.close_connection = True
                 return
             if server.html:
-                self._send(200, b"<html>A web server</html>")
+                self.send(200, b"<html>A web server</html>")
                 return
             if server.busy:
-                self._problem(server.busy.pop(0), "busy", {"Retry-After": "0.1"})
+                self.problem(server.busy.pop(0), "busy", {"Retry-After": "0.1"})
+                return
+            short = path.replace(BASE, "").strip("/").split("/")
+            if short[0] == "pair":
+                server.desk.answer(self, short, body)
+                server.changed.notify_all()
+                return
+            if server.unmanaged:
+                self.problem(410, pairing.UNMANAGED)
                 return
             wants_token = path not in (f"{BASE}/hosts", f"{BASE}/keys")
             if wants_token and (
                 server.revoked or self.headers.get("Authorization") != f"Bearer {HOST_TOKEN}"
             ):
-                self._problem(401, "token-revoked")
+                self.problem(401, "token-revoked")
                 return
-            self._route(path.replace(BASE, "").strip("/").split("/"), body)
+            if short[0] == "machines":
+                server.desk.answer(self, short, body)
+            else:
+                self._route(short, body)
             server.changed.notify_all()
 
     do_GET = do_POST = do_PUT = _any  # noqa: N815 - the library's names
@@ -252,21 +265,21 @@ class _Handler(BaseHTTPRequestHandler):
         kind = parts[0]
         if kind == "hosts":
             server.enrolled.append(codec.decode(body, messages.EnrolRequest))
-            self._json(
+            self.json(
                 messages.Enrolled(1, HOST_TOKEN, "ann", server.keys.statements, server.now()), 201
             )
         elif kind == "keys":
-            self._json(messages.KeyList(server.keys.statements))
+            self.json(messages.KeyList(server.keys.statements))
         elif kind == "work":
-            self._json(server.answer_ask(codec.decode(body, messages.AskRequest)))
+            self.json(server.answer_ask(codec.decode(body, messages.AskRequest)))
         elif kind == "classes":
             self._classify(codec.decode(body, messages.ClassReport))
         elif kind == "manifests":
-            self._send(200, server.others.get(parts[1], server.manifest_text).encode())
+            self.send(200, server.others.get(parts[1], server.manifest_text).encode())
         elif kind == "payloads":
             own = (server.payload_text, server.bundle)
             text, bundle = own if parts[1] == server.payload else server.payloads[parts[1]]
-            self._send(200, text.encode() if len(parts) > 2 else bundle)
+            self.send(200, text.encode() if len(parts) > 2 else bundle)
         elif kind == "productions":
             self._frame(parts[3], body)
         elif kind == "tasks":
@@ -275,62 +288,65 @@ class _Handler(BaseHTTPRequestHandler):
             beat = codec.decode(body, messages.HeartbeatRequest)
             server.moods.append((beat.doing, beat.why))
             states = [server.tasks[p.task] for p in beat.tasks if p.task in server.tasks]
-            self._json(messages.HeartbeatReply(server.now(), states))
+            self.json(messages.HeartbeatReply(server.now(), states))
         elif kind == "released":
             server.released.append(codec.decode(body, messages.ReleasedRequest).seq)
-            self._send(204, b"")
+            self.send(204, b"")
         elif kind == "commands":
             query = dict(pair.split("=") for pair in self.path.partition("?")[2].split("&"))
             since = int(query["since"])
             server.changed.wait_for(lambda: len(server.commands) > since, float(query["wait"]))
-            self._json(messages.CommandsReply(server.commands[since:]))
+            self.json(messages.CommandsReply(server.commands[since:]))
         else:
-            self._problem(404, "unknown")
+            self.problem(404, "unknown")
 
     def _classify(self, report: messages.ClassReport) -> None:
         server = self.server
         if server.classes_away:
             server.classes_away -= 1
-            self._problem(503, "busy", {"Retry-After": "0.2"})
+            self.problem(503, "busy", {"Retry-After": "0.2"})
             return
         if report.failed:
             server.failed[report.manifest] = report
         else:
             server.classes[report.manifest] = report.digest
-        self._send(204, b"")
+        self.send(204, b"")
 
     def _frame(self, span: str, body: bytes) -> None:
         server = self.server
         digest = base64.b64encode(hashlib.sha256(body).digest()).decode()
         if server.frame_answer is not None:
-            self._problem(*server.frame_answer)
+            self.problem(*server.frame_answer)
         elif self.headers.get("Content-Digest") != f"sha-256=:{digest}:":
-            self._problem(400, "digest-mismatch")
+            self.problem(400, "digest-mismatch")
         else:
             first, _, last = span.partition("-")
-            self._json(messages.FrameReply(server.take_frame(int(first), int(last), body)))
+            self.json(messages.FrameReply(server.take_frame(int(first), int(last), body)))
 
     def _task(self, task: int, report: bytes | None) -> None:
         server = self.server
         state = server.tasks.get(task)
         if state is None:
-            self._problem(404, "gone")
+            self.problem(404, "gone")
         elif report is None:
-            self._json(state)
+            self.json(state)
         else:
             value = codec.decode(report, messages.ReportRequest)
             server.reports[task] = value
             server.tasks[task] = replace(state, state=value.outcome)
-            self._json(messages.ReportReply(server.tasks[task]))
+            self.json(messages.ReportReply(server.tasks[task]))
 
-    def _json(self, value: Any, status: int = 200) -> None:
-        self._send(status, codec.encode(value))
+    def json(self, value: Any, status: int = 200) -> None:
+        """Answer with a message."""
+        self.send(status, codec.encode(value))
 
-    def _problem(self, status: int, word: str, headers: dict[str, str] | None = None) -> None:
+    def problem(self, status: int, word: str, headers: dict[str, str] | None = None) -> None:
+        """Answer with problem details."""
         problem = messages.Problem(word, status, f"{word} it is", word)
-        self._send(status, json.dumps(asdict(problem)).encode(), headers)
+        self.send(status, json.dumps(asdict(problem)).encode(), headers)
 
-    def _send(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
+    def send(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
+        """Answer with these bytes."""
         self.send_response(status)
         for name, value in {"Windfall-Protocol": "1", **(headers or {})}.items():
             self.send_header(name, value)

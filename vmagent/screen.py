@@ -1,0 +1,122 @@
+"""The screens of pairing: lines of at most 80 signs, plain ASCII but for the QR code; pure."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from typing import Optional
+
+from vmagent import __version__, qr
+from vmagent.home import Identity
+from vmagent.pairing import Attempt
+from vmagent.plaintext import printable
+from vmagent.troubles import Trouble
+from vmagent.wire import pairing
+
+WIDTH = 79
+RULE = "-" * WIDTH
+PIN_PROMPT = "PIN: "
+# Room that the code, the address and the words need below the QR code.
+BELOW_QR = 9
+
+
+def head(identifier: str) -> list[str]:
+    """Who speaks here."""
+    return [RULE, f" Windfall agent {__version__}   machine {identifier}", RULE]
+
+
+def how_to(server: str, page: str) -> list[str]:
+    """What to do next, before a PIN is typed."""
+    return [
+        "This machine has no owner yet. To pair it with your account:",
+        "",
+        f"  1. On any computer open  {printable(server)}{page}  and sign in.",
+        "  2. Choose a context. The page shows a PIN in pairs, such as 85 91 16.",
+        "  3. Type that PIN here and press Enter.",
+        "",
+        "Or press Enter without a PIN: this screen then shows a code for the web page.",
+        "",
+    ]
+
+
+def words(attempt: Attempt) -> list[str]:
+    """The three words, big."""
+    spaced = [" ".join(word.upper()) for word in attempt.words.split()]
+    wide = max(map(len, spaced), default=0)
+    frame = f"    +{'-' * (wide + 6)}+"
+    lines = [frame, *(f"    |   {word.ljust(wide)}   |" for word in spaced), frame]
+    return [
+        "The web page must show these three words for this machine:",
+        *lines,
+        "If it does, confirm there. Other words are another machine: refuse it.",
+    ]
+
+
+def code(attempt: Attempt, size: tuple[int, int], plain: bool) -> list[str]:
+    """The code, its address, and a QR code if it fits."""
+    columns, rows = size
+    drawn = qr.draw(attempt.qr, columns, rows - BELOW_QR, plain) if attempt.qr else []
+    if not drawn and attempt.qr:
+        drawn = qr.draw(attempt.qr, columns, 10**6, plain) if rows >= 40 else []
+    return [
+        *drawn,
+        f"On any computer or telephone open  {printable(attempt.uri, 200)}",
+        f"and type this code:    {'  '.join(attempt.user_code)}",
+    ]
+
+
+def pending(left_s: float) -> str:
+    """How long there is yet."""
+    left = max(0, round(left_s))
+    return f"Waiting for the owner to confirm ({left // 60}:{left % 60:02d} left) "
+
+
+def trouble(found: Trouble) -> list[str]:
+    """What is wrong, and what to do."""
+    lines = textwrap.wrap(found.what, WIDTH - 3, initial_indent="!! ", subsequent_indent="   ")
+    for one in found.cure:
+        lines += textwrap.wrap(one, WIDTH - 3, initial_indent="   ", subsequent_indent="   ")
+    return ["", *lines, ""]
+
+
+def paired(identity: Identity, kid: str, told: Optional[pairing.MachineContext]) -> list[str]:
+    """Whose the machine is now."""
+    lines = [
+        "",
+        *_wrapped(f"Paired as {identity.name}: host {identity.host} of {identity.account}"),
+        *_wrapped(f"at {identity.server}", "  "),
+        f"  release key {kid} (the web page shows the same)",
+    ]
+    if told is None or not told.id:
+        return [*lines, "without a context."]
+    return [*lines, *_wrapped(f"with context {told.name}, revision {told.revision}.")]
+
+
+def owned(identity: Identity, state: str) -> list[str]:
+    """A machine that has an owner."""
+    return [
+        *_wrapped(f"This machine is {identity.name}: host {identity.host} of {identity.account}"),
+        *_wrapped(f"at {identity.server}.", "  "),
+        f"It is {printable(state)}." if state else "No agent runs just now.",
+        "Its owner sees it on the web under My machines; to pair it with somebody else,",
+        "unmanage it there.",
+    ]
+
+
+def context(outcome: str, how: str, detail: str) -> list[str]:
+    """What became of the context."""
+    begin = {
+        "applied": f"The context is applied, through {how}.",
+        "kept": "The context is kept, and NOT applied to this system.",
+        "locked": "The context is protected, and still closed. To open it with its secret:"
+        "  windfall-agent recontextualize",
+        "failed": "The context could not be applied.",
+    }[outcome]
+    more = [] if outcome in ("locked", "applied") else _wrapped(detail, "  ")
+    return [*_wrapped(begin), *more]
+
+
+def _wrapped(text: str, indent: str = "") -> Sequence[str]:
+    return textwrap.wrap(
+        printable(text), WIDTH, initial_indent=indent, subsequent_indent=indent or "  "
+    )
