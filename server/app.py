@@ -13,6 +13,7 @@ from server.handlers.access import Public
 from server.handlers.admin_api import AdminApi
 from server.handlers.agent_api import AgentApi
 from server.handlers.agent_file import AgentFile
+from server.handlers.agents_api import AgentsApi
 from server.handlers.cluster_api import ClusterApi
 from server.handlers.credit_api import CreditApi
 from server.handlers.lane import Starter
@@ -86,6 +87,7 @@ def routes_of(deps: Deps, facts: Facts, look: Look) -> list[Route]:
         *agents.routes(),
         *uploads.routes(),
         *AdminApi(deps, look, facts.trusted, facts.json_bytes, facts.payload_bytes).routes(),
+        *AgentsApi(deps).routes(),
         *PeopleApi(deps, look, facts.kid, facts.version, facts.json_bytes).routes(),
         *SiteApi(deps, facts.json_bytes).routes(),
         *CreditApi(deps).routes(),

@@ -220,6 +220,8 @@ def _status(found: argparse.Namespace) -> int:
             print(f"  task {task['task']} {span} {task['phase']}, {task['done']} events done")
         for manifest, word in shown.get("failed_probes", {}).items():
             print(f"  manifest {manifest[:12]}: no reference events here, {word}")
+        if shown.get("banned"):
+            print(f"  no work: {printable(shown['banned'])}")
         if shown.get("last_refusal"):
             last = printable(shown["last_refusal"])
             print(f"  refused so far: {shown['refused']}; last: {last}")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Callable, Optional, TypeVar
 
-from vmagent import errors, link, monitor, orders, stimuli, trust
+from vmagent import __version__, errors, link, monitor, orders, stimuli, trust
 from vmagent.bundles import Bundles
 from vmagent.calls import Server
 from vmagent.home import Home
@@ -62,7 +62,7 @@ class Errands:
         self.last_refusal = ""
         self.failed_probes: dict[str, str] = {}
         self.untold: dict[str, messages.ClassReport] = {}
-        self.sandbox = ""
+        self.sandbox = self.banned = ""
         self._ask = str(home.note("ask") or "")
         self.instance = secrets.token_hex(8)  # tells two agents with one identity apart
 
@@ -77,9 +77,16 @@ class Errands:
                 self.home.keep_note("ask", fresh)
                 self._ask = fresh
             reply = self.server.ask(self._question(order, seq))
+        except errors.AgentBanned as error:
+            self.banned = str(error)
+            extra = {"why": self.banned, "wait_s": error.retry_after}
+            log.error("this version of the agent is banned", extra=extra)
+            self.tell(stimuli.AskFailed(jitter(), error.retry_after))
+            return
         except errors.LinkFault as error:
             self._failed(error, stimuli.AskFailed(jitter(), error.retry_after))
             return
+        self.banned = ""
         asked, taken, refused = self._ask, [], 0
         for number, text in enumerate(reply.leases[:LEASES_MOST]):
             try:
@@ -110,6 +117,7 @@ class Errands:
             sandbox=self.sandbox,
             network=settings.network == "yes",
             instance=self.instance,
+            agent=__version__,
         )
 
     def _needs_probe(self, manifest: str) -> bool:

@@ -163,6 +163,14 @@ class Unmanaged(TokenRefused):
     code = 14
 
 
+class AgentBanned(RequestRefused):
+    """The server takes no work of this version of the agent; fetch the one that it names."""
+
+    def __init__(self, status: int, word: str, detail: str, retry_after: float) -> None:
+        super().__init__(status, word, detail)
+        self.retry_after = retry_after
+
+
 class AnswerUnreadable(LinkFault):
     """The server's answer is not what the protocol says."""
 

@@ -23,6 +23,7 @@ from vmagent.wire import jws, messages, pairing
 ANSWER_MOST = 8 * 1024 * 1024
 CONNECT_S = 10.0
 READ_S = 60.0
+BANNED = "agent-banned"  # the word of a refusal of this version of the agent
 UNKNOWN = "unknown"  # the word of a refusal that is no problem details: a proxy's, not the server's
 
 
@@ -238,6 +239,8 @@ def _judge(answer: Answer) -> None:
         raise errors.RequestRefused(
             answer.status, "redirected", "redirects are not followed, the token is for one server"
         )
+    if word == BANNED:
+        raise errors.AgentBanned(answer.status, word, detail, wait)
     kind = errors.TokenRefused if answer.status == 401 else errors.RequestRefused
     if answer.status == 410 and word == pairing.UNMANAGED:
         kind = errors.Unmanaged

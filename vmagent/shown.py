@@ -35,6 +35,7 @@ def status(
         "slots": brain.rules.slots,
         "sandbox": errands.sandbox,
         "disk_full": brain.disk_low,
+        "banned": errands.banned,
         "refused": errands.refusals,
         "last_refusal": errands.last_refusal,
         "probing": sorted(brain.probing),

@@ -1,4 +1,4 @@
-"""Bans of hosts: why, by whom, and until when."""
+"""Bans of hosts, and of versions of the agent: why, by whom, and until when."""
 
 from __future__ import annotations
 
@@ -14,6 +14,19 @@ class Ban(NamedTuple):
     host: int
     reason: str
     until: float | None
+
+
+class AgentBan(NamedTuple):
+    """A ban of versions of the agent that stands; ``span`` as `server.domain.versions` writes it.
+
+    ``until`` is None if only a person ends it.
+    """
+
+    span: str
+    reason: str
+    until: float | None
+    by: str
+    at: float
 
 
 async def lay(tx: Tx, ban: Ban, by: str, at: float) -> None:
@@ -40,21 +53,47 @@ async def lift(tx: Tx, host: int, by: str, at: float) -> bool:
     return True
 
 
-async def _end(tx: Tx, host: int, by: str, at: float) -> int:
+async def lay_agent(tx: Tx, ban: AgentBan) -> None:
+    """Ban versions of the agent; what stood of the same before stands no more."""
+    await _end(tx, ban.span, ban.by, ban.at, "agent")
+    await tx.run(
+        "INSERT INTO bans (kind, subject, reason, until, issued_by, issued_at)"
+        " VALUES ('agent', $1, $2, $3, $4, $5)",
+        *ban,
+    )
+
+
+async def lift_agent(tx: Tx, span: str, by: str, at: float) -> bool:
+    """End the ban of these versions; False if there is none."""
+    return bool(await _end(tx, span, by, at, "agent"))
+
+
+async def _end(tx: Tx, subject: int | str, by: str, at: float, kind: str = "host") -> int:
     return await tx.run(
         "UPDATE bans SET lifted_by = $1, lifted_at = $2"
-        " WHERE kind = 'host' AND subject = $3 AND lifted_at IS NULL",
+        " WHERE kind = $3 AND subject = $4 AND lifted_at IS NULL",
         by,
         at,
-        str(host),
+        kind,
+        str(subject),
     )
 
 
 async def standing(tx: Tx, at: float) -> list[Ban]:
-    """The bans that stand."""
+    """The bans of hosts that stand."""
     rows = await tx.all(
         "SELECT subject, reason, until FROM bans WHERE kind = 'host' AND lifted_at IS NULL"
         " AND (until IS NULL OR until > $1) ORDER BY id",
         at,
     )
     return [Ban(int(row[0]), row[1], row[2]) for row in rows]
+
+
+async def agents_standing(tx: Tx, at: float) -> list[AgentBan]:
+    """The bans of versions that stand, oldest first."""
+    rows = await tx.all(
+        "SELECT subject, reason, until, issued_by, issued_at FROM bans"
+        " WHERE kind = 'agent' AND lifted_at IS NULL AND (until IS NULL OR until > $1) ORDER BY id",
+        at,
+    )
+    return [AgentBan(*row) for row in rows]

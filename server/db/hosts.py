@@ -105,6 +105,17 @@ async def everyone(tx: Tx) -> list[Host]:
     return [_host(row) for row in rows]
 
 
+async def facts_of(tx: Tx, host: int) -> str | None:
+    """What a host said of itself, as text."""
+    row = await tx.one("SELECT facts FROM hosts WHERE id = $1", host)
+    return None if row is None else str(row[0])
+
+
+def keep_facts(tx: Tx, host: int, facts: str) -> None:
+    """What a host says of itself by now."""
+    tx.later("UPDATE hosts SET facts = $1 WHERE id = $2", (facts, host))
+
+
 async def revoke(tx: Tx, host: int) -> bool:
     """Believe a host no longer; False if it was not believed before."""
     changed = await tx.run(

@@ -322,6 +322,20 @@ class Banned(Later):
         Refusal.__init__(self, id=id, reason=reason, retry_after=retry_after)
 
 
+class AgentBanned(Later):
+    """Agent {version} is banned: {reason}; take {cure}, from /agent/windfall-agent.pyz here."""
+
+    code = "agent-banned"
+    version: str
+    reason: str
+    cure: str
+
+    def __init__(self, version: str, reason: str, cure: str, retry_after: float) -> None:
+        """Which version, why, what to take, and after how many seconds it may ask again."""
+        shown = version or "without a version"
+        Refusal.__init__(self, version=shown, reason=reason, cure=cure, retry_after=retry_after)
+
+
 class DiskFull(Later):
     """The server has no room for more; keep what you hold and try again in {retry_after:g} s."""
 

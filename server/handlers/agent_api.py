@@ -17,7 +17,7 @@ from server.handlers.access import Host, Public
 from server.handlers.peer import address_of
 from server.handlers.routes import JOSE, Body, Query, Reply, Route
 from server.handlers.schema import maker
-from server.services import dispatch, enrol, payloads, report
+from server.services import agentbans, dispatch, enrol, payloads, report
 from server.services.cards import HostCard
 from server.services.deps import Deps
 from server.services.factsheet import Sheet
@@ -74,6 +74,7 @@ class AgentApi:
 
     async def enrol(self, request: web.Request, message: m.EnrolRequest) -> Reply:
         """A machine joins with an enrolment token."""
+        agentbans.welcome(self.deps, message.facts.agent)
         joined = await enrol.enrol(
             self.deps,
             message.request,
@@ -104,6 +105,10 @@ class AgentApi:
             card.heard(message.seq, self.deps.registry.seq)
         if message.sandbox:
             card.runs_in(message.sandbox, message.network)
+        if message.agent and message.agent != card.agent:
+            await agentbans.heard(self.deps, card, message.agent)
+        if card.barred is not None:
+            agentbans.admit(self.deps, card)
         card.doing = card.why = ""  # who asks for work does not rest
         offer = await dispatch.lease(self.deps, card, message)
         sealed = offer.sealed
@@ -201,12 +206,12 @@ class AgentApi:
             Route("POST", f"{base}/hosts", self.enrol, Public(), "A machine joins.",
                   Body.JSON, m.EnrolRequest, m.Enrolled, 201,
                   codes=("token-unknown", "token-used", "token-expired", "token-revoked",
-                         "token-elsewhere", "bad-input")),
+                         "token-elsewhere", "bad-input", "agent-banned")),
             Route("GET", f"{base}/keys", self.key_list, Public(),
                   "The key statements that agents pin, oldest first.", reply=m.KeyList),
             Route("POST", f"{base}/work", self.work, host, "Ask for leases.",
                   Body.JSON, m.AskRequest, m.AskReply, most=most,
-                  codes=("too-many", "disk-full", "token-cloned")),
+                  codes=("too-many", "disk-full", "token-cloned", "agent-banned")),
             Route("POST", f"{base}/classes", self.classes, host,
                   "The digest of the reference events on this host.",
                   Body.JSON, m.ClassReport, status=204, most=most, codes=("manifest-unknown",)),

@@ -39,6 +39,7 @@ STATUSES = {
     "token-refused": 401,
     "forbidden": 403,
     "not-yours": 403,
+    "agent-banned": 403,
     "not-found": 404,
     "method-not-allowed": 405,
     "too-slow": 408,

@@ -108,7 +108,7 @@ class UploadApi:
                   headers=(digests.HEADER,),
                   codes=("bad-frame", "bad-digest-field", "digest-mismatch", "outside-lease",
                          "production-unknown", "production-over", "too-large", "too-many",
-                         "disk-full")),
+                         "disk-full", "agent-banned")),
             Route("GET", f"{base}/payloads/{digest}", self.payload, Host(),
                   "A payload bundle.", media=BYTES, codes=("payload-unknown",)),
             Route("GET", f"{base}/payloads/{digest}/statement", self.statement, Host(),

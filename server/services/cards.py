@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from server.db.bans import Ban
+from server.db.bans import AgentBan, Ban
 from server.db.hosts import Order
 from server.db.sites import Site, Switch
 from server.db.tasks import Task
@@ -75,6 +75,7 @@ class HostCard:
     the last that reaches it, and ``away`` whether that tells it to leave: it gets no work then.
     ``doing`` and ``why`` are its own word, if it does not simply work.
     ``instance`` is the agent started last, ``older`` those before it; see `speaks`.
+    ``barred`` is the ban of its version of the agent, if that is banned.
     ``proven`` counts leases that it delivered, ``lost`` those that ran out in its hands.
     """
 
@@ -111,6 +112,7 @@ class HostCard:
     rests_until: float = 0.0
     quotas: dict[str, Quota] = field(default_factory=dict)
     ban: Ban | None = None
+    barred: AgentBan | None = None
     fits: Fits = field(default_factory=lambda: Fits(-1, [], 0, 0))
     woken: asyncio.Event = field(default_factory=asyncio.Event)
     instance: str = ""
@@ -302,6 +304,7 @@ class Registry:
     sites: dict[int, Site] = field(default_factory=dict)
     book: Book = field(default_factory=Book)
     switches: list[Switch] = field(default_factory=list)
+    agent_bans: dict[str, AgentBan] = field(default_factory=dict)
     version: int = 0
     task_id: int = 0
     found: int = 0

@@ -21,7 +21,7 @@ from server.domain.errors import (
     TooMany,
 )
 from server.domain.intervals import Intervals
-from server.services import framelog, late
+from server.services import agentbans, framelog, late
 from server.services.cards import HostCard, ProductionCard, TaskCard
 from server.services.deps import Deps
 from server.services.dispatch import renew
@@ -48,7 +48,7 @@ async def admit(
 ) -> Taking:
     """May this host send these events, in so many bytes?
 
-    Raises NotFound, ProductionOver, OutsideLease, TooLarge, BadFrameRefused, TooMany.
+    Raises NotFound, ProductionOver, OutsideLease, TooLarge, BadFrameRefused, TooMany, AgentBanned.
     """
     taking = of_lease(deps, host, production, first, last, size)
     if taking is not None:
@@ -56,7 +56,7 @@ async def admit(
     card = deps.registry.productions.get(production)
     if card is None:
         raise await _over(deps, production)
-    _check(deps, card, first, last, size)
+    _check(deps, host, card, first, last, size)
     late = await _late(deps, host, card, first, last)
     _count(deps, host, size if late.fresh else 0)
     return late
@@ -70,7 +70,7 @@ def of_lease(
     leased = _leased(host, production, first, last)
     if card is None or leased is None:
         return None
-    _check(deps, card, first, last, size)
+    _check(deps, host, card, first, last, size)
     fresh = not leased.held.covers(first, last)
     _count(deps, host, size if fresh else 0)
     return Taking(card, leased.row, leased, first, last, fresh)
@@ -86,7 +86,11 @@ def _leased(host: HostCard, production: int, first: int, last: int) -> TaskCard 
     return None
 
 
-def _check(deps: Deps, card: ProductionCard, first: int, last: int, size: int) -> None:
+def _check(
+    deps: Deps, host: HostCard, card: ProductionCard, first: int, last: int, size: int
+) -> None:
+    if host.barred is not None:
+        agentbans.admit(deps, host)
     if not 0 <= first < last <= card.events:
         raise OutsideLease(first, last)
     _check_grain(card, first, last)

@@ -6,7 +6,7 @@ from server.db import frames, set_aside, tasks, units
 from server.db.base import Tx
 from server.db.tasks import Task
 from server.domain.intervals import Intervals
-from server.services import bans, quotas, scan, trusting
+from server.services import agentbans, bans, quotas, scan, trusting
 from server.services.cards import TaskCard
 from server.services.deps import Deps
 from server.services.enrol import load_hosts
@@ -25,6 +25,7 @@ async def load(deps: Deps) -> None:
     await trusting.load(deps)
     await quotas.load(deps)
     await bans.load(deps)
+    await agentbans.load(deps)
     await load_productions(deps)
     await recover(deps)
     deps.store.lead(deps.frames.lead)

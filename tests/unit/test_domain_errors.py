@@ -19,6 +19,11 @@ SAMPLES: list[tuple[errors.Refusal, str, str]] = [
     (errors.OutsideLease(3, 9), "outside-lease", "Events [3, 9) lie outside every lease"),
     (errors.NotFound("production", 3), "production-unknown", "There is no production 3 here"),
     (errors.NotFound("token", 99, "issued-token-unknown"), "issued-token-unknown", "no token 99 "),
+    (
+        errors.AgentBanned("1.0.1", "it miscounts", "another than 1.0.1", 60.0),
+        "agent-banned",
+        "Agent 1.0.1 is banned: it miscounts; take another than 1.0.1, from",
+    ),
     (errors.Banned(3, "it sent garbage", 60.0), "banned", "Host 3 is banned: it sent garbage;"),
     (errors.HostRevoked(3), "host-revoked", "Host 3 was revoked"),
     (

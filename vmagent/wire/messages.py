@@ -31,6 +31,7 @@ def bound(
 
 WORD = r"^[a-z0-9][a-z0-9_.-]*$"
 WORD_OR_NONE = r"^([a-z0-9][a-z0-9_.-]*)?$"
+VERSION_OR_NONE = r"^[A-Za-z0-9_.+-]*$"
 HEX64 = r"^[0-9a-f]{64}$"
 REQUEST_ID = r"^[A-Za-z0-9_-]{8,64}$"
 EVENTS_MOST = 2**62
@@ -106,7 +107,8 @@ class AskRequest:
 
     ``seq`` is the last command that it has obeyed.
     ``sandbox`` and ``network`` are as in its facts, as they are now; without a ``sandbox`` both are
-    as they were told last. ``instance`` is a random word of each start of an agent.
+    as they were told last. ``instance`` is a random word of each start of an agent,
+    ``agent`` its version.
     """
 
     ask: str = field(metadata=bound(most=64, pattern=REQUEST_ID))
@@ -120,6 +122,7 @@ class AskRequest:
     sandbox: str = field(default="", metadata=bound(most=32, pattern=WORD_OR_NONE))
     network: bool = False
     instance: str = field(default="", metadata=bound(most=64, pattern=WORD_OR_NONE))
+    agent: str = field(default="", metadata=bound(most=64, pattern=VERSION_OR_NONE))
 
 
 @dataclass(frozen=True)
