@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from server.db.bans import AgentBan
 from server.handlers.access import Caller, Role
 from server.handlers.routes import Body, Route
 from server.services import agentbans
+from server.services.agentbans import AgentBan
 from server.services.deps import Deps
 from vmagent.wire.messages import VERSION_OR_NONE, bound
 

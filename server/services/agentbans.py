@@ -21,6 +21,8 @@ from server.services.bans import AGAIN_S, REASON_MOST
 from server.services.cards import HostCard
 from server.services.deps import Deps
 
+__all__ = ["AgentBan", "ban", "lift", "standing"]
+
 
 def _span(version: str, below: str) -> Span:
     if bool(version) == bool(below):
