@@ -6,7 +6,7 @@ What `server.services.endgame` does around those rules is done here in the same 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import simpy
@@ -25,7 +25,8 @@ from tools.simulation.unit import Unit
 if TYPE_CHECKING:
     from tools.simulation.ours import Ours
 
-HASTEN_S = 5.0  # as server.loops has it
+# The server looks every 5 s, which costs too much here; and before the end is near, less often.
+HASTEN_S, FAR_S = 15.0, 60.0
 BEATS = 3.0  # as server.services.endgame has it
 
 
@@ -55,7 +56,7 @@ class Ending:
 
     def plan(
         self,
-        units: Mapping[int, Unit],
+        there: Iterable[tuple[Unit, Task]],
         line: Line,
         idle: Iterable[tuple[Host, Standing]],
         now: float,
@@ -63,9 +64,8 @@ class Ending:
         """What to take from whom."""
         running = [
             self._running(task, unit, line, now)
-            for unit in units.values()
+            for unit, task in there
             if not unit.over and not unit.held
-            for task in unit.leased.values()
         ]
         return endgame.plan(running, _hands(idle, len(line.rush)), self.flush_s, self.block)
 
@@ -139,17 +139,17 @@ def hasten(server: Ours) -> simpy.events.ProcessGenerator:
     """Every few seconds near the end: what holds it up is cut, or counted on no more."""
     ending, line = server.ending, server.line
     while not server.over:
-        yield server.env.timeout(HASTEN_S)
+        yield server.env.timeout(HASTEN_S if line.ending else FAR_S)
         now = server.env.now
-        there = [(u, task) for u in server.units.values() for task in u.leased.values()]
-        if not line.ended or not there:
+        there = list(server.running.values()) if line.ended else []
+        if not there:
             continue
         for unit, task in there:
             unit.hear(task, now, server)
         if not ending.near(line, (task for _, task in there), now):
             continue
         idle = ((host, server.keeper.standing(host, now)) for host in server.idle())
-        plan = ending.plan(server.units, line, idle, now)
+        plan = ending.plan(there, line, idle, now)
         trims = {trim.task: trim.keep for trim in plan.trims}
         changed = {}
         for unit, task in there:

@@ -84,6 +84,7 @@ class Ours(Desk):
         self.ending = Ending(policy, rules.block)
         self._places: dict[int, set[int]] = {}
         self._trimmed: set[int] = set()
+        self.running: dict[int, tuple[Unit, Task]] = {}
         self._speeds: list[float] = []
         env.process(self._duties())
         if rules.hastens:
@@ -112,6 +113,7 @@ class Ours(Desk):
         if unit.has(host.account, taken.first, taken.last):
             self.ledger.fault(f"account {host.account} has some of [{taken.first}, {taken.last})")
         unit.lease(task)
+        self.running[task.id] = (unit, task)
         self.leased += 1
         self.ledger.leases += 1
         return task
@@ -232,6 +234,7 @@ class Ours(Desk):
                 self._speeds.append(task.host.seconds)
         task.end(cause)
         unit.ended(task)
+        self.running.pop(task.id, None)
         self.leased -= 1
         if cause != "deliver":
             keeps = [(task.first, task.acked)] if task.acked > task.first else []
