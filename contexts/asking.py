@@ -67,17 +67,26 @@ def block(
 
 
 def number(
-    key: str, title: str, about: str, least: int, most: int, *, default: int | None = None
+    key: str,
+    title: str,
+    about: str,
+    least: int,
+    most: int,
+    *,
+    default: int | None = None,
+    example: int | None = None,
 ) -> Field:
     """A whole number between two others."""
-    example = default if default is not None else least
+    shown = example if example is not None else default if default is not None else least
     kind = Kind.NUMBER
-    return Field(key, title, kind, about, default, least=least, most=most, example=example)
+    return Field(key, title, kind, about, default, least=least, most=most, example=shown)
 
 
-def switch(key: str, title: str, about: str, default: bool | None = None) -> Field:
+def switch(
+    key: str, title: str, about: str, default: bool | None = None, *, runs: bool = False
+) -> Field:
     """Yes or no; None as default leaves it to the machine."""
-    return Field(key, title, Kind.SWITCH, about, default, example=True)
+    return Field(key, title, Kind.SWITCH, about, default, example=not runs, runs=runs)
 
 
 def choice(

@@ -70,7 +70,8 @@ def _part(name: object, values: object, parts: Mapping[str, Part]) -> Iterator[F
 
 def _missing(path: str, fields: Iterable[Field], given: Mapping[str, object]) -> Iterator[Fault]:
     for one in fields:
-        if one.required and one.default is None and given.get(one.key) in (None, "", []):
+        absent = one.key not in given and one.default is not None
+        if one.required and not absent and given.get(one.key) in (None, "", []):
             rule = f" ({one.form})" if one.form else ""
             yield Fault(f"{path}.{one.key}", f"{one.title} is needed: give it{rule}")
 
@@ -167,7 +168,7 @@ def _kind(one: Field) -> str:
 
 def _near(name: object, known: Iterable[str]) -> str:
     names = list(known)
-    near = difflib.get_close_matches(str(name)[:60], names, 3, 0.5)
+    near = difflib.get_close_matches(str(name)[:60], names, 3, 0.6)
     if near:
         return f": did you mean {' or '.join(near)}?"
     return f": there are {', '.join(names)}" if len(names) <= 12 else ": see docs/contexts.md"

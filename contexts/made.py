@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from contexts.part import Machine, Pieces
+from contexts.quoting import fitting
 from contexts.schema import Document, Fault, Field, Kind, Values
 
 
@@ -39,11 +40,22 @@ class Made:
 
 
 @dataclass(frozen=True, slots=True)
+class Coding:
+    """How a text is written in a section, and how it is read from there (ValueError if not)."""
+
+    write: Callable[[str], str]
+    read: Callable[[str], str]
+
+
+@dataclass(frozen=True, slots=True)
 class Section:
     """A part that is one plug-in of amiconfig: a word for ``plugins=`` and a section of keys.
 
-    ``keys`` has the INI key of a field where it is another than the field's. ``words`` are what a
-    switch is written as (true, false); lists are joined by ``between``.
+    ``keys`` has the INI key of a field where it is another than the field's, and "" for a field
+    that it does not have. ``words`` are what a switch is written as (true, false); lists are joined
+    by ``between``. If ``sourced``, the plug-in writes values as they are to a file that a
+    shell reads: then what is more than one word goes between double quotes. ``coded`` fields are
+    texts that the section has in another form: how it is made, and how it is read again.
     """
 
     name: str
@@ -56,6 +68,8 @@ class Section:
     keys: Mapping[str, str] = field(default_factory=dict)
     words: tuple[str, str] = ("yes", "no")
     between: str = ","
+    sourced: bool = False
+    coded: Mapping[str, Coding] = field(default_factory=dict)
     more: Callable[[Values, Machine], Pieces] | None = None
     rules: Callable[[Values, Document], Iterable[Fault]] = _no_rules
     note: str = ""
@@ -68,9 +82,9 @@ class Section:
         """Its section, and what it does by cloud-init if it has ``more``."""
         more = self.more(values, machine) if self.more else Pieces()
         written = {
-            self.key(one): self.said(value)
+            self.key(one): self.said(one, value)
             for one in self.fields
-            if (value := values.get(one.key)) not in (None, "", [])
+            if self.key(one) and (value := values.get(one.key)) not in (None, "", [])
         }
         secrets = [f"{self.name}.{one.key}" for one in self.fields if _told(one, values)]
         return Pieces(
@@ -89,13 +103,14 @@ class Section:
         """What a field is called in the section."""
         return self.keys.get(one.key, one.key)
 
-    def said(self, value: object) -> str:
+    def said(self, one: Field, value: object) -> str:
         """A value as the section has it."""
         if isinstance(value, bool):
             return self.words[0] if value else self.words[1]
-        if isinstance(value, list):
-            return self.between.join(str(item) for item in value)
-        return str(value)
+        text = self.between.join(value) if isinstance(value, list) else str(value)
+        if one.key in self.coded:
+            text = self.coded[one.key].write(text)
+        return fitting(text) if self.sourced else text
 
 
 def _told(one: Field, values: Values) -> bool:

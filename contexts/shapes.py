@@ -64,8 +64,8 @@ SSH_KEY = Shape(
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ8zCw8ZtWZ1nFhQ0GJr0hW0sQ1VZyXq3bJv0m6uW6l0 me@here",
 )
 SECRET = Shape(
-    r"[A-Za-z0-9._+/=@%^-]{1,200}",
-    "letters, digits and . _ + / = @ % ^ - alone (a shell reads it)",
+    r"[A-Za-z0-9._+/=@%-]{1,200}",
+    "letters, digits and . _ + / = @ % - alone (a shell reads it)",
     "change-me-soon",
 )
 BASE64 = Shape(r"[A-Za-z0-9+/]{4,}={0,2}", "base64 in one line", "LS0tLS1CRUdJTg==")

@@ -223,6 +223,7 @@ PART = Made(
             "auto: the machine finds them (WPAD); direct: none; list: those below.",
             ("auto", "direct", "list"),
             "auto",
+            required=True,
         ),
         several(
             "proxies",

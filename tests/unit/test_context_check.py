@@ -72,7 +72,12 @@ def test_defaults_fill_what_is_not_said_and_leave_what_is() -> None:
     assert document["users"]["users"] == [
         {"name": "worker", "group": "", "home": "", "password": "", "keys": ""}
     ]
-    assert filled({"repository": {"mode": ""}})["repository"]["mode"] == ""
+    assert filled({"users": {"shell": ""}})["users"]["shell"] == ""
+
+
+def test_a_choice_that_has_to_be_made_cannot_be_nothing_but_can_be_left_to_its_default() -> None:
+    assert _paths({"repository": {"mode": ""}}) == ["repository.mode"]
+    assert _paths({"repository": {}}) == []
 
 
 def test_rules_between_fields_are_held_with_the_defaults_in_mind() -> None:
