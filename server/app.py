@@ -23,6 +23,7 @@ from server.handlers.openapi import documented
 from server.handlers.pairing_api import PairingApi
 from server.handlers.pattern_api import PatternApi
 from server.handlers.people_api import PeopleApi
+from server.handlers.portrait_api import PortraitApi
 from server.handlers.routes import Route
 from server.handlers.site_api import SiteApi
 from server.handlers.trust_api import TrustApi
@@ -95,6 +96,7 @@ def routes_of(deps: Deps, facts: Facts, look: Look) -> list[Route]:
         *MachineApi(deps, look).routes(),
         *PatternApi(deps, facts.json_bytes).routes(),
         *TrustApi(deps).routes(),
+        *PortraitApi(deps).routes(),
         *ClusterApi(deps, Boards(deps)).routes(),
         *AgentFile(facts.agent_folder).routes(),
         *pages.routes(),

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
+
+Host = TypeVar("Host")
 
 _GAP = "\u202f"  # narrow and unbreakable: what ISO 80000-1 puts between groups of three digits
 _NBSP = "\u00a0"
@@ -123,6 +126,14 @@ def host_lamp(host: object) -> str:
     return "off" if state == "revoked" else "" if state == "away" else "on"
 
 
+HOST_LOOKS = {"working": "good", "banned": "bad", "revoked": "bad", "cloned": "bad", "away": "off"}
+
+
+def host_look(host: object) -> str:
+    """The colour of a host's state, which is never its only sign."""
+    return HOST_LOOKS.get(getattr(host, "state", ""), "")
+
+
 SITE_WORDS = {
     "announced": "leaving: announced",
     "draining": "leaving",
@@ -152,11 +163,11 @@ def seconds(amount: float | None) -> str:
     return "\N{EN DASH}" if amount is None else f"{amount:.2f} s"
 
 
-def in_order(hosts: Sequence[object]) -> list[object]:
+def in_order(hosts: Sequence[Host]) -> list[Host]:
     """Hosts that work, then those that wait, then the rest; by name, so that rows stay put."""
     ranks = {"working": 0, "waiting for work": 1, "away": 2}
 
-    def rank(host: object) -> tuple[int, str]:
+    def rank(host: Host) -> tuple[int, str]:
         return ranks.get(getattr(host, "state", ""), 3), getattr(host, "name", "")
 
     return sorted(hosts, key=rank)

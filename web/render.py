@@ -66,6 +66,8 @@ def _environment() -> jinja2.Environment:
         filters.production_state,
         filters.host_state,
         filters.host_lamp,
+        filters.host_look,
+        filters.ago,
         filters.in_order,
         filters.strip_paths,
         filters.strip_height,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
-from server.cli import agent_bans, trust  # noqa: F401  # they add commands to `agent`, `host`
+from server.cli import agent_bans, bans, trust  # noqa: F401  # they add to `agent` and `host`
 from server.cli.account import account
 from server.cli.agent import agent
 from server.cli.client import Client

@@ -1,4 +1,4 @@
-"""How far hosts are believed: shown, and said by a person."""
+"""How far hosts are believed, said by a person."""
 
 from __future__ import annotations
 
@@ -10,17 +10,9 @@ from server.cli.asking import confirm
 from server.cli.client import Client
 from server.cli.host import host
 from server.cli.options import with_server
-from server.cli.output import tell, tell_facts
+from server.cli.output import tell
 
 REASON = click.option("--reason", default="", help="Why, in a line; kept in the log of moves.")
-
-
-@host.command("show")
-@click.argument("id")
-@with_server
-def show_command(id: str, server: Client) -> None:
-    """Show how far the host ID is believed, for which payloads, and why."""
-    tell_facts(server.get("hosts", id, "trust"))
 
 
 @host.command("distrust")

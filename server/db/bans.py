@@ -29,6 +29,26 @@ class AgentBan(NamedTuple):
     at: float
 
 
+class Past(NamedTuple):
+    """A ban that stands or stood; ``lifted_by`` is empty unless a person ended it."""
+
+    id: int
+    kind: str
+    subject: str
+    reason: str
+    by: str
+    at: float
+    until: float | None
+    lifted_at: float | None
+    lifted_by: str
+
+
+_PAST = (
+    "SELECT id, kind, subject, reason, issued_by, issued_at, until, lifted_at,"
+    " coalesce(lifted_by, '') FROM bans"
+)
+
+
 async def lay(tx: Tx, ban: Ban, by: str, at: float) -> None:
     """Ban a host; what stood before stands no more."""
     await _end(tx, ban.host, by, at)
@@ -97,3 +117,17 @@ async def agents_standing(tx: Tx, at: float) -> list[AgentBan]:
         at,
     )
     return [AgentBan(*row) for row in rows]
+
+
+async def latest(tx: Tx, most: int) -> list[Past]:
+    """The latest bans, newest first."""
+    rows = await tx.all(f"{_PAST} ORDER BY id DESC LIMIT $1", most)
+    return [Past(*row) for row in rows]
+
+
+async def of_host(tx: Tx, host: int, most: int) -> list[Past]:
+    """The latest bans of a host, newest first."""
+    rows = await tx.all(
+        f"{_PAST} WHERE kind = 'host' AND subject = $1 ORDER BY id DESC LIMIT $2", str(host), most
+    )
+    return [Past(*row) for row in rows]

@@ -116,6 +116,16 @@ def keep_facts(tx: Tx, host: int, facts: str) -> None:
     tx.later("UPDATE hosts SET facts = $1 WHERE id = $2", (facts, host))
 
 
+async def one(tx: Tx, host: int) -> Host | None:
+    """One host, believed or not."""
+    row = await tx.one(
+        f"SELECT {_COLUMNS} FROM hosts JOIN accounts ON accounts.id = hosts.account"  # noqa: S608
+        " WHERE hosts.id = $1",
+        host,
+    )
+    return None if row is None else _host(row)
+
+
 async def revoke(tx: Tx, host: int) -> bool:
     """Believe a host no longer; False if it was not believed before."""
     changed = await tx.run(

@@ -58,3 +58,14 @@ async def latest(tx: Tx, production: int, limit: int) -> list[Move]:
         limit,
     )
     return [Move(*row) for row in rows]
+
+
+async def of_host(tx: Tx, host: int, limit: int) -> list[Move]:
+    """The latest steps of one host, newest first; those of its trust are `of_trust`."""
+    rows = await tx.all(
+        "SELECT at, machine, subject, source, target, cause FROM moves"
+        " WHERE machine = 'host' AND subject = $1 ORDER BY id DESC LIMIT $2",
+        host,
+        limit,
+    )
+    return [Move(*row) for row in rows]

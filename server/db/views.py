@@ -75,6 +75,37 @@ async def tasks_of(
     return [TaskRow(*row) for row in rows]
 
 
+@dataclass(frozen=True)
+class HostTask:
+    """A task of a host, with its production and what came of it."""
+
+    id: int
+    production: str
+    first: int
+    last: int
+    state: str
+    held: int
+    leased_at: float
+    ended_at: float | None
+    cause: str
+
+
+async def tasks_of_host(tx: Tx, host: int, limit: int, among: int) -> list[HostTask]:
+    """The latest tasks of a host, newest first, among so many latest tasks of the pool."""
+    rows = await tx.all(
+        "SELECT tasks.id, productions.name, tasks.first, tasks.last, tasks.state,"
+        " coalesce(tasks.held, 0), coalesce(tasks.leased_at, 0), tasks.ended_at,"
+        " coalesce(tasks.cause, '') FROM tasks"
+        " JOIN productions ON productions.id = tasks.production"
+        " WHERE tasks.id > (SELECT coalesce(max(id), 0) FROM tasks) - $1 AND tasks.host = $2"
+        " ORDER BY tasks.id DESC LIMIT $3",
+        among,
+        host,
+        limit,
+    )
+    return [HostTask(*row) for row in rows]
+
+
 async def cut_short(tx: Tx, production: int) -> tuple[int, int]:
     """Of leases that ended early: events that had to be leased again, and computed in vain."""
     row = await tx.one(

@@ -11,7 +11,8 @@ from server.handlers.access import Caller, Role
 from server.handlers.routes import Body, Reply, Route
 from server.services import bans, enrol, reap
 from server.services.deps import Deps
-from server.services.look import HostView, Look
+from server.services.hostview import HostView
+from server.services.look import Look
 from vmagent.wire.messages import bound
 
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from server.db import findings, frames, hosts, moves, set_aside, trust, units, views
 from server.db.base import Tx
 from server.db.findings import Group
-from server.db.hosts import Host
 from server.db.moves import Move
 from server.db.productions import Production
 from server.db.set_aside import Aside
@@ -19,15 +18,13 @@ from server.domain import definition as definitions
 from server.domain.production import ProductionState
 from server.domain.split import units_total
 from server.services import credit, produce, sites, words
-from server.services.cards import HostCard
 from server.services.deps import Deps
-from server.services.factsheet import from_text
 from server.services.failures import AsideView, FailureView, aside_view, group_view, starved
+from server.services.hostview import NOW_S, HostView, revoked
+from server.services.hostview import believed as host_view
 from server.services.sites import SiteView
 from server.services.strip import strip
 
-NOW_S = 90.0  # a machine heard of within this time is "here now"
-CLONED_S = 3600.0  # so long a host is shown as cloned after two agents spoke with its token
 REASONS = 3  # held units, and units in trouble, whose reasons are told
 LINE = 200  # characters of a host's own words
 ASIDE = 100  # pieces set aside that are told one by one
@@ -55,7 +52,8 @@ class ProductionView:
 
     ``in_hand`` and ``leased`` are copies of events not settled yet, divided by the quorum (an
     adaptive production begins with one): what they come to as events. ``taken_on_trust``,
-    ``spot_checked`` and ``doubtful`` are events (see `server.domain.trust`).
+    ``spot_checked`` and ``doubtful`` are events (see `server.domain.trust`). ``logs_unread`` counts
+    those of tasks that came too fast to be read since the server started.
     """
 
     id: int
@@ -90,33 +88,8 @@ class ProductionView:
     doubtful: int = 0
     failures: list[FailureView] = field(default_factory=list)
     credit: float = 0.0
-
-
-# What a host may say of itself that nobody else knows.
-OWN_WORD = ("suspended", "resting", "draining", "stopping")
-
-
-@dataclass(frozen=True)
-class HostView:
-    """A host as people see it."""
-
-    id: int
-    name: str
-    account: str
-    state: str
-    last_seen: float
-    cores: int
-    arch: str
-    agent: str
-    running: int
-    delivered_events: int
-    rejected_events: int
-    seconds_per_event: float | None
-    site: str = ""
-    sandbox: str = "none"
-    why: str = ""
-    trust: str = "new"
-    credit: float = 0.0
+    most_set_aside: int = 0
+    logs_unread: int = 0
 
 
 @dataclass(frozen=True)
@@ -272,6 +245,8 @@ class Look:
             found.policy.adaptive, trusted.taken, trusted.checked, trusted.doubtful,
             [group_view(one) for one in groups],
             credit=(await credit.sums(self.deps)).productions.get(row.id, 0.0),
+            most_set_aside=found.policy.most_set_aside,
+            logs_unread=self.deps.scans.unread[row.id],
         )  # fmt: skip
 
     def _reason(self, row: Production, held: Held) -> str:
@@ -310,7 +285,7 @@ class Look:
     async def revoked(self) -> list[HostView]:
         """The hosts that are believed no longer."""
         rows = await self.deps.store.read(hosts.everyone)
-        return [_revoked_view(row) for row in rows if row.state == "revoked"]
+        return [revoked(row) for row in rows if row.state == "revoked"]
 
     def _name(self, host: int) -> str:
         return self.deps.registry.names.get(host, f"host {host}")
@@ -330,45 +305,12 @@ class Look:
         credits = (await credit.sums(self.deps)).hosts
         return [
             replace(
-                _host_view(card, tallies, now, registry.site_name(card.site)),
+                host_view(card, tallies, now, registry.site_name(card.site)),
                 trust=str(believed.get(card.id, "new")),
                 credit=credits.get(card.id, 0.0),
             )
             for card in registry.hosts.values()
         ]
-
-
-def _revoked_view(row: Host) -> HostView:
-    sheet = from_text(row.facts)
-    return HostView(
-        row.id, row.name, row.account_name, row.state, row.seen_at, sheet.facts.cores,
-        sheet.facts.arch, sheet.agent, 0, row.agreed_events, row.rejected_events, None,
-        sandbox=sheet.facts.sandbox,
-    )  # fmt: skip
-
-
-def _host_view(
-    card: HostCard, tallies: dict[int, tuple[int, int]], now: float, site: str
-) -> HostView:
-    agreed, rejected = tallies.get(card.id, (0, 0))
-    away = now - card.seen_at > NOW_S
-    state = "working" if card.running else "waiting for work"
-    if away or card.suspended:
-        state = "away" if away else "suspended"
-    elif card.away and not card.running:
-        state = "switched off"
-    elif card.doing in OWN_WORD:
-        state = card.doing
-    if card.ban is not None:
-        state = "banned"
-    if card.cloned_at and now - card.cloned_at < CLONED_S:
-        state = "cloned"
-    speed = min(card.speeds.values()) if card.speeds else None
-    return HostView(
-        card.id, card.name, card.account_name, state, card.seen_at, card.facts.cores,
-        card.facts.arch, card.agent, card.running, agreed, rejected, speed, site,
-        sandbox=card.facts.sandbox, why=card.why,
-    )  # fmt: skip
 
 
 def _move_view(move: Move) -> MoveView:

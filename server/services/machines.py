@@ -18,7 +18,7 @@ from server.services.cards import HostCard
 from server.services.deps import Deps
 from server.services.desk import Chosen, Rendering
 from server.services.enrol import Caller
-from server.services.look import HostView
+from server.services.hostview import HostView
 from server.services.pairing import check_label
 
 OPERATORS = "operator"

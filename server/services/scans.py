@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass, field, replace
 
 from server.db.tasks import Task
@@ -30,20 +30,25 @@ class End:
 
 @dataclass(eq=False)
 class Scans:
-    """A bounded queue of ends; ``lost`` counts logs that were not read as there were too many."""
+    """A bounded queue of ends; ``unread`` counts logs, by production, that came too fast."""
 
     ends: deque[End] = field(default_factory=deque)
     waiting: int = 0
-    lost: int = 0
+    unread: Counter[int] = field(default_factory=Counter)
     some: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def lost(self) -> int:
+        """The logs of all productions that were not read."""
+        return self.unread.total()
 
     def add(self, end: End) -> None:
         """One more, to be read soon."""
         if len(self.ends) >= WAIT_MOST:
-            self.lost += 1
+            self.unread[end.row.production] += 1
             return
         if self.waiting + len(end.log) > BYTES_MOST:
-            self.lost += 1
+            self.unread[end.row.production] += 1
             end = replace(end, log="")
         self.waiting += len(end.log)
         self.ends.append(end)

@@ -266,7 +266,7 @@ async def _carry_out(
         if unit.klass is not None and not picture.frames:
             await unpin(tx, deps, card.id, unit.number)
         if hold:
-            reason = why_held(card.definition.policy, unit, verdict.exhausted, picture.failures)
+            reason = await _why_held(tx, card, picture, verdict)
             await units.move(
                 tx, card.id, unit.number, unit.state,
                 workunit.MOVES.after(unit.state, "hold"), "hold", reason, now,
@@ -287,6 +287,12 @@ async def _carry_out(
     deps.surplus.extend(lease for lease in idle if lease not in deps.surplus)
     if verdict.rejected:
         _tell_rejected(card, unit.number, verdict)
+
+
+async def _why_held(tx: Tx, card: ProductionCard, picture: Picture, verdict: Verdict) -> str:
+    policy, granule = card.definition.policy, card.definition.payload.granule
+    gone = await set_aside.count(tx, card.id)
+    return why_held(policy, picture.unit, verdict.exhausted, picture.failures, gone, granule)
 
 
 def _ready(deps: Deps, unit: int, parts: list[Shortage]) -> list[Ready]:

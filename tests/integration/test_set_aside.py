@@ -127,6 +127,8 @@ async def test_a_payload_that_fails_at_everything_ends_held_and_not_empty(found:
         return "held" in (await found.show())["reason"]
 
     assert await found.until(held)
+    told = "2 of this production are set aside already, and no more may be (most_set_aside = 2)"
+    assert told in (await found.show())["reason"]
     assert (await found.show())["set_aside"] == 2
 
 

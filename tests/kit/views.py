@@ -9,7 +9,8 @@ from server.domain.errors import NotFound
 from server.domain.known import BUILT_IN
 from server.domain.patterns import Pattern
 from server.services.failures import AsideView, FailureView
-from server.services.look import HostView, MoveView, OutputView, PoolView, ProductionView
+from server.services.hostview import HostView
+from server.services.look import MoveView, OutputView, PoolView, ProductionView
 from server.services.patterning import Row
 from server.services.sites import SiteView, SwitchView
 

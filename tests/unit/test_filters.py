@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.services.look import HostView
+from server.services.hostview import HostView
 from tests.kit import views
 from web import filters
 
