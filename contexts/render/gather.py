@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from contexts.check import filled
 from contexts.part import Machine, Part, Pieces
-from contexts.schema import Document, Kind, Values
+from contexts.schema import Document, Kind
 
 JOINED = frozenset(
     {
@@ -47,12 +48,6 @@ class Whole:
         return tuple(path for path, found in self.kept.items() if found & set(forms))
 
 
-def with_defaults(part: Part, values: Values) -> dict[str, Any]:
-    """The values of a part, and the defaults of fields that were left out."""
-    unset = {field.key: field.default for field in part.fields if field.default is not None}
-    return {**unset, **values}
-
-
 def gather(document: Document, machine: Machine, parts: Mapping[str, Part]) -> Whole:
     """Ask every part of the document that is known for its pieces, in the order of the parts."""
     warnings = [
@@ -60,11 +55,8 @@ def gather(document: Document, machine: Machine, parts: Mapping[str, Part]) -> W
         for name in document
         if name not in parts
     ]
-    found = [
-        part.pieces(with_defaults(part, document[name]), machine)
-        for name, part in parts.items()
-        if name in document
-    ]
+    whole = filled({name: document[name] for name in document if name in parts}, parts)
+    found = [part.pieces(whole[name], machine) for name, part in parts.items() if name in document]
     plus = _together(found, warnings)
     kept = {
         path: _forms(plus, _values(document, parts, path)) for path in dict.fromkeys(plus.secrets)
@@ -130,12 +122,16 @@ def _merge(own: dict[str, Any], more: Mapping[str, Any], where: str, warnings: l
             if not isinstance(old, dict):
                 own[key] = old = {}
             _merge(old, value, f"{where}, {key}", warnings)
-        elif isinstance(value, list | tuple) and isinstance(old, list):
-            old.extend(item for item in value if key in COMMANDS or item not in old)
+        elif isinstance(value, list | tuple) and isinstance(old, list | None):
+            kept = own.setdefault(key, [])
+            for item in value:
+                # Several lists may not name a thing twice (cloud-init's schema, uniqueItems).
+                if key in COMMANDS or item not in kept:
+                    kept.append(item)
         else:
             if old is not None and old != value:
                 warnings.append(f"{where}: two parts say {key}; the later one counts")
-            own[key] = list(value) if isinstance(value, list | tuple) else value
+            own[key] = value
 
 
 def _values(document: Document, parts: Mapping[str, Part], path: str) -> list[str]:
