@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from contexts.check import check
-from contexts.part import Part
+from contexts.part import Part, Pieces
 from contexts.registry import PARTS
 from contexts.schema import Document, Field, Kind
 
@@ -34,6 +34,13 @@ HOSTILE = (
     "x" * 200_000,
 )
 """What nobody means, and a shell that reads it would carry out (or stumble over)."""
+
+# What INI values may hold. What the cernvm plug-in writes is sourced by a shell, so it is one word
+# or stands between double quotes, but for what amiconfig takes apart itself.
+PLAIN = re.compile(r"[A-Za-z0-9._/:,@%+=#* -]*")
+TAKEN_APART = re.compile(r"[A-Za-z0-9._/:,@%+=|$-]*")
+WORD = re.compile(r"[A-Za-z0-9._/:,@%+=-]*")
+QUOTED = re.compile(r'"[A-Za-z0-9._/:,@%+=| ;*-]*"')
 
 _LETTERS = st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"])
 _TEXT_LETTERS = st.one_of(st.characters(exclude_categories=["Cs", "Cc"]), st.sampled_from("\n\t"))
@@ -127,3 +134,23 @@ def documents_of(part: Part) -> Document:
     """A document of one part with the example of every field that can stand beside the others."""
     values = {one.key: one.example for one in part.fields if one.example is not None}
     return mended({part.name: values})
+
+
+def is_harmless(pieces: Pieces) -> None:
+    """Nothing in the pieces can be a command to the shell that reads them."""
+    for section, keys in pieces.amiconfig.items():
+        assert re.fullmatch(r"[A-Za-z][A-Za-z0-9-]*", section)
+        for key, value in keys.items():
+            assert re.fullmatch(r"[A-Za-z0-9._-]+", key)
+            assert " ;" not in value.strip('"') or QUOTED.fullmatch(value)
+            allowed = TAKEN_APART if key in ("users", "extra_repositories") else WORD
+            allowed = allowed if section == "cernvm" else PLAIN
+            assert allowed.fullmatch(value) or QUOTED.fullmatch(value), (section, key, value)
+    for key, value in pieces.ucernvm.items():
+        assert re.fullmatch(r"[A-Za-z_]+", key)
+        assert WORD.fullmatch(value) or QUOTED.fullmatch(value), (key, value)
+    for line in (*pieces.before, *pieces.after):
+        assert "\n" not in line
+        assert line.isascii()
+        assert not line.startswith("exit")
+        assert not re.match(r"\[[^ \]][^\]]*\]", line)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,17 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contexts.check import check, filled
-from contexts.part import Machine, Part, Pieces
+from contexts.part import Machine, Part
 from contexts.registry import BROKEN, PARTS, unfit
 from contexts.schema import TABS, Field, Kind
-from tests.kit.contexts import HOSTILE, documents_of, mended, part_values
+from tests.kit.contexts import HOSTILE, documents_of, is_harmless, mended, part_values
 
-# What INI values may hold. What the cernvm plug-in writes is sourced by a shell, so it is one word
-# or stands between double quotes, but for what amiconfig takes apart itself.
-PLAIN = re.compile(r"[A-Za-z0-9._/:,@%+=#* -]*")
-TAKEN_APART = re.compile(r"[A-Za-z0-9._/:,@%+=|$-]*")
-WORD = re.compile(r"[A-Za-z0-9._/:,@%+=-]*")
-QUOTED = re.compile(r'"[A-Za-z0-9._/:,@%+=| ;*-]*"')
 MACHINE = Machine(server="https://pool.example.org", token="wf1.a-token-for-this-test")
 
 FIELDS = [(part, one) for part in PARTS.values() for one in part.fields]
@@ -79,7 +72,7 @@ def test_no_hostile_value_of_a_field_reaches_a_shell(part: Part, one: Field) -> 
         for value in _shaped(one, text):
             document = {part.name: {**whole, one.key: value}}
             if check(document) == []:
-                _is_harmless(part.pieces(filled(document)[part.name], MACHINE))
+                is_harmless(part.pieces(filled(document)[part.name], MACHINE))
 
 
 def _shaped(one: Field, text: str) -> Iterator[Any]:
@@ -102,23 +95,4 @@ def test_whatever_passes_is_one_line_of_text_to_every_shell(
     document = mended({part.name: data.draw(part_values(part))})
     for name, values in filled(document).items():
         if values.get("as_is") is not True:  # a person has said that commands may be in it
-            _is_harmless(PARTS[name].pieces(values, MACHINE))
-
-
-def _is_harmless(pieces: Pieces) -> None:
-    for section, keys in pieces.amiconfig.items():
-        assert re.fullmatch(r"[A-Za-z][A-Za-z0-9-]*", section)
-        for key, value in keys.items():
-            assert re.fullmatch(r"[A-Za-z0-9._-]+", key)
-            assert " ;" not in value.strip('"') or QUOTED.fullmatch(value)
-            allowed = TAKEN_APART if key in ("users", "extra_repositories") else WORD
-            allowed = allowed if section == "cernvm" else PLAIN
-            assert allowed.fullmatch(value) or QUOTED.fullmatch(value), (section, key, value)
-    for key, value in pieces.ucernvm.items():
-        assert re.fullmatch(r"[A-Za-z_]+", key)
-        assert WORD.fullmatch(value) or QUOTED.fullmatch(value), (key, value)
-    for line in (*pieces.before, *pieces.after):
-        assert "\n" not in line
-        assert line.isascii()
-        assert not line.startswith("exit")
-        assert not re.match(r"\[[^ \]][^\]]*\]", line)
+            is_harmless(PARTS[name].pieces(values, MACHINE))
