@@ -56,6 +56,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "tools.draw_settings": ("server.settings", "server.configure", "tools.drawn"),
     "tools.draw_commands": ("server.cli", "tools.drawn"),
     "tools.draw_states": ("server.domain",),
+    "tools.golden_contexts": ("contexts",),
     "tests": HOUSE,
 }
 # The version is said in one place, and every part may say it.

@@ -1,0 +1,5 @@
+#!/bin/sh
+cd "$(dirname "$0")" || exit 1
+: "${IMAGE:?set IMAGE to an image}" "${GROUP:?set GROUP to a resource group}"
+exec az vm create --resource-group "$GROUP" --name volunteer-0001 --image "$IMAGE" \
+    --custom-data user-data --generate-ssh-keys

@@ -1,0 +1,1 @@
+curl -fsSO https://pool.example.org/agent/windfall-agent.pyz && echo 'fefefefefefefefefefefefefefefefefefefefefefefefefefefefefefefefe  windfall-agent.pyz' | sha256sum -c - && python3 windfall-agent.pyz join --server https://pool.example.org --token-file - && python3 windfall-agent.pyz run

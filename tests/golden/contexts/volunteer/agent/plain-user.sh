@@ -1,0 +1,1 @@
+curl -fsSO https://pool.example.org/agent/windfall-agent.pyz && echo '0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef  windfall-agent.pyz' | sha256sum -c - && printf '%s\n' wf1.this-is-no-token | python3 windfall-agent.pyz join --server https://pool.example.org --token-file - && python3 windfall-agent.pyz run
