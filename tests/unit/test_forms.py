@@ -100,3 +100,10 @@ def test_a_button_of_a_row_says_of_what_it_speaks() -> None:
     assert shown.text.split() == ["Remove", "context", "head"]
     assert values(shown, "form", "method") == ["post"]
     assert "token" in values(shown, "input", "value")
+
+
+def test_pieces_that_may_hold_others_need_not() -> None:
+    shown = read(piece("danger", "Remove it", "3 machines use it.", "/x", "token", "Remove"))
+    assert "3 machines use it." in shown.text
+    assert values(shown, "form", "action") == ["/x"]
+    assert read(piece("fact", "memory", HOSTILE)).text.strip() == "memory" + HOSTILE
