@@ -92,7 +92,8 @@ def seal(
 def open_(envelope: object, secret: str, aad: str) -> str:
     """The text of an envelope (a mapping, or its JSON).
 
-    Errors: `NoEnvelope`, `WrongContext`, `WrongSecret`. Parameters are held to their bounds before any work is done for them.
+    Errors: `NoEnvelope`, `WrongContext`, `WrongSecret`. Parameters are held to their
+    bounds before any work is done for them.
     """
     body = checked(envelope)
     if body["aad"] != aad:
