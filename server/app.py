@@ -16,6 +16,7 @@ from server.handlers.agent_file import AgentFile
 from server.handlers.agents_api import AgentsApi
 from server.handlers.cluster_api import ClusterApi
 from server.handlers.credit_api import CreditApi
+from server.handlers.enrolment_api import EnrolmentApi
 from server.handlers.lane import Starter
 from server.handlers.machine_api import MachineApi
 from server.handlers.mount import mount
@@ -94,6 +95,7 @@ def routes_of(deps: Deps, facts: Facts, look: Look) -> list[Route]:
         *CreditApi(deps).routes(),
         *PairingApi(deps, facts.keys, facts.kid).routes(),
         *MachineApi(deps, look).routes(),
+        *EnrolmentApi(deps, facts.kid).routes(),
         *PatternApi(deps, facts.json_bytes).routes(),
         *TrustApi(deps).routes(),
         *PortraitApi(deps).routes(),

@@ -18,8 +18,10 @@ from server.cli.farm import site
 from server.cli.groups import House
 from server.cli.host import host
 from server.cli.key import key
+from server.cli.machine import machine
 from server.cli.options import with_server
 from server.cli.output import emit, tell, tell_facts
+from server.cli.pair import pair
 from server.cli.pattern import pattern
 from server.cli.payload import payload
 from server.cli.production import production
@@ -42,7 +44,7 @@ def windfall() -> None:
 
 for part in (
     *(serve_command, init_command, config, key, payload, production, pattern),
-    *(account, host, site, cluster, agent, credit, db),
+    *(pair, machine, account, host, site, cluster, agent, credit, db),
 ):
     windfall.add_command(part)
 

@@ -1,0 +1,136 @@
+"""Enrolment tokens of one's own: machines that start without a person at them join with one."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+
+from server.db import accounts, enrolments, sites
+from server.db.base import Tx
+from server.db.enrolments import Enrolment
+from server.domain.errors import BadInput, NotFound
+from server.domain.pairing import read_networks
+from server.services.deps import Deps
+from server.services.desk import Chosen
+from server.services.enrol import Caller, digest_of
+from server.services.pairing import check_site
+
+OPEN_MOST = 50  # tokens of one account that are good at a time
+DAYS_MOST = 366.0
+DAY_S = 86_400.0
+
+
+@dataclass(frozen=True)
+class Invitation:
+    """What a token is good for: so many machines, until when, in which site, with what context.
+
+    ``networks`` are those that machines may come from (CIDR, commas or blanks between); "" is all.
+    """
+
+    uses: int = 1
+    expires_s: float = DAY_S
+    note: str = ""
+    site: str = ""
+    context: str = ""
+    revision: int = 0
+    networks: str = ""
+
+
+@dataclass(frozen=True)
+class EnrolmentView:
+    """A token without its text; ``state`` is open, used up, expired or revoked."""
+
+    id: int
+    state: str
+    uses_left: int
+    hosts: int
+    created_at: float
+    expires_at: float | None
+    note: str
+    site: str
+    context_id: str
+    revision: int
+    context_name: str
+    networks: str
+
+
+async def create(deps: Deps, caller: Caller, kid: str, wanted: Invitation) -> tuple[int, str]:
+    """A token's id and its text, told once; ``kid`` is the release key agents shall expect.
+
+    Raises BadInput, Forbidden, NotFound.
+    """
+    networks = read_networks(wanted.networks)
+    _check(deps, wanted)
+    if wanted.site:
+        await check_site(deps, caller.role, wanted.site)
+    chosen = Chosen("", 0, "")
+    if wanted.context:
+        if deps.desk.contexts is None:
+            raise NotFound("context", wanted.context[:40])
+        chosen = await deps.desk.contexts.choose(caller.account, wanted.context, wanted.revision)
+    text, now = f"wf1.{secrets.token_urlsafe(32)}.{kid}", deps.clock()
+
+    async def write(tx: Tx) -> int:
+        live = [one for one in await enrolments.of_account(tx, caller.account)
+                if state_of(one, now) == "open"]  # fmt: skip
+        if len(live) >= OPEN_MOST:
+            raise BadInput([f"tokens: {len(live)} are open, and no more may be; revoke some"])
+        end = now + wanted.expires_s
+        token = await accounts.add_token(
+            tx, caller.account, "enrol", digest_of(text), wanted.uses, now, end, wanted.note
+        )
+        await accounts.limit_token(tx, token, chosen.id, chosen.revision, networks)
+        if wanted.site:
+            place = await sites.named(tx, wanted.site)
+            if place is None:
+                raise NotFound("site", wanted.site)
+            await sites.bind_token(tx, token, place.id)
+        return token
+
+    return await deps.store.write(write), text
+
+
+def _check(deps: Deps, wanted: Invitation) -> None:
+    faults = []
+    if not 1 <= wanted.uses <= deps.limits.hosts_per_token:
+        faults.append(f"uses {wanted.uses}: must be 1 to {deps.limits.hosts_per_token}")
+    if not 60 <= wanted.expires_s <= DAYS_MOST * DAY_S:
+        faults.append(f"expires_s {wanted.expires_s:g}: from a minute to {DAYS_MOST:g} days")
+    if len(wanted.note) > 200 or not wanted.note.isprintable():
+        faults.append("note: at most 200 printable characters")
+    if faults:
+        raise BadInput(faults)
+
+
+async def mine(deps: Deps, caller: Caller) -> list[EnrolmentView]:
+    """The tokens of an account, newest first."""
+    now = deps.clock()
+    found = await deps.store.read(lambda tx: enrolments.of_account(tx, caller.account))
+    names: dict[str, str] = {}
+    wanted = sorted({one.context for one in found if one.context})
+    if wanted and deps.desk.contexts is not None:
+        names = await deps.desk.contexts.names(wanted)
+    return [
+        EnrolmentView(
+            one.id, state_of(one, now), one.uses_left, one.hosts, one.created_at, one.expires_at,
+            one.note, deps.registry.site_name(one.site), one.context, one.revision,
+            names.get(one.context, ""), one.networks,
+        )
+        for one in found
+    ]  # fmt: skip
+
+
+def state_of(one: Enrolment, now: float) -> str:
+    """What a token still is."""
+    if one.revoked_at is not None:
+        return "revoked"
+    if one.expires_at is not None and one.expires_at <= now:
+        return "expired"
+    return "open" if one.uses_left > 0 else "used up"
+
+
+async def revoke(deps: Deps, caller: Caller, token: int) -> None:
+    """A token opens nothing any more; the machines that joined with it stay. Raises NotFound."""
+    now = deps.clock()
+    if not await deps.store.write(lambda tx: enrolments.revoke(tx, token, caller.account, now)):
+        raise NotFound("token", token, "issued-token-unknown")
