@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from aiohttp import web
@@ -16,6 +16,8 @@ from server.handlers.agent_file import AgentFile
 from server.handlers.agents_api import AgentsApi
 from server.handlers.cluster_api import ClusterApi
 from server.handlers.credit_api import CreditApi
+from server.handlers.door import Door
+from server.handlers.door_pages import DoorPages
 from server.handlers.enrolment_api import EnrolmentApi
 from server.handlers.lane import Starter
 from server.handlers.machine_api import MachineApi
@@ -29,7 +31,7 @@ from server.handlers.routes import Route
 from server.handlers.site_api import SiteApi
 from server.handlers.trust_api import TrustApi
 from server.handlers.upload_api import UploadApi
-from server.services import bans, enrol
+from server.services import bans, enrol, sessions
 from server.services.cards import HostCard
 from server.services.clusters import Boards
 from server.services.deps import Deps
@@ -50,6 +52,7 @@ class Facts:
     frame_bytes: int
     payload_bytes: int
     listeners: int
+    door: Door = field(default_factory=Door)
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,10 @@ class Gate:
     async def caller(self, token: str) -> enrol.Caller:
         """An account."""
         return await enrol.caller(self.deps, token)
+
+    async def person(self, session: str, address: str, agent: str) -> sessions.Person | None:
+        """Who is signed in."""
+        return await sessions.find(self.deps, session, sessions.Visit(address, agent))
 
 
 @dataclass(frozen=True)
@@ -102,6 +109,7 @@ def routes_of(deps: Deps, facts: Facts, look: Look) -> list[Route]:
         *ClusterApi(deps, Boards(deps)).routes(),
         *AgentFile(facts.agent_folder).routes(),
         *pages.routes(),
+        *DoorPages(deps).routes(),
         Route("GET", "/healthz", health, Public(), "Whether the server is up.", reply=Health),
     ]
     return documented(routes, facts.version)
@@ -123,7 +131,7 @@ def build(deps: Deps, facts: Facts) -> web.Application:
     look = Look(deps)
     app[keys.BOARD] = Board(deps)
     pages.attach(app, look, sse.Pace(most=facts.listeners))
-    mount(app, routes_of(deps, facts, look), Gate(deps))
+    mount(app, routes_of(deps, facts, look), Gate(deps), facts.door)
 
     async def hang_up(_: web.Application) -> None:
         deps.registry.hang_up()

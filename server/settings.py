@@ -213,6 +213,65 @@ class Pairing:
 
 
 @dataclass(frozen=True)
+class Accounts:
+    """How people get in."""
+
+    signup: str = told(
+        "invited",
+        "Who may make an account: nobody but administrators, who was invited, or everybody.",
+        choices=("closed", "invited", "open"),
+    )
+    password_least: int = told(
+        10, "How long a password has to be.", unit="characters", least=8, most=64
+    )
+    session_days: float = told(
+        90.0, "After how long a browser has to sign in again.", unit="days", least=0.01, most=3650
+    )
+    idle_days: float = told(
+        14.0,
+        "After how long without a request it has to as well.",
+        unit="days",
+        least=0.01,
+        most=3650,
+    )
+    invitation_days: float = told(
+        7.0, "How long an invitation is good.", unit="days", least=0.01, most=365
+    )
+    reset_minutes: float = told(
+        60.0,
+        "How long a link is good that sets a new password or checks an e-mail address.",
+        unit="minutes",
+        least=1,
+        most=10_080,
+    )
+    tries_per_account: int = told(
+        10,
+        "Wrong passwords and codes for one account in tries_minutes.",
+        unit="tries",
+        least=1,
+        most=10_000,
+    )
+    tries_per_address: int = told(
+        50,
+        "Wrong passwords and codes from one network address (IPv6: from 64 bits of one) in "
+        "tries_minutes.",
+        unit="tries",
+        least=1,
+        most=10**6,
+    )
+    tries_minutes: float = told(
+        15.0, "The time in which tries are counted.", unit="minutes", least=0.01, most=1440
+    )
+    addresses_days: float = told(
+        30.0,
+        "How long the audit log and sessions that are over keep network addresses.",
+        unit="days",
+        least=0.01,
+        most=3650,
+    )
+
+
+@dataclass(frozen=True)
 class Log:
     """What is written to standard error."""
 
@@ -234,6 +293,7 @@ class Settings:
     leases: Leases = Leases()
     credit: Credit = Credit()
     pairing: Pairing = Pairing()
+    accounts: Accounts = Accounts()
     log: Log = Log()
     sources: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
 

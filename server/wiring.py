@@ -30,10 +30,12 @@ from server.db import frames
 from server.db.choose import open_store
 from server.db.errors import StoreUnusable
 from server.domain.pairing import Rules
+from server.domain.throttle import Rate
 from server.handlers import mount
+from server.handlers.door import Door, origin_of
 from server.handlers.lane import Runner, Starter
 from server.keyholder import KeyHolder
-from server.services import enrol, start
+from server.services import doors, enrol, start
 from server.services.deps import Deps, Limits
 from server.services.desk import Desk
 from server.settings import Settings
@@ -42,6 +44,7 @@ from vmagent import __version__
 
 log = logging.getLogger("windfall.server")
 BACKLOG = 4096
+DAY_S = 86_400.0
 SHUTDOWN_S = 5.0  # what a request under way is given when the server stops
 
 
@@ -147,6 +150,25 @@ async def _deps(stack: AsyncExitStack, settings: Settings, keys: KeyHolder) -> D
             limits.slots_per_host,
         ),
         safe=safefile.read(settings.at_rest_file),
+        doors=doors.Doors(_account_rules(settings)),
+    )
+
+
+def _account_rules(settings: Settings) -> doors.Rules:
+    """The rules of accounts."""
+    own = settings.accounts
+    window = own.tries_minutes * 60.0
+    return doors.Rules(
+        settings.url,
+        own.signup,
+        own.idle_days * DAY_S,
+        own.session_days * DAY_S,
+        own.invitation_days * DAY_S,
+        own.reset_minutes * 60.0,
+        own.addresses_days * DAY_S,
+        own.password_least,
+        Rate(own.tries_per_account, window),
+        Rate(own.tries_per_address, window),
     )
 
 
@@ -180,7 +202,15 @@ def _facts(settings: Settings, keys: KeyHolder) -> application.Facts:
         limits.frame_bytes,
         limits.payload_bytes,
         limits.sse_listeners,
+        _door(settings),
     )
+
+
+def _door(settings: Settings) -> Door:
+    """How browsers come in; only an address that was set is one that they must name."""
+    url = settings.server.url
+    secure = settings.url.startswith("https://")
+    return Door(origin_of(url) if url else "", secure, settings.server.behind_proxy)
 
 
 async def _first_admin(deps: Deps, settings: Settings) -> None:

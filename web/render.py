@@ -96,7 +96,7 @@ ANYBODY: Mapping[str, object] = MappingProxyType(
 _VERBATIM = re.compile(r"(<(?:pre|textarea)\b.*?</(?:pre|textarea)>)", re.DOTALL)
 
 
-def page(name: str, **facts: object) -> str:
+def page(name: str, /, **facts: object) -> str:
     """The template ``<name>.html`` with these facts, squeezed but for texts that are verbatim."""
     text = _templates.get_template(f"{name}.html").render({**ANYBODY, **facts})
     pieces = _VERBATIM.split(text)

@@ -9,18 +9,26 @@ from server.db.base import Row, Tx
 _COLUMNS = (
     "tokens.id, tokens.account, accounts.name, accounts.role, tokens.kind, tokens.uses_left,"
     " tokens.created_at, tokens.expires_at, tokens.revoked_at, tokens.note,"
-    " coalesce(tokens.site, 0), tokens.context, tokens.revision, tokens.networks"
+    " coalesce(tokens.site, 0), tokens.context, tokens.revision, tokens.networks,"
+    " accounts.state, tokens.scopes"
+)
+_ACCOUNT = (
+    "SELECT id, name, role, created_at, email, email_checked_at, full_name, state FROM accounts"
 )
 
 
 @dataclass(frozen=True)
 class Account:
-    """Somebody who gives machines or runs productions."""
+    """Somebody who gives machines or runs productions; who is disabled is let in no more."""
 
     id: int
     name: str
     role: str
     created_at: float
+    email: str = ""
+    email_checked_at: float | None = None
+    full_name: str = ""
+    state: str = "active"
 
 
 @dataclass(frozen=True)
@@ -41,10 +49,12 @@ class Token:
     context: str = ""
     revision: int = 0
     networks: str = ""
+    account_state: str = "active"
+    scopes: str = "*"
 
 
 def _account(row: Row) -> Account:
-    return Account(id=row[0], name=row[1], role=row[2], created_at=row[3])
+    return Account(*row)
 
 
 async def create(tx: Tx, name: str, role: str, at: float) -> int | None:
@@ -61,13 +71,58 @@ async def create(tx: Tx, name: str, role: str, at: float) -> int | None:
 
 async def named(tx: Tx, name: str) -> Account | None:
     """The account of this name."""
-    row = await tx.one("SELECT id, name, role, created_at FROM accounts WHERE name = $1", name)
+    row = await tx.one(f"{_ACCOUNT} WHERE name = $1", name)
     return None if row is None else _account(row)
+
+
+async def of_id(tx: Tx, account: int) -> Account | None:
+    """The account with this id."""
+    row = await tx.one(f"{_ACCOUNT} WHERE id = $1", account)
+    return None if row is None else _account(row)
+
+
+async def of_email(tx: Tx, email: str) -> Account | None:
+    """The account whose owner has shown that this address is his."""
+    row = await tx.one(
+        f"{_ACCOUNT} WHERE email = $1 AND email_checked_at IS NOT NULL", email.lower()
+    )
+    return None if row is None else _account(row)
+
+
+async def set_email(tx: Tx, account: int, email: str, checked_at: float | None) -> None:
+    """Store an address; with the time at which it was shown to be its owner's, if it was."""
+    await tx.run(
+        "UPDATE accounts SET email = $1, email_checked_at = $2 WHERE id = $3",
+        email.lower(),
+        checked_at,
+        account,
+    )
+
+
+async def set_full_name(tx: Tx, account: int, full_name: str) -> None:
+    """Store how somebody wants to be called."""
+    await tx.run("UPDATE accounts SET full_name = $1 WHERE id = $2", full_name, account)
+
+
+async def set_state(tx: Tx, account: int, state: str) -> bool:
+    """Disable or enable; False if it was so already."""
+    changed = await tx.run(
+        "UPDATE accounts SET state = $1 WHERE id = $2 AND state <> $1", state, account
+    )
+    return changed == 1
+
+
+async def set_role(tx: Tx, account: int, role: str) -> bool:
+    """Change a role; False if it was so already."""
+    changed = await tx.run(
+        "UPDATE accounts SET role = $1 WHERE id = $2 AND role <> $1", role, account
+    )
+    return changed == 1
 
 
 async def everyone(tx: Tx) -> list[Account]:
     """Every account, by name."""
-    rows = await tx.all("SELECT id, name, role, created_at FROM accounts ORDER BY name")
+    rows = await tx.all(f"{_ACCOUNT} ORDER BY name")
     return [_account(row) for row in rows]
 
 

@@ -212,6 +212,23 @@ class Forbidden(Refusal):
         super().__init__(needs=needs)
 
 
+class SignInRefused(Refusal):
+    """This name and this password do not belong together; check both, or ask for a new password."""
+
+    code = "sign-in-refused"
+
+
+class AccountDisabled(Refusal):
+    """The account {name} is disabled; ask those who run the server why."""
+
+    code = "account-disabled"
+    name: str
+
+    def __init__(self, name: str) -> None:
+        """Which account."""
+        super().__init__(name=name)
+
+
 class BadInput(Refusal):
     """This cannot be read as what it should be."""
 

@@ -33,7 +33,26 @@ class Role:
             raise ValueError(f"{self.least!r} is no role: use one of {', '.join(ROLES)}")
 
 
-Access = Public | Host | Role
+@dataclass(frozen=True)
+class Person:
+    """Somebody signed in, with at least this role; who is not is sent to sign in.
+
+    The handler is handed the caller, and after it the form if the body is one.
+    """
+
+    least: str = "volunteer"
+
+    def __post_init__(self) -> None:
+        if self.least not in ROLES:
+            raise ValueError(f"{self.least!r} is no role: use one of {', '.join(ROLES)}")
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """Anybody; the handler is handed the caller, or None of who is not signed in."""
+
+
+Access = Public | Host | Role | Person | Visitor
 
 
 class Caller(Protocol):
@@ -64,6 +83,13 @@ class Gate(Protocol):
 
     async def caller(self, token: str) -> Caller:
         """The account of an API token."""
+        ...
+
+    async def person(self, session: str, address: str, agent: str) -> Caller | None:
+        """Who is signed in with this session's secret; None if nobody is.
+
+        ``address`` is where the request came from, ``agent`` what the browser calls itself.
+        """
         ...
 
 

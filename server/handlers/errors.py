@@ -17,6 +17,18 @@ class BadParameter(Refusal):
     code = "bad-parameter"
 
 
+class BadForm(Refusal):
+    """This is not the form that this address takes; go back, load the page anew and send it."""
+
+    code = "bad-form"
+
+
+class FormForged(Refusal):
+    """This was not sent from a page of this site, or the page was too old: load it anew."""
+
+    code = "form-forged"
+
+
 class BadDigestField(Refusal):
     """The Content-Digest header is not a dictionary of RFC 9530; send sha-256=:<base64>:."""
 

@@ -10,9 +10,20 @@ from aiohttp import hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web_exceptions import HTTPException
 
-from server.domain.errors import Refusal, TooLarge
-from server.handlers import ready
-from server.handlers.access import Gate, Host, Role, admitted, bearer
+from server.domain.errors import Forbidden, Refusal, TooLarge
+from server.domain.roles import reaches
+from server.handlers import ready, showing
+from server.handlers.access import (
+    Caller,
+    Gate,
+    Host,
+    Person,
+    Role,
+    Visitor,
+    admitted,
+    bearer,
+)
+from server.handlers.door import DOOR, Door, hold_origin, read_form
 from server.handlers.errors import (
     BodyBroken,
     BodyTooSlow,
@@ -36,11 +47,15 @@ DECLARED: web.AppKey[dict[Handler, Route]] = web.AppKey("declared")
 """The declaration behind each handler that is served."""
 
 
-def mount(app: web.Application, routes: Sequence[Route], gate: Gate) -> None:
+def mount(
+    app: web.Application, routes: Sequence[Route], gate: Gate, door: Door | None = None
+) -> None:
     """Add every route, and one answer for all addresses and methods that are none of them."""
+    app[DOOR] = door or Door()
     declared = app[DECLARED] = {}
     for route in routes:
-        run = serve(route, gate)
+        for_people = isinstance(route.access, (Person, Visitor))
+        run = serve_people(route, gate) if for_people else serve(route, gate)
         declared[run] = route
         app.router.add_route(route.method, route.path, run)
         if route.head:
@@ -103,6 +118,49 @@ def serve(route: Route, gate: Gate) -> Handler:
     return respond
 
 
+def serve_people(route: Route, gate: Gate) -> Handler:
+    """The handler of a route for people: known by a cookie, answered by pages, also if refused."""
+    handler, most, slowest = route.handler, route.most, route.slowest
+    takes_form = route.body is Body.FORM
+    only = route.access.least if isinstance(route.access, Person) else ""
+
+    async def respond(request: web.Request) -> web.StreamResponse:
+        caller: Caller | None = None
+        try:
+            caller = await _person(gate, request)
+            if only and caller is None:
+                return showing.to_sign_in(request)
+            if only and caller is not None and not reaches(caller.role, only):
+                raise Forbidden(only)
+            if not takes_form:
+                return answer(await handler(request, caller), route.status)
+            hold_origin(request)
+            body = _at_hand(request, most)
+            if body is None:
+                body = await _read(request, most, slowest)
+            form = read_form(request, caller, body)
+            return answer(await handler(request, caller, form), route.status)
+        except Refusal as refusal:
+            return showing.fault(request, caller, refusal)
+        except (ConnectionError, HttpProcessingError, web.RequestPayloadError):
+            return refused(BodyBroken())
+        except HTTPException as error:
+            return foreign(error)
+        except Exception as error:
+            return broken(f"{request.method} {request.path}", error)
+
+    return respond
+
+
+async def _person(gate: Gate, request: web.Request) -> Caller | None:
+    door = request.app[DOOR]
+    secret = door.session(request)
+    if not secret:
+        return None
+    agent = request.headers.get(hdrs.USER_AGENT, "")
+    return await gate.person(secret, door.address(request), agent)
+
+
 def _abort(request: web.Request) -> None:
     if request.transport is not None:
         request.transport.abort()
@@ -110,7 +168,7 @@ def _abort(request: web.Request) -> None:
 
 def _taker(route: Route) -> Callable[[bytes], object] | None:
     """What makes of a body what the handler is called with; None if it reads by itself."""
-    if route.body is Body.NONE or route.body is Body.STREAM:
+    if route.body in (Body.NONE, Body.STREAM, Body.FORM):
         return None
     if route.body is Body.WHOLE:
         return bytes

@@ -8,21 +8,32 @@ from typing import Any, get_args, get_origin
 
 from aiohttp import web
 
-from server.handlers.access import Host, Public, Role
-from server.handlers.routes import BYTES, HTML, JSON, Body, Route
+from server.handlers.access import Host, Person, Public, Role, Visitor
+from server.handlers.door import FIELD, Door
+from server.handlers.routes import BYTES, FORM, HTML, JSON, Body, Route
 from server.handlers.schema import components, encode
 from server.handlers.shape import RETRY_S, status_of
 from vmagent.wire.messages import PROTOCOL, Problem
 
 PATH = "/openapi.json"
 
+COOKIE = Door().name("session")
+
 _PARAMETER = re.compile(r"\{([a-z_]+)(?::((?:[^{}]|\{[^{}]*\})*))?\}")
 _PROBLEM = {"$ref": "#/components/schemas/Problem"}
 _HOST_CODES = ("token-missing", "token-unknown", "token-revoked", "host-unmanaged")
-_ROLE_CODES = ("token-missing", "token-unknown", "token-revoked", "token-expired", "forbidden")
+_ROLE_CODES = (
+    "token-missing",
+    "token-unknown",
+    "token-revoked",
+    "token-expired",
+    "forbidden",
+    "account-disabled",
+)
 _BODY_CODES = {
     Body.NONE: (),
     Body.JSON: ("bad-message", "body-broken", "too-large", "too-slow"),
+    Body.FORM: ("bad-form", "body-broken", "form-forged", "too-large", "too-slow"),
     Body.WHOLE: ("body-broken", "too-large", "too-slow", "length-missing", "coding-refused"),
     Body.STREAM: ("body-broken", "too-large", "too-slow", "length-missing", "coding-refused"),
 }
@@ -61,6 +72,13 @@ def build(routes: Sequence[Route], version: str) -> dict[str, Any]:
             "securitySchemes": {
                 "host": _bearer("The token that a host was given when it was paired."),
                 "account": _bearer("An API token of an account."),
+                "session": {
+                    "type": "apiKey",
+                    "in": "cookie",
+                    "name": COOKIE,
+                    "description": "The session of a browser, of pages alone; over HTTPS the name "
+                    "begins with __Host-. Forms carry the value that their page holds in `csrf`.",
+                },
             },
         },
     }
@@ -92,9 +110,11 @@ def _operation(route: Route) -> dict[str, Any]:
         "parameters": _parameters(route),
         "responses": _responses(route),
     }
-    if isinstance(route.access, Role):
+    if isinstance(route.access, (Role, Person)):
         found["description"] = f"Needs the role {route.access.least}."
-    if route.request is not None:
+    if route.body is Body.FORM:
+        found["requestBody"] = {"required": True, "content": {FORM: {"schema": _form(route)}}}
+    elif route.request is not None:
         content = {JSON: {"schema": _ref(route.request)}}
         found["requestBody"] = {"required": True, "content": content}
     elif route.body is not Body.NONE:
@@ -110,7 +130,16 @@ def _slug(path: str) -> str:
 def _security(route: Route) -> list[dict[str, list[str]]]:
     if isinstance(route.access, Public):
         return []
+    if isinstance(route.access, Visitor):
+        return [{}, {"session": []}]
+    if isinstance(route.access, Person):
+        return [{"session": []}]
     return [{"host" if isinstance(route.access, Host) else "account": []}]
+
+
+def _form(route: Route) -> dict[str, Any]:
+    fields = {name: {"type": "string"} for name in (FIELD, *route.fields)}
+    return {"type": "object", "properties": fields, "required": [FIELD]}
 
 
 def _ref(kind: type[Any]) -> dict[str, Any]:
@@ -151,6 +180,8 @@ def problem_codes(route: Route) -> list[str]:
         access = _HOST_CODES
     elif isinstance(route.access, Role):
         access = _ROLE_CODES
+    elif isinstance(route.access, Person):
+        access = ("forbidden",)
     address = ("not-found",) if "{" in route.path else ()  # parameters that fit no pattern
     return sorted({*route.codes, *access, *address, *_BODY_CODES[route.body], "internal"})
 
@@ -167,9 +198,18 @@ def _responses(route: Route) -> dict[str, Any]:
         by_status.setdefault(status_of(code), []).append(code)
     for status, codes in sorted(by_status.items()):
         found[str(status)] = _problem(status, codes)
-    if route.media == HTML and "404" in found:
-        found["404"]["content"][HTML] = {"schema": {"type": "string"}}
+    if isinstance(route.access, (Person, Visitor)):
+        _as_pages(route, found)
     return found
+
+
+def _as_pages(route: Route, found: dict[str, Any]) -> None:
+    """People are told on a page what is wrong, and after a form are sent to one."""
+    for status, answer in found.items():
+        if int(status) >= 400:
+            answer["content"][HTML] = {"schema": {"type": "string"}}
+    if route.body is Body.FORM or isinstance(route.access, Person):
+        found["303"] = {"description": "Onward, or to sign in.", "headers": _headers()}
 
 
 def _success(route: Route, kind: type[Any] | None) -> dict[str, Any]:

@@ -7,24 +7,27 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from server.handlers.access import Access
+from server.handlers.access import Access, Person, Visitor
 
 JSON = "application/json"
 JOSE = "application/jose"
 BYTES = "application/octet-stream"
 HTML = "text/html"
+FORM = "application/x-www-form-urlencoded"
 
 
 class Body(StrEnum):
     """How a route takes its body.
 
     none: not at all. json: decoded as ``request``. whole: read into bytes, never above ``most``,
-    with a length said before. stream: the handler reads ``request.content`` itself, after
+    with a length said before. form: a `server.handlers.door.Form` that a page of this site has
+    sent, which is checked before. stream: the handler reads ``request.content`` itself, after
     `mount.said_length`, and holds ``most`` and ``slowest`` itself.
     """
 
     NONE = "none"
     JSON = "json"
+    FORM = "form"
     WHOLE = "whole"
     STREAM = "stream"
 
@@ -53,11 +56,12 @@ class Route:
     """A route.
 
     The handler is called with the request, then the card or caller unless the access is Public,
-    then the message or bytes if the body is json or whole. It returns a value that is encoded as
-    ``reply``, None (no body), a `Reply`, or an aiohttp response of its own. ``codes`` are the
-    problem codes it may answer with beside those that its access and body bring along.
-    ``most`` is in bytes, ``slowest`` the seconds in which a body must have arrived. ``head`` serves
-    HEAD too; a handler that streams must then send no body to it.
+    then the message, form or bytes if the body is json, form or whole. It returns a value that is
+    encoded as ``reply``, None (no body), a `Reply`, or an aiohttp response of its own (of
+    `server.handlers.showing` if people are served). ``codes`` are the problem codes it may answer
+    with beside those that its access and body bring along. ``most`` is in bytes, ``slowest`` the
+    seconds in which a body must have arrived. ``head`` serves HEAD too; a handler that streams must
+    then send no body to it. ``fields`` are those of a form.
     """
 
     method: str
@@ -77,7 +81,13 @@ class Route:
     most: int = 65_536
     slowest: float = 30.0
     head: bool = False
+    fields: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        with_cookie = isinstance(self.access, (Person, Visitor))
+        if (self.method != "GET" and with_cookie) != (self.body is Body.FORM):
+            raise ValueError(
+                f"{self.method} {self.path}: who is known by a cookie changes things by forms alone"
+            )
         if (self.body is Body.JSON) != (self.request is not None):
             raise ValueError(f"{self.method} {self.path}: a json body and its type go together")

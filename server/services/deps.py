@@ -15,6 +15,7 @@ from server.db.frames import NewFrame
 from server.domain.line import Line
 from server.services.cards import Registry, TaskCard
 from server.services.desk import Desk
+from server.services.doors import Doors
 from server.services.framelog import FrameLog
 from server.services.safe import Safe
 from server.services.scans import Scans
@@ -98,6 +99,7 @@ class Deps:
     scans: Scans = field(default_factory=Scans)
     safe: Safe = field(default_factory=Safe)
     desk: Desk = field(default_factory=Desk)
+    doors: Doors = field(default_factory=Doors)
 
     def line(self, production: int) -> Line:
         """The queue of a production."""

@@ -13,6 +13,7 @@ from server.db.base import Tx
 from server.db.hosts import Order
 from server.db.sites import Site
 from server.domain.errors import (
+    AccountDisabled,
     BadInput,
     Exists,
     HostRevoked,
@@ -179,6 +180,8 @@ async def caller(deps: Deps, text: str) -> Caller:
 
 
 def _check(token: Token, now: float) -> None:
+    if token.account_state != "active":
+        raise AccountDisabled(token.account_name)
     if token.revoked_at is not None:
         raise TokenRevoked
     if token.expires_at is not None and token.expires_at <= now:

@@ -13,7 +13,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from server import app as application
 from server.domain.errors import Refusal
 from server.handlers import openapi
-from server.handlers.access import Host, Public, Role
+from server.handlers.access import Host, Person, Public, Role, Visitor
 from server.handlers.mount import undeclared
 from server.handlers.routes import Body, Route
 from server.handlers.schema import encode
@@ -25,16 +25,12 @@ ROUTES = application.routes_of(NOBODY, FACTS, NOBODY)
 BASE = "/api/v1"
 
 PUBLIC = {
-    "GET /",
     "GET /events",
-    "GET /productions/{name}",
     "GET /productions/{name}/events",
-    "GET /sites/{name}",
     "GET /sites/{name}/events",
     "GET /static/{file}",
     "GET /openapi.json",
     "GET /healthz",
-    "GET /patterns",
     f"GET {BASE}/keys",
     "GET /agent/windfall-agent.pyz",
     "GET /agent/statement",
@@ -53,6 +49,16 @@ PUBLIC = {
     f"POST {BASE}/pair/collect",
 }
 """What anybody may call. A new route comes here only on purpose."""
+VISITORS = {
+    "GET /",
+    "GET /productions/{name}",
+    "GET /sites/{name}",
+    "GET /patterns",
+    "GET /login",
+    "POST /login",
+    "POST /logout",
+}
+"""The pages that anybody may see, signed in or not, and the forms that anybody may send."""
 
 
 def name(route: Route) -> str:
@@ -86,14 +92,40 @@ def test_what_anybody_may_call_was_decided_one_by_one() -> None:
     assert {name(route) for route in ROUTES if isinstance(route.access, Public)} == PUBLIC
 
 
+def test_what_visitors_may_do_was_decided_one_by_one() -> None:
+    assert {name(route) for route in ROUTES if isinstance(route.access, Visitor)} == VISITORS
+
+
+def test_cookies_open_pages_alone_and_tokens_the_api_alone() -> None:
+    by_cookie = {r.path for r in ROUTES if isinstance(r.access, (Person, Visitor))}
+    by_token = {r.path for r in ROUTES if isinstance(r.access, (Role, Host))}
+    assert [path for path in by_cookie if path.startswith(BASE)] == []
+    assert [path for path in by_token if not path.startswith(BASE)] == []
+
+
 def test_no_route_is_declared_twice() -> None:
     names = [name(route) for route in ROUTES]
     assert sorted(set(names)) == sorted(names)
 
 
-def test_pages_change_nothing() -> None:
+def test_pages_change_nothing_but_by_forms_of_this_site() -> None:
     outside = [route for route in ROUTES if not route.path.startswith("/api/")]
-    assert {route.method for route in outside} == {"GET"}
+    changing = [route for route in outside if route.method != "GET"]
+    assert {route.method for route in changing} == {"POST"}
+    assert [name(r) for r in changing if r.body is not Body.FORM] == []
+    assert [name(r) for r in changing if not isinstance(r.access, (Person, Visitor))] == []
+
+
+@pytest.mark.parametrize("access", [Person(), Visitor()])
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
+def test_nothing_can_be_changed_by_a_cookie_without_a_form(method: str, access: Any) -> None:
+    with pytest.raises(ValueError, match="forms alone"):
+        Route(method, "/x", NOBODY, access, "It changes something.")
+
+
+def test_a_form_is_of_nobody_but_people() -> None:
+    with pytest.raises(ValueError, match="forms alone"):
+        Route("POST", "/x", NOBODY, Public(), "It changes something.", Body.FORM)
 
 
 def test_reading_takes_no_body() -> None:
@@ -102,7 +134,7 @@ def test_reading_takes_no_body() -> None:
 
 @pytest.mark.parametrize("route", ROUTES, ids=name)
 def test_a_route_is_declared_whole(route: Route) -> None:
-    assert isinstance(route.access, (Public, Host, Role))
+    assert isinstance(route.access, (Public, Host, Role, Person, Visitor))
     assert route.summary
     assert 0 < route.most <= 2**20
     unknown = [code for code in openapi.problem_codes(route) if code not in STATUSES]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -82,7 +83,23 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def fuzz(operation: Any, token: str) -> str:
+@dataclass(frozen=True)
+class Browser:
+    """A browser that was shown a page with a form."""
+
+    cookies: dict[str, str]
+    csrf: str
+
+
+def browser(url: str) -> Browser:
+    """A browser that has seen the page to log in on."""
+    page = requests.get(f"{url}/login", timeout=30)
+    found = re.search(r'name="csrf" value="([^"]+)"', page.text)
+    assert found is not None
+    return Browser({str(k): str(v) for k, v in page.cookies.items()}, found[1])
+
+
+def fuzz(operation: Any, token: str, visitor: Browser | None = None) -> str:
     """Ask one route again and again; what was wrong with an answer."""
 
     @seed(7)
@@ -96,7 +113,10 @@ def fuzz(operation: Any, token: str) -> str:
     @given(case=operation.as_strategy())
     def ask(case: Any) -> None:
         headers = {"Authorization": f"Bearer {token}"}
-        case.call_and_validate(headers=headers, checks=CHECKS)
+        if visitor is not None and isinstance(case.body, dict):
+            case.body["csrf"] = visitor.csrf
+        more = {} if visitor is None else {"cookies": visitor.cookies, "allow_redirects": False}
+        case.call_and_validate(headers=headers, checks=CHECKS, **more)
 
     try:
         ask()
@@ -131,5 +151,7 @@ def test_every_route_keeps_to_its_document(pool: Pool) -> None:
     for operation in operations:
         security = operation.definition.raw.get("security", [])
         for_hosts = any("host" in each for each in security)
-        faults.append(fuzz(operation, pool.host if for_hosts else pool.admin))
+        by_cookie = any("session" in each for each in security)
+        token = pool.host if for_hosts else pool.admin
+        faults.append(fuzz(operation, token, browser(pool.url) if by_cookie else None))
     assert [fault for fault in faults if fault] == []

@@ -55,9 +55,15 @@ def read(html: str) -> Reader:
     return reader
 
 
+async def whole(look: MadeUpLook, topic: str) -> str:
+    """The page of a topic, as nobody in particular sees it."""
+    template, facts = await pages.gather(look, topic)
+    return page(template, **facts)
+
+
 async def pool_page(look: MadeUpLook) -> str:
     """The first page."""
-    return await pages.render(look, "", "")
+    return await whole(look, "")
 
 
 LAST = views.site("farm").last_switch or pytest.fail("a site was switched")
@@ -94,7 +100,7 @@ async def test_the_page_of_a_production_names_hosts_whose_copies_were_rejected()
     look.view.productions[0] = replace(
         look.view.productions[0], rejected=5, rejected_hosts=[("overclocked", 5)]
     )
-    reader = read(await pages.render(look, "minbias-13tev-tune26", ""))
+    reader = read(await whole(look, "minbias-13tev-tune26"))
     assert "overclocked" in reader.text
     assert "started by carla" in reader.text
 
@@ -102,7 +108,7 @@ async def test_the_page_of_a_production_names_hosts_whose_copies_were_rejected()
 @pytest.mark.parametrize("topic", ["", "zprime-scan-3tev"])
 async def test_the_output_is_told_by_size_and_digest_but_only_managers_fetch_it(topic: str) -> None:
     look = MadeUpLook()
-    reader = read(await pages.render(look, topic, ""))
+    reader = read(await whole(look, topic))
     assert "utput, 48.3\u00a0MB" in reader.text
     assert ("3f" * 32 in reader.text) == bool(topic)
     assert not [v for _, name, v in reader.attributes if name == "href" and "output" in (v or "")]
@@ -110,7 +116,7 @@ async def test_the_output_is_told_by_size_and_digest_but_only_managers_fetch_it(
 
 @pytest.mark.parametrize("topic", ["", HOSTILE, pages.SITE + HOSTILE])
 async def test_hostile_names_are_shown_and_never_obeyed(topic: str) -> None:
-    html = await pages.render(all_hostile(), topic, "")
+    html = await whole(all_hostile(), topic)
     reader = read(html)
     assert HOSTILE in reader.text
     assert reader.tags.count("script") == 2  # its own
@@ -120,7 +126,7 @@ async def test_hostile_names_are_shown_and_never_obeyed(topic: str) -> None:
 
 
 async def test_the_page_of_a_site_tells_who_has_left_how_fast_and_who_not() -> None:
-    text = read(await pages.render(MadeUpLook(), pages.SITE + "cms-hlt", "")).text
+    text = read(await whole(MadeUpLook(), pages.SITE + "cms-hlt")).text
     for said in (
         "0.71 s",
         "1.12 s",
@@ -149,7 +155,7 @@ async def test_the_page_of_a_site_tells_who_has_left_how_fast_and_who_not() -> N
 async def test_every_stage_of_a_switch_has_its_words(how: str, stage: str, word: str) -> None:
     look = MadeUpLook(replace(views.pool(), sites=[views.site("farm", how=how, stage=stage)]))
     for topic in ("", pages.SITE + "farm"):
-        assert f">{word}</span>" in await pages.render(look, topic, "")
+        assert f">{word}</span>" in await whole(look, topic)
 
 
 @pytest.mark.parametrize("state", STATES)
@@ -160,7 +166,7 @@ async def test_every_state_of_a_production_can_be_shown(state: str) -> None:
     )
     look = MadeUpLook(replace(views.pool(), productions=[production]), [])
     for topic in ("", "p"):
-        assert f"state-{state}" in await pages.render(look, topic, "")
+        assert f"state-{state}" in await whole(look, topic)
 
 
 async def test_an_empty_pool_says_so() -> None:
@@ -176,12 +182,12 @@ async def test_pages_stay_below_100_kb_however_large_the_pool_is() -> None:
     look = MadeUpLook(replace(views.pool(), productions=productions, hosts=hosts), history)
     assert len((await pool_page(look)).encode()) < 100_000
     topic = productions[0].name
-    assert len((await pages.render(look, topic, "")).encode()) < 100_000
+    assert len((await whole(look, topic)).encode()) < 100_000
 
 
 async def test_nothing_on_a_page_comes_from_elsewhere_or_stands_inline() -> None:
     for topic in ("", "zprime-scan-3tev"):
-        reader = read(await pages.render(MadeUpLook(), topic, ""))
+        reader = read(await whole(MadeUpLook(), topic))
         assert "style" not in reader.tags
         for _, name, value in reader.attributes:
             assert name != "style"
@@ -190,12 +196,12 @@ async def test_nothing_on_a_page_comes_from_elsewhere_or_stands_inline() -> None
 
 def test_a_fact_that_is_missing_is_an_error_and_not_a_blank() -> None:
     with pytest.raises(Exception, match="'detail' is undefined"):
-        page("fault", title="x", here="")
+        page("fault", title="x")
 
 
 async def test_an_unknown_production_is_refused_before_anything_is_drawn() -> None:
     with pytest.raises(NotFound):
-        await pages.render(MadeUpLook(), "nobody")
+        await whole(MadeUpLook(), "nobody")
 
 
 def test_static_files_are_small_and_carry_their_tag() -> None:

@@ -150,14 +150,14 @@ async def test_a_file_that_fails_changes_nothing(url: str) -> None:
         files[-1].number,
         "broken.sql",
         1,
-        "CREATE TABLE half (id {id}); INSERT INTO nowhere VALUES (1)",
+        "CREATE TABLE never_made (id {id}); INSERT INTO nowhere VALUES (1)",
     )
     await (await open_store(url, files[:-1])).close()
     with pytest.raises(StatementFailed):
         await upgrade_store(url, (*files[:-1], broken))
     store = await open_store(url, files[:-1])
     assert (await version(store)).schema == len(files) - 1
-    assert "half" not in str(await shape(store))
+    assert "never_made" not in str(await shape(store))
     await store.close()
     await upgrade_store(url, files)
 

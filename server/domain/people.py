@@ -1,0 +1,71 @@
+"""What an account may be called, and what may stand in its profile: rules, pure."""
+
+from __future__ import annotations
+
+import re
+
+PASSWORD_MOST = 1000
+"""Characters; a hash costs as much for what is longer, but somebody has to carry it."""
+
+EMAIL_MOST = 254  # characters, RFC 5321 4.5.3.1.3
+FULL_NAME_MOST = 100
+NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+# What a mail server would take, and nothing that ends a header line or begins another address.
+_EMAIL = re.compile(
+    r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9-]{0,62})"
+    r"(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]{0,62}))*"
+)
+# The head of every list of leaked passwords, of those that are long enough to be taken at all.
+COMMONPLACE = frozenset(
+    {
+        *("1234567890", "12345678910", "0123456789", "0987654321", "1111111111", "0000000000"),
+        *("1q2w3e4r5t", "1q2w3e4r5t6y", "q1w2e3r4t5", "qwertyuiop", "qwerty12345", "qwerty123456"),
+        *("password12", "password123", "password1234", "passw0rd123", "mypassword", "iloveyou12"),
+        *("administrator", "welcome123", "changeme123", "letmein123", "abcdefghij", "abcd123456"),
+        *(
+            "correcthorsebatterystaple",
+            "windfallwindfall",
+            "1234512345",
+            "asdfghjkl1",
+            "zaq12wsxcde",
+        ),
+    }
+)
+
+
+def name_faults(name: str) -> list[str]:
+    """Why an account cannot be called so."""
+    if NAME.fullmatch(name):
+        return []
+    return [f"name {name[:80]!r}: 1 to 64 letters (a to z), digits, - and _"]
+
+
+def email_faults(email: str) -> list[str]:
+    """Why this is no e-mail address."""
+    if len(email) <= EMAIL_MOST and _EMAIL.fullmatch(email):
+        return []
+    return [f"email {email[:80]!r}: an address as in name@example.org"]
+
+
+def full_name_faults(full_name: str) -> list[str]:
+    """Why nobody can be called so."""
+    if len(full_name) <= FULL_NAME_MOST and full_name.isprintable():
+        return []
+    return [f"full_name: at most {FULL_NAME_MOST} characters, all of them printable"]
+
+
+def password_faults(password: str, least: int, *known: str) -> list[str]:
+    """Why this cannot be a password; ``known`` is what anybody knows of its owner.
+
+    Length counts, and that it stands in no list; no mixture of kinds (NIST SP 800-63B 3.1.1.2).
+    """
+    if len(password) < least:
+        return [f"password: at least {least} characters; three or four words do well"]
+    if len(password) > PASSWORD_MOST:
+        return [f"password: at most {PASSWORD_MOST} characters"]
+    plain = password.strip().lower()
+    named = {word.lower() for word in known if word}
+    named |= {word.partition("@")[0] for word in named}
+    if plain in COMMONPLACE or plain in named or len(set(plain)) < 4:
+        return ["password: this is among the first that anybody would try; choose another"]
+    return []

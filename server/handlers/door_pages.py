@@ -1,0 +1,77 @@
+"""The pages at the door: log in, log out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aiohttp import hdrs, web
+
+from server.domain.errors import AccountDisabled, SignInRefused, TooMany
+from server.handlers import showing
+from server.handlers.access import Caller, Visitor
+from server.handlers.door import DOOR, Form, safe_path
+from server.handlers.routes import HTML, Body, Query, Route
+from server.services import signin
+from server.services.deps import Deps
+from server.services.sessions import Opened, Visit
+
+
+def visit_of(request: web.Request) -> Visit:
+    """Where a browser is."""
+    agent = request.headers.get(hdrs.USER_AGENT, "")
+    return Visit(request.app[DOOR].address(request), agent)
+
+
+def welcome(request: web.Request, opened: Opened, path: str, said: str = "") -> web.Response:
+    """On to a page with a new session; what the browser had as a visitor is forgotten."""
+    door = request.app[DOOR]
+    response = showing.onward(request, path, said)
+    door.keep(response, "session", opened.text)
+    door.drop(response, "visitor")
+    return response
+
+
+@dataclass(frozen=True)
+class DoorPages:
+    """The handlers."""
+
+    deps: Deps
+
+    async def show_login(self, request: web.Request, caller: Caller | None) -> web.Response:
+        """The page to sign in on; who is signed in already goes on at once."""
+        onto = safe_path(request.query.get("next", "/"))
+        if caller is not None:
+            return showing.onward(request, onto)
+        return showing.show(request, caller, "login", next=onto, name="", fault="", here="login")
+
+    async def login(self, request: web.Request, caller: Caller | None, form: Form) -> web.Response:
+        """Sign in."""
+        name, onto = form.get("name", ""), safe_path(form.get("next", "/"))
+        old = request.app[DOOR].session(request)
+        try:
+            opened = await signin.sign_in(
+                self.deps, name, form.get("password", ""), visit_of(request), old
+            )
+        except (SignInRefused, AccountDisabled, TooMany) as refusal:
+            facts = {"next": onto, "name": name[:254], "here": "login"}
+            return showing.again(request, caller, "login", refusal, **facts)
+        return welcome(request, opened, onto)
+
+    async def logout(self, request: web.Request, caller: Caller | None, form: Form) -> web.Response:
+        """Sign out."""
+        door = request.app[DOOR]
+        await signin.sign_out(self.deps, door.session(request))
+        response = showing.onward(request, "/", "You are logged out.")
+        door.drop(response, "session")
+        return response
+
+    def routes(self) -> list[Route]:
+        """Every route at the door."""
+        return [
+            Route("GET", "/login", self.show_login, Visitor(), "The page to log in on.",
+                  media=HTML, head=True, query=(Query("next", "string", "Where to go then."),)),
+            Route("POST", "/login", self.login, Visitor(), "Sign in.", Body.FORM, media=HTML,
+                  fields=("name", "password", "next"),
+                  codes=("sign-in-refused", "account-disabled", "too-many")),
+            Route("POST", "/logout", self.logout, Visitor(), "Sign out.", Body.FORM, media=HTML),
+        ]  # fmt: skip

@@ -1,0 +1,58 @@
+"""Passwords as argon2id hashes, made and checked beside the event loop and never many at once."""
+
+from __future__ import annotations
+
+import asyncio
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from argon2 import PasswordHasher
+from argon2.exceptions import Argon2Error, InvalidHashError
+
+T = TypeVar("T")
+
+AT_ONCE = 2
+"""Each takes 64 MiB and a core for a moment: who sends many passwords must not take them all."""
+
+
+@dataclass(eq=False)
+class Passwords:
+    """Hashes by the second recommendation of RFC 9106 section 4 (the library's defaults)."""
+
+    hasher: PasswordHasher = field(default_factory=PasswordHasher)
+    _turn: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
+    _nobody: str = ""
+
+    async def hash(self, password: str) -> str:
+        """What is kept of a password."""
+        return await self._run(lambda: self.hasher.hash(_bytes(password)))
+
+    async def holds(self, kept: str, password: str) -> bool:
+        """Whether this is the password; as slow for an account that has none as for any other."""
+        if not kept:
+            if not self._nobody:
+                self._nobody = await self.hash("nobody's password, which nobody types")
+            await self._run(lambda: self._verify(self._nobody, password))
+            return False
+        return await self._run(lambda: self._verify(kept, password))
+
+    def is_outdated(self, kept: str) -> bool:
+        """Whether it was made with weaker parameters than today's."""
+        return self.hasher.check_needs_rehash(kept)
+
+    def _verify(self, kept: str, password: str) -> bool:
+        try:
+            return self.hasher.verify(kept, _bytes(password))
+        except (Argon2Error, InvalidHashError):
+            return False
+
+    async def _run(self, work: Callable[[], T]) -> T:
+        async with self._turn:
+            return await asyncio.to_thread(work)
+
+
+def _bytes(password: str) -> bytes:
+    """The same characters typed on any keyboard (RFC 8265 4.2, without its refusals)."""
+    return unicodedata.normalize("NFC", password).encode("utf-8", "surrogatepass")
