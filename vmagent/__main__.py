@@ -28,7 +28,7 @@ def _options(parser: argparse.ArgumentParser, *wanted: str) -> None:
             f"--{one.name.replace('_', '-')}",
             type=kinds.get(str(one.type), str),
             default=os.environ.get(variable),
-            help=f"{one.metadata['about']}; or {variable}",
+            help=f"{one.metadata['about']}; or {variable}".replace("%", "%%"),
         )
 
 
