@@ -38,7 +38,6 @@ USER_DATA, KEY = "2007-12-15/user-data", "2007-12-15/meta-data/public-keys/0/ope
 SEARCHED = "/usr/local/sbin:/usr/sbin:/sbin"
 PATIENCE_S = 900.0
 LOG_MOST = 262_144
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -50,9 +49,20 @@ class Place:
     environment: Mapping[str, str]
 
     def find(self, name: str) -> Optional[str]:
-        """A program on PATH, or among the system's."""
-        path = f"{self.environment.get('PATH', os.defpath)}:{SEARCHED}"
-        return shutil.which(name, path=path)
+        """A program on PATH, or among the system's.
+
+        For another root only one in the folder that WINDFALL_PROGRAMS names: this system's own
+        would change this system, whatever folder is meant.
+        """
+        if self.root != Path("/"):
+            folder = self.environment.get("WINDFALL_PROGRAMS", "")
+            return shutil.which(name, path=folder) if folder else None
+        return shutil.which(name, path=self.path)
+
+    @property
+    def path(self) -> str:
+        """Where programs are looked for."""
+        return f"{self.environment.get('PATH', os.defpath)}:{SEARCHED}"
 
 
 class Failed(Exception):
@@ -85,6 +95,14 @@ def amiconfig(place: Place, program: str, context: MachineContext, user_data: st
     _run(place, [program, "user", "--force"], {"AMICONFIG_CONTEXT_URL": f"file:{folder}"})
 
 
+Way = Callable[[Place, str, MachineContext, str], None]
+WAYS: tuple[tuple[str, str, Way], ...] = (
+    ("cloud-init", "cloud-init", cloud_init),
+    ("amiconfig", "amiconfig.sh", amiconfig),
+)
+"""Name, program, and what hands a context over to it: both, where a machine has both."""
+
+
 def _write(path: Path, text: str, mode: int = 0o600) -> None:
     path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     files.write(path, text.encode(), mode)
@@ -93,7 +111,7 @@ def _write(path: Path, text: str, mode: int = 0o600) -> None:
 def _run(place: Place, command: Sequence[str], more: Mapping[str, str]) -> None:
     """Run a program to its end, its output at the end of the log."""
     named = " ".join([Path(command[0]).name, *command[1:]])
-    kept = {"PATH": f"{place.environment.get('PATH', os.defpath)}:{SEARCHED}", "LANG": "C.UTF-8"}
+    kept = {"PATH": place.path, "LANG": "C.UTF-8"}
     if place.root != Path("/"):
         kept["WINDFALL_ROOT"] = str(place.root)
     with open(place.log, "ab", opener=_private) as out:

@@ -21,7 +21,7 @@ from vmagent.wire.pairing import Collected, MachineContext
 PAGE = "/pair"
 LOOK_S = 1.0  # between looks whether somebody else has paired this machine meanwhile
 TRIES = 6
-ASKS_SECRET, SECRET_S = 3, 300.0
+ASKS_SECRET, SECRET_S, CONSENT_S = 3, 300.0, 120.0
 AGAIN_S = 15.0  # a console that nobody sits at tries again by itself
 
 
@@ -268,6 +268,7 @@ class Console:
 
     def apply(self, found: MachineContext) -> context.Outcome:
         """Apply a context; its secret, if it needs one, is asked for without echo."""
+        self._agree()
         tries = ASKS_SECRET if found.envelope else 1
         done = context.Outcome(context.LOCKED)
         for _ in range(tries):
@@ -282,6 +283,18 @@ class Console:
             self._tty.say("That is not the secret of this context.")
         self._tty.say(*screen.context(done.outcome, done.how, done.detail))
         return done
+
+    def _agree(self) -> None:
+        """Ask the person whether a context may set up this system, if nobody has said so yet."""
+        rights = self._rights
+        ways = [name for name, _, _ in rights.ways(self._home.path)]
+        if not ways or rights.never() or not rights.why_not(self._home):
+            return
+        self._tty.say("", *screen.consent(ways))
+        with contextlib.suppress(Gone):
+            said = self._tty.ask_for(CONSENT_S, "Set up this system with the context? (y/N) ")
+            if said is not None and said.strip().lower() in ("y", "yes"):
+                self._home.keep_note(context.AGREED, True)
 
     def _secret(self) -> str:
         with contextlib.suppress(Gone):

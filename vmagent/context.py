@@ -1,7 +1,7 @@
 """The machine's context: kept as it came (0600), opened if sealed, applied if that is allowed.
 
-Applied is only by root, and only with ``--apply auto``: what it says, the system does as root. Else
-the agent takes its own settings out of it, and says what was not done.
+Applied is only by root, and only where that was agreed to: what it says, the system does as root.
+Else the agent takes its own settings out of it, and says what was not done.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ log = logging.getLogger("vmagent.context")
 
 FOLDER, KEPT, LOG, LOCK = "context", "context.json", "apply.log", "lock"
 APPLIED, ONLY_KEPT, LOCKED, FAILED = "applied", "kept", "locked", "failed"
-NOTE = "applied"
+NOTE, AGREED = "applied", "agreed"
 
 
 @dataclass(frozen=True)
@@ -42,24 +42,39 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Rights:
-    """What may be done with a context here, and where: ``root`` stands for ``/``."""
+    """What may be done with a context here, and where: ``root`` stands for ``/``.
 
-    apply: bool
+    ``apply`` is the setting: no; yes; or auto, which is yes once a person at the machine agreed.
+    """
+
+    apply: str
     root: Path
     environment: Mapping[str, str]
 
     @classmethod
     def of(cls, apply: str, environment: Mapping[str, str]) -> Rights:
-        """By the settings; WINDFALL_ROOT is another folder than ``/``, to try or for an image."""
-        return cls(apply == "auto", Path(environment.get("WINDFALL_ROOT", "/")), environment)
+        """By the settings; WINDFALL_ROOT is another folder than ``/``, to try things."""
+        return cls(apply, Path(environment.get("WINDFALL_ROOT", "/")), environment)
 
-    def why_not(self) -> str:
-        """Why nothing is applied; empty if it may be."""
-        if not self.apply:
+    def never(self) -> str:
+        """Why nothing can be applied, whoever agrees; empty if it can be."""
+        if self.apply == "no":
             return "--apply no forbids it"
         if self.root == Path("/") and os.geteuid() != 0:
             return "only root can do that, and this agent is not"
         return ""
+
+    def why_not(self, home: Home) -> str:
+        """Why nothing is applied; empty if it may be."""
+        if not self.never() and self.apply == "auto" and not home.note(AGREED):
+            return "nobody at this machine has agreed to it: windfall-agent recontextualize asks"
+        return self.never()
+
+    def ways(self, log: Path) -> list[tuple[str, str, applying.Way]]:
+        """How it would be applied here: name, program and what hands it over."""
+        place = applying.Place(self.root, log, self.environment)
+        found = [(name, place.find(file), way) for name, file, way in applying.WAYS]
+        return [(name, program, way) for name, program, way in found if program is not None]
 
 
 def keep(home: Home, found: pairing.MachineContext) -> None:
@@ -115,24 +130,14 @@ def _apply(home: Home, found: pairing.MachineContext, user_data: str, rights: Ri
     news = wanted.keep(home, own)
     notes = [f"passed over {one}" for one in own.passed_over]
     settings = f"the agent's own settings in it count ({len(own.settings)})"
-    why_not = rights.why_not()
+    ways = rights.ways(home.path / FOLDER / LOG)
+    why_not = rights.why_not(home) if ways else "there is neither cloud-init nor amiconfig here"
     if why_not:
-        detail = "; ".join([f"not applied to the system: {why_not}", settings, *notes])
-        return Outcome(ONLY_KEPT, "settings" if own.settings else "", detail[:2000], news)
+        detail = "; ".join([f"not applied to the system: {why_not}", settings, *notes])[:2000]
+        if own.settings and not ways:
+            return Outcome(APPLIED, "settings", detail, news)
+        return Outcome(ONLY_KEPT, "settings" if own.settings else "", detail, news)
     place = applying.Place(rights.root, home.path / FOLDER / LOG, rights.environment)
-    ways = [
-        (name, program, carry)
-        for name, file, carry in (
-            ("cloud-init", "cloud-init", applying.cloud_init),
-            ("amiconfig", "amiconfig.sh", applying.amiconfig),
-        )
-        for program in [place.find(file)]
-        if program is not None
-    ]
-    if not ways:
-        none = "there is neither cloud-init nor amiconfig here"
-        detail = "; ".join([f"not applied to the system: {none}", settings, *notes])
-        return Outcome(APPLIED if own.settings else ONLY_KEPT, "settings", detail[:2000], news)
     for name, program, carry in ways:
         try:
             carry(place, program, found, user_data)

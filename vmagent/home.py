@@ -20,6 +20,7 @@ OF_A_HOST = (
     "ask.json",
     "join.json",
     "owed.json",
+    "agreed.json",
     "tasks",
 )
 OF_AN_OWNER = ("limits.json", "wanted.json", "context", "keys.json", "pairing.json")

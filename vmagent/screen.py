@@ -103,6 +103,15 @@ def owned(identity: Identity, state: str) -> list[str]:
     ]
 
 
+def consent(ways: Sequence[str]) -> list[str]:
+    """What a context is about to do."""
+    return [
+        *_wrapped(f"The context can set up this system, as root, through {' and '.join(ways)}:"),
+        "users, keys, files, services, its name; now, and whenever its owner changes it.",
+        "Say yes on a machine that is there for it, and no on one that you use yourself.",
+    ]
+
+
 def context(outcome: str, how: str, detail: str) -> list[str]:
     """What became of the context."""
     begin = {

@@ -14,7 +14,7 @@ from vmagent.hours import Hours
 LOG_LEVELS = ("debug", "info", "warning", "error")
 SANDBOX = ("auto", "require", "off")
 YES_NO = ("yes", "no")
-APPLY, UNPAIRED = ("auto", "no"), ("end", "wait")
+APPLY, UNPAIRED = ("auto", "yes", "no"), ("end", "wait")
 POWER, MOVES = ("pause", "work"), ("drain", "ignore")
 
 
@@ -111,7 +111,7 @@ class Settings:
     rebalance: str = setting("when such a notice recommends to move", "drain", words=MOVES)
     poll_s: int = setting("seconds a wait for commands may last", 25, 1)
     apply: str = setting(
-        "contexts: auto applies them to the system if the agent is root, no leaves it alone",
+        "contexts are applied to the system, by root: auto if a person agrees, yes, no",
         "auto",
         words=APPLY,
     )

@@ -76,6 +76,8 @@ class AgentProcess:
 
     def _env(self) -> dict[str, str]:
         kept = {"PATH": os.environ["PATH"], "HOME": str(self.state.parent)}
+        # What a context does as root it never does to the machine that the tests run on.
+        kept["WINDFALL_ROOT"] = str(self.state.parent / "root")
         if "WINDFALL_CACHE" in os.environ:
             kept["WINDFALL_CACHE"] = os.environ["WINDFALL_CACHE"]
         return {**kept, "PYTHONPATH": str(ROOT), "WINDFALL_RESERVE_MB": "16"}
