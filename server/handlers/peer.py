@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from server.handlers.door import DOOR
+
 
 def address_of(request: web.Request) -> str:
-    """The address of who asks."""
-    return request.remote or ""
+    """The address of who asks; behind a proxy, what that says."""
+    return request.app[DOOR].address(request)
