@@ -8,7 +8,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from server.handlers import hot, keys, pages, sse
+from server.handlers import appearance, hot, keys, pages, sse
 from server.handlers.access import Public
 from server.handlers.admin_api import AdminApi
 from server.handlers.agent_api import AgentApi
@@ -19,12 +19,14 @@ from server.handlers.credit_api import CreditApi
 from server.handlers.door import Door
 from server.handlers.door_pages import DoorPages
 from server.handlers.enrolment_api import EnrolmentApi
+from server.handlers.host_pages import HostPages
 from server.handlers.lane import Starter
 from server.handlers.machine_api import MachineApi
 from server.handlers.mount import mount
 from server.handlers.openapi import documented
 from server.handlers.pairing_api import PairingApi
 from server.handlers.pattern_api import PatternApi
+from server.handlers.pattern_pages import PatternPages
 from server.handlers.people_api import PeopleApi
 from server.handlers.portrait_api import PortraitApi
 from server.handlers.routes import Route
@@ -109,6 +111,9 @@ def routes_of(deps: Deps, facts: Facts, look: Look) -> list[Route]:
         *ClusterApi(deps, Boards(deps)).routes(),
         *AgentFile(facts.agent_folder).routes(),
         *pages.routes(),
+        *appearance.routes(),
+        *HostPages(deps, look).routes(),
+        *PatternPages(deps).routes(),
         *DoorPages(deps).routes(),
         Route("GET", "/healthz", health, Public(), "Whether the server is up.", reply=Health),
     ]

@@ -20,15 +20,21 @@ class Entry:
 
 ENTRIES = (
     Entry("Pool", "/", "pool"),
+    Entry("Machines", "/hosts", "hosts", "operator"),
+    Entry("Bans", "/bans", "bans", "operator"),
     Entry("Patterns", "/patterns", "patterns"),
 )
 """All entries, in their order; a test knows whether their addresses exist."""
 
 
+def may(me: object, least: str) -> bool:
+    """Whether somebody with a ``role`` reaches this one."""
+    return _rank(getattr(me, "role", "") or "") >= _rank(least)
+
+
 def menu(me: object) -> list[Entry]:
     """The entries for somebody with a ``role``, or for anybody."""
-    rank = _rank(getattr(me, "role", "") or "")
-    return [entry for entry in ENTRIES if _rank(entry.least) <= rank]
+    return [entry for entry in ENTRIES if may(me, entry.least)]
 
 
 def _rank(role: str) -> int:

@@ -12,7 +12,7 @@ from types import MappingProxyType
 import jinja2
 
 from web import filters
-from web.menu import menu
+from web.menu import may, menu
 
 _HERE = Path(__file__).parent
 _MEDIA = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
@@ -78,6 +78,7 @@ def _environment() -> jinja2.Environment:
         made.filters[each.__name__] = each
     made.globals.update(
         asset=asset,
+        may=may,
         menu=menu,
         percent=filters.percent,
         share=filters.share,

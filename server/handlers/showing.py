@@ -15,6 +15,9 @@ from server.handlers.routes import HTML
 from server.handlers.shape import RETRY_S, status_of
 from web.render import page
 
+THEMES = ("light", "dark")
+"""What a browser may have chosen to see instead of what its system says."""
+
 POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self';"
     " base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
@@ -41,12 +44,16 @@ def show(
     Each page is told, beside them: ``me`` (name and role; None of who is not signed in), ``csrf``
     (the value of the field of this name, in every form), ``here`` (the part of the navigation
     that it belongs to; a fact, else empty), ``path`` (its own address), ``said`` (a notice left by
-    `onward`, else empty).
+    `onward`, else empty), ``theme`` (light or dark if this browser has chosen one, else empty).
     """
     csrf = Csrf(request, caller)
     said = noticed(request)
     path = safe_path(request.raw_path)
-    known = {"me": caller, "csrf": csrf, "path": path, "said": said}
+    theme = request.cookies.get(request.app[DOOR].name("theme"), "")
+    known = {
+        "me": caller, "csrf": csrf, "path": path, "said": said,
+        "theme": theme if theme in THEMES else "",
+    }  # fmt: skip
     text = page(template, **{**known, **facts})
     headers = {**HEADERS, "Cache-Control": "no-store" if caller else "no-cache"}
     response = web.Response(text=text, status=status, content_type=HTML, headers=headers)

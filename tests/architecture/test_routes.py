@@ -57,6 +57,8 @@ VISITORS = {
     "GET /login",
     "POST /login",
     "POST /logout",
+    "GET /appearance",
+    "POST /appearance",
 }
 """The pages that anybody may see, signed in or not, and the forms that anybody may send."""
 

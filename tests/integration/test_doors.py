@@ -62,6 +62,19 @@ async def test_a_page_without_a_form_gives_visitors_no_cookie(tmp_path: Path) ->
         assert "Set-Cookie" in (await browser.get("/login")).headers
 
 
+async def test_who_chooses_a_theme_is_shown_it_until_it_is_that_of_the_system(
+    tmp_path: Path,
+) -> None:
+    async with doors(tmp_path) as (_, browser):
+        for theme in ("dark", "light"):
+            answer = await browser.send("/appearance", "/appearance", {"theme": theme})
+            assert (answer.status, answer.onto) == (303, "/appearance")
+            assert f'<html lang="en" data-theme="{theme}">' in (await browser.get("/")).text
+        for theme in ("", "pink"):
+            await browser.send("/appearance", "/appearance", {"theme": theme})
+            assert "data-theme" not in (await browser.get("/")).text
+
+
 async def test_cookies_are_for_this_host_alone_and_no_script_reads_them(tmp_path: Path) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

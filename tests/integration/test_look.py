@@ -14,12 +14,14 @@ from typing import Any, cast
 
 import pytest
 import pytest_asyncio
+from argon2 import PasswordHasher
 from axe_playwright_python.async_playwright import Axe  # type: ignore[import-untyped]
 from playwright.async_api import Browser, BrowserContext, Page, Response, async_playwright
 
 from server import app as application
 from server.handlers import openapi
 from server.handlers.routes import HTML
+from tests.integration.test_doors import WORD, give_password
 from tests.integration.test_pages_in_a_browser import PROGRAM, SWITCHES
 from tests.kit.example_pages import EXAMPLES, Example
 from tests.kit.house import House, house
@@ -69,9 +71,12 @@ class Walk:
         """The browser of somebody with this role, signed in if it is one."""
         known = self.windows.get((who, scripts))
         if known is None:
+            state = await (await self.window(who)).storage_state() if who and not scripts else None
             known = await self.browser.new_context(
-                base_url=self.found.url, java_script_enabled=scripts
+                base_url=self.found.url, java_script_enabled=scripts, storage_state=state
             )
+            if who and scripts:
+                await log_in(known, self.found, who)
             self.windows[who, scripts] = known
         return known
 
@@ -80,10 +85,24 @@ class Walk:
         return example.path.format(**self.names)
 
 
+async def log_in(window: BrowserContext, found: House, role: str) -> None:
+    """An account of this role, named like it, logs in by the form."""
+    await found.manage("POST", "/accounts", {"name": role, "role": role})
+    await give_password(found, role)
+    page = await window.new_page()
+    await page.goto("/login")
+    await page.get_by_label("Name or e-mail address").fill(role)
+    await page.get_by_label("Password").fill(WORD)
+    await page.get_by_role("button", name="Log in").click()
+    await page.get_by_text("Logged in as").wait_for()
+    await page.close()
+
+
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def walk(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Walk]:
     """One server and one browser for all pages."""
     async with house(tmp_path_factory.mktemp("look")) as found, async_playwright() as play:
+        found.deps.doors.passwords.hasher = PasswordHasher(1, 64, 1)  # the real one takes 64 MiB
         names = await live(found)
         browser = await play.chromium.launch(executable_path=PROGRAM, args=SWITCHES)
         yield Walk(found, browser, names)

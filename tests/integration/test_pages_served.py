@@ -74,3 +74,11 @@ async def test_no_other_file_can_be_had(session: ClientSession, name: str) -> No
     async with session.get(f"/static/{name}") as response:
         assert response.status == 404
         assert (await response.json(content_type=None))["code"] == "not-found"
+
+
+async def test_a_theme_is_remembered_by_this_browser_alone(session: ClientSession) -> None:
+    assert "data-theme" not in await (await session.get("/")).text()
+    for cookie, shown in (("dark", True), ("light", True), ('dark" x="', False)):
+        headers = {"Cookie": f"windfall-theme={cookie}"}
+        async with session.get("/", headers=headers) as response:
+            assert (f'data-theme="{cookie}"' in await response.text()) == shown

@@ -26,5 +26,15 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
         Example("/productions/nobody", status=404),
     ),
     "/sites/{name}": (Example("/sites/{site}"),),
+    "/login": (Example("/login"),),
+    "/appearance": (Example("/appearance"),),
+    "/hosts": (Example("/hosts", "operator"), Example("/hosts?q=nobody", "operator")),
+    "/hosts/{host}": (
+        Example("/hosts/{host}", "operator"),
+        Example("/hosts/{banned}", "admin"),
+    ),
+    "/bans": (Example("/bans", "admin"),),
+    "/new-pattern": (Example("/new-pattern", "operator"),),
+    "/patterns/{name}": (Example("/patterns/no-geometry", "operator"),),
 }
 """By the address of the route; a test holds that no page is missing."""

@@ -1,0 +1,172 @@
+"""The page of one machine, the bans, and what administrators do about machines there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from aiohttp import web
+
+from server.domain.errors import BadInput
+from server.domain.roles import reaches
+from server.handlers import params, showing
+from server.handlers.access import Caller, Person
+from server.handlers.door import Form
+from server.handlers.routes import HTML, Body, Query, Route
+from server.services import bans, enrol, portrait, reap, words
+from server.services.deps import Deps
+from server.services.hostview import HostView
+from server.services.look import Look
+from web.filters import in_order
+
+BANS = 200
+PAGE = 100  # machines
+_VALUES: Mapping[str, str] = MappingProxyType(
+    {"reason": "", "seconds": "86400", "word": "trust", "why": ""}
+)
+
+
+def _address(request: web.Request) -> tuple[int, str]:
+    host = params.path_number(request, "host")
+    return host, f"/hosts/{host}"
+
+
+def _is_like(host: HostView, wanted: str, state: str) -> bool:
+    words = f"{host.name}\n{host.account}\n{host.site}".lower()
+    return wanted.lower() in words and state in ("", host.state)
+
+
+@dataclass(frozen=True)
+class HostPages:
+    """The handlers."""
+
+    deps: Deps
+    look: Look
+
+    async def list_hosts(self, request: web.Request, caller: Caller) -> web.Response:
+        """The machines, by what is looked for, a page of them."""
+        pool = await self.look.pool()
+        wanted, state = request.query.get("q", "")[:64], request.query.get("state", "")[:64]
+        number = params.query_number(request, "page", 1, 1, 10**6)
+        found = [host for host in in_order(pool.hosts) if _is_like(host, wanted, state)]
+        first = (number - 1) * PAGE
+        return showing.show(
+            request, caller, "hosts", here="hosts", pool=pool, q=wanted, state=state,
+            states=sorted({host.state for host in pool.hosts}), found=len(found), first=first + 1,
+            shown=found[first : first + PAGE], before=number - 1 if number > 1 else None,
+            after=number + 1 if first + PAGE < len(found) else None,
+            working=sum(host.running > 0 for host in pool.hosts),
+            standing=sum(host.state == "banned" for host in pool.hosts),
+        )  # fmt: skip
+
+    async def show(self, request: web.Request, caller: Caller) -> web.Response:
+        """One machine."""
+        return await self._show(request, caller, {}, {})
+
+    async def list_bans(self, request: web.Request, caller: Caller) -> web.Response:
+        """The bans."""
+        found = await portrait.all_bans(self.deps, BANS)
+        admin = reaches(caller.role, "admin")
+        return showing.show(request, caller, "bans", bans=found, admin=admin, here="bans")
+
+    async def ban(self, request: web.Request, caller: Caller, form: Form) -> web.Response:
+        """Refuse a machine."""
+        host, path = _address(request)
+        seconds = form.get("seconds", "")
+        try:
+            if seconds and not (seconds.isdecimal() and 0 < int(seconds) < 10**9):
+                raise BadInput([f"seconds {seconds[:20]!r}: a number, or nothing for no end"])
+            length = float(seconds) if seconds else None
+            await bans.ban(self.deps, host, form.get("reason", ""), length, caller.name)
+        except BadInput as fault:
+            return await self._show(request, caller, form, {"ban": str(fault)})
+        return showing.onward(request, path, "It is banned, and what it had leased goes to others.")
+
+    async def unban(self, request: web.Request, caller: Caller, form: Form) -> web.Response:
+        """Take a machine again."""
+        host, path = _address(request)
+        await bans.lift(self.deps, host, caller.name)
+        return showing.onward(request, path, "The ban is lifted; it may work again.")
+
+    async def say(self, request: web.Request, caller: Caller, form: Form) -> web.Response:
+        """Say how far a machine is believed."""
+        host, path = _address(request)
+        try:
+            why = form.get("why", "")
+            said = await words.say(self.deps, host, form.get("word", ""), why, caller.name)
+        except BadInput as fault:
+            return await self._show(request, caller, form, {"trust": str(fault)})
+        return showing.onward(request, path, f"It is {said.trust} from now on.")
+
+    async def command(self, request: web.Request, caller: Caller, form: Form) -> web.Response:
+        """Leave a command for a machine."""
+        host, path = _address(request)
+        name = form.get("name", "")
+        await enrol.order(self.deps, host, name, {}, caller.name)
+        return showing.onward(request, path, f"It is told to {name} as soon as it is heard of.")
+
+    async def revoke(self, request: web.Request, caller: Caller, form: Form) -> web.Response:
+        """Believe a machine no longer."""
+        host, path = _address(request)
+        await reap.revoke(self.deps, host)
+        return showing.onward(request, path, "It is believed no longer.")
+
+    async def _show(
+        self,
+        request: web.Request,
+        caller: Caller,
+        form: Mapping[str, str],
+        errors: Mapping[str, str],
+    ) -> web.Response:
+        found = await portrait.show(self.deps, params.path_number(request, "host"))
+        return showing.show(
+            request, caller, "host", 400 if errors else 200, portrait=found,
+            admin=reaches(caller.role, "admin"), values={**_VALUES, **form}, errors=errors,
+        )  # fmt: skip
+
+    def routes(self) -> list[Route]:
+        """The pages, and their forms."""
+        operator, admin = Person("operator"), Person("admin")
+        host = f"/hosts/{{host:{params.ID}}}"
+        forms = (
+            ("ban", self.ban, "Refuse a machine.", ("reason", "seconds"), ("host-unknown",)),
+            ("unban", self.unban, "Take a machine again.", (), ("ban-unknown",)),
+            (
+                "trust",
+                self.say,
+                "Say how far a machine is believed.",
+                ("word", "why"),
+                ("host-unknown",),
+            ),
+            (
+                "command",
+                self.command,
+                "Leave a command for a machine.",
+                ("name",),
+                ("host-unknown", "host-revoked", "bad-input"),
+            ),
+            (
+                "revoke",
+                self.revoke,
+                "Believe a machine no longer.",
+                (),
+                ("host-unknown", "host-revoked"),
+            ),
+        )
+        return [
+            Route("GET", "/hosts", self.list_hosts, operator, "The machines as a page", media=HTML,
+                  head=True, codes=("bad-parameter",),
+                  query=(Query("q", "string", "Only with this in name, account or site.", ""),
+                         Query("state", "string", "Only in this state.", ""),
+                         Query("page", "integer", "Which hundred of them.", 1))),
+            Route("GET", host, self.show, operator, "A machine as a page", media=HTML, head=True,
+                  codes=("host-unknown",)),
+            Route("GET", "/bans", self.list_bans, operator, "The bans as a page", media=HTML,
+                  head=True),
+            *(
+                Route("POST", f"{host}/{name}", run, admin, summary, Body.FORM, media=HTML,
+                      fields=fields, codes=codes)
+                for name, run, summary, fields, codes in forms
+            ),
+        ]  # fmt: skip
