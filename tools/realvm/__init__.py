@@ -1,0 +1,1 @@
+"""A real virtual machine, small enough for tests: Debian's kernel and cloud-init under QEMU."""
