@@ -8,13 +8,12 @@ from pathlib import Path
 
 from aiohttp import web
 
-from server.handlers import appearance, hot, keys, pages, sse
+from server.handlers import appearance, context_routes, hot, keys, pages, sse
 from server.handlers.access import Public
 from server.handlers.admin_api import AdminApi
 from server.handlers.agent_api import AgentApi
 from server.handlers.agent_file import AgentFile
 from server.handlers.agents_api import AgentsApi
-from server.handlers.cluster_api import ClusterApi
 from server.handlers.credit_api import CreditApi
 from server.handlers.door import Door
 from server.handlers.door_pages import DoorPages
@@ -35,7 +34,6 @@ from server.handlers.trust_api import TrustApi
 from server.handlers.upload_api import UploadApi
 from server.services import bans, enrol, sessions
 from server.services.cards import HostCard
-from server.services.clusters import Boards
 from server.services.deps import Deps
 from server.services.look import Look
 from server.services.patterning import Board
@@ -108,7 +106,7 @@ def routes_of(deps: Deps, facts: Facts, look: Look) -> list[Route]:
         *PatternApi(deps, facts.json_bytes).routes(),
         *TrustApi(deps).routes(),
         *PortraitApi(deps).routes(),
-        *ClusterApi(deps, Boards(deps)).routes(),
+        *context_routes.routes(deps, facts.json_bytes),
         *AgentFile(facts.agent_folder).routes(),
         *pages.routes(),
         *appearance.routes(),

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from server.services import duties, framelog, pairing, reap, scan
 from server.services.deps import Deps
 from server.services.duties import Judge
+from server.services.shelf import tidy
 
 log = logging.getLogger("windfall.loops")
 AGAIN_S = 2.0  # after a round that failed
@@ -16,6 +17,7 @@ REAP_S = 1.0
 INDEX_S = 0.2  # frames wait for their rows no longer than this
 HASTEN_S = 5.0  # an agent without work asks as often
 SWEEP_S = 30.0
+TIDY_S = 600.0
 FORGET_S = 300.0  # wrong tries are looked at for ten minutes
 IDLE_S = 30.0  # judge and merge look by themselves at least this often
 
@@ -53,6 +55,7 @@ def start(deps: Deps, renew_keys: Callable[[], Awaitable[object]]) -> list[async
         ("close", lambda: framelog.close_segments(deps), lambda: asyncio.sleep(SWEEP_S)),
         ("pairings", lambda: pairing.expire(deps), lambda: asyncio.sleep(REAP_S)),
         ("tries", lambda: pairing.forget(deps), lambda: asyncio.sleep(FORGET_S)),
+        ("tidy", lambda: tidy.tidy(deps), lambda: asyncio.sleep(TIDY_S)),
         ("sweep", lambda: reap.free_segments(deps), lambda: asyncio.sleep(SWEEP_S)),
     ]
     return [

@@ -38,6 +38,7 @@ from server.keyholder import KeyHolder
 from server.services import doors, enrol, start
 from server.services.deps import Deps, Limits
 from server.services.desk import Desk
+from server.services.shelf.handing import Shelf
 from server.settings import Settings
 from server.steady import SteadyClock
 from vmagent import __version__
@@ -111,6 +112,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         keys = KeyHolder(settings.keys_folder, extra)
         deps = await _deps(stack, settings, keys)
         deps.desk = _desk(deps, settings)
+        deps.desk.contexts = Shelf(deps)
         await start.load(deps)
         stack.push_async_callback(deps.frames.empty, deps.store)
         await _first_admin(deps, settings)

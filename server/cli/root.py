@@ -11,6 +11,7 @@ from server.cli.agent import agent
 from server.cli.client import Client
 from server.cli.cluster import cluster
 from server.cli.config import config
+from server.cli.context import context
 from server.cli.credit import credit
 from server.cli.db import db
 from server.cli.exits import epilog
@@ -44,7 +45,7 @@ def windfall() -> None:
 
 for part in (
     *(serve_command, init_command, config, key, payload, production, pattern),
-    *(pair, machine, account, host, site, cluster, agent, credit, db),
+    *(context, pair, machine, account, host, site, cluster, agent, credit, db),
 ):
     windfall.add_command(part)
 

@@ -297,6 +297,26 @@ async def used(tx: Tx, context: str, account: int, at: float) -> None:
     )
 
 
+async def machines(tx: Tx, context: str) -> int:
+    """How many believed hosts shall have a context."""
+    row = await tx.one(
+        "SELECT count(*) FROM host_contexts JOIN hosts ON hosts.id = host_contexts.host"
+        " WHERE host_contexts.context = $1 AND hosts.state = 'active'",
+        context,
+    )
+    return 0 if row is None else int(row[0])
+
+
+async def machines_of_all(tx: Tx) -> dict[str, int]:
+    """How many believed hosts shall have each context."""
+    rows = await tx.all(
+        "SELECT host_contexts.context, count(*) FROM host_contexts JOIN hosts"
+        " ON hosts.id = host_contexts.host WHERE hosts.state = 'active'"
+        " GROUP BY host_contexts.context"
+    )
+    return {context: int(count) for context, count in rows}
+
+
 async def last_used(tx: Tx, account: int) -> dict[str, float]:
     """When an account took each context last."""
     rows = await tx.all("SELECT context, used_at FROM context_uses WHERE account = $1", account)

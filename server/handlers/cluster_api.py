@@ -13,6 +13,7 @@ from aiohttp import web
 
 from server.domain.errors import BadInput
 from server.handlers.access import Caller, Public, Role
+from server.handlers.door import DOOR
 from server.handlers.params import query_number
 from server.handlers.routes import Body, Query, Reply, Route
 from server.services import clusters
@@ -180,4 +181,4 @@ class ClusterApi:
 
 def _place(request: web.Request) -> str:
     """Where a machine speaks from."""
-    return request.remote or ""
+    return request.app[DOOR].address(request)

@@ -1,0 +1,81 @@
+"""Contexts as files that people keep or send: our JSON, and the ``.context`` of CernVM."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from contexts import exchange
+from contexts.exchange import Exchanged, NoContext
+from contexts.layers import Layer, merge
+from contexts.schema import Document
+from contexts.templates import TEMPLATES
+from server.domain.errors import BadInput
+from server.services.deps import Deps
+from server.services.shelf import keep, library, rendering
+from server.services.shelf.faults import BadContext
+from server.services.shelf.sight import Caller
+from server.services.shelf.veil import Said
+
+FORMS = ("json",)
+TEXT_MOST = exchange.MOST_BYTES
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What a file holds, looked at before it is kept; ``report`` says what was odd or unknown."""
+
+    form: str
+    name: str
+    description: str
+    document: Document
+    report: tuple[str, ...]
+
+
+async def exported(
+    deps: Deps, caller: Caller, context: str, form: str, number: int = 0, *, secrets: bool = False
+) -> tuple[str, str]:
+    """A revision as a file: its name and its text. Raises NotFound, BadInput.
+
+    JSON holds what the role and the context say, a ``.context`` all that a machine would get.
+    Secrets are in it only if its owner asks for them.
+    """
+    if form not in FORMS:
+        raise BadInput([f"form {form[:40]!r}: must be one of {', '.join(FORMS)}"])
+    opened, _ = await rendering.whole_of(deps, caller, context, number)
+    clear = secrets and opened.sight.mine
+    revision = opened.revision
+    if clear:
+        await library.note_reading(deps, caller, context, revision.number)
+    stem = file_stem(revision.name)
+    document = _self_contained(keep.said_in(deps, revision))
+    what = Exchanged(document, revision.name, revision.description)
+    return f"{stem}.json", exchange.dump(what, secrets=clear)
+
+
+def _self_contained(said: Said) -> Document:
+    """What a context says together with its role: another server may not have that."""
+    role = TEMPLATES.get(said.role)
+    lower = [Layer("role", role.document)] if role else []
+    return merge([*lower, Layer("user", said.document, without=said.without)]).document
+
+
+def file_stem(name: str) -> str:
+    """The name of a context as that of a file."""
+    kept = "".join(sign if sign.isascii() and sign.isalnum() else "-" for sign in name)
+    return kept.strip("-")[:60] or "context"
+
+
+def read(text: str, file: str = "") -> Imported:
+    """What a file holds, whichever of both forms it has. Raises BadContext, BadInput."""
+    if len(text) > TEXT_MOST:
+        raise BadInput([f"{len(text)} characters are too many: at most {TEXT_MOST}"])
+    return _json(text)
+
+
+def _json(text: str) -> Imported:
+    try:
+        found = exchange.load(text)
+    except NoContext as error:
+        raise BadContext(error.faults) from error
+    report = [f"{path}: a secret was left out; set it anew" for path in found.left_out]
+    return Imported("json", found.name, found.description, found.document, tuple(report))
