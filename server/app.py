@@ -18,12 +18,15 @@ from server.handlers.credit_api import CreditApi
 from server.handlers.door import Door
 from server.handlers.door_pages import DoorPages
 from server.handlers.enrolment_api import EnrolmentApi
+from server.handlers.follow import STREAMS, Streams
 from server.handlers.host_pages import HostPages
 from server.handlers.lane import Starter
 from server.handlers.machine_api import MachineApi
+from server.handlers.machine_pages import MachinePages
 from server.handlers.mount import mount
 from server.handlers.openapi import documented
 from server.handlers.pairing_api import PairingApi
+from server.handlers.pairing_pages import PairingPages
 from server.handlers.pattern_api import PatternApi
 from server.handlers.pattern_pages import PatternPages
 from server.handlers.people_api import PeopleApi
@@ -103,6 +106,8 @@ def routes_of(deps: Deps, facts: Facts, look: Look) -> list[Route]:
         *PairingApi(deps, facts.keys, facts.kid).routes(),
         *MachineApi(deps, look).routes(),
         *EnrolmentApi(deps, facts.kid).routes(),
+        *PairingPages(deps).routes(),
+        *MachinePages(deps, look, facts.kid).routes(),
         *PatternApi(deps, facts.json_bytes).routes(),
         *TrustApi(deps).routes(),
         *PortraitApi(deps).routes(),
@@ -135,6 +140,9 @@ def build(deps: Deps, facts: Facts) -> web.Application:
     app[keys.BOARD] = Board(deps)
     pages.attach(app, look, sse.Pace(most=facts.listeners))
     mount(app, routes_of(deps, facts, look), Gate(deps), facts.door)
+
+    app[STREAMS] = Streams()
+    app.on_shutdown.append(app[STREAMS].close)
 
     async def hang_up(_: web.Application) -> None:
         deps.registry.hang_up()

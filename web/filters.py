@@ -143,6 +143,12 @@ SITE_WORDS = {
 SITE_LOOKS = {"open": "active", "drained": "done", "overdue": "held"}
 
 
+def machine_look(machine: object) -> str:
+    """How the state of a person's own machine looks."""
+    looks = {"working": "good", "waiting for work": "cool", "not heard of": "off", "paused": "off"}
+    return looks.get(str(getattr(machine, "state", "")), "warn")
+
+
 def site_state(site: object) -> str:
     """How a site stands, in words: working, or how far its switch is."""
     stage: str = getattr(site, "stage", "")

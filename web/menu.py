@@ -20,6 +20,8 @@ class Entry:
 
 ENTRIES = (
     Entry("Pool", "/", "pool"),
+    Entry("Pair an instance", "/pair", "pair", "volunteer"),
+    Entry("My machines", "/machines", "machines", "volunteer"),
     Entry("Machines", "/hosts", "hosts", "operator"),
     Entry("Bans", "/bans", "bans", "operator"),
     Entry("Patterns", "/patterns", "patterns"),

@@ -71,6 +71,7 @@ def _environment() -> jinja2.Environment:
         filters.in_order,
         filters.strip_paths,
         filters.strip_height,
+        filters.machine_look,
         filters.site_state,
         filters.site_look,
         filters.seconds,

@@ -14,7 +14,7 @@ from server.domain.errors import TokenCloned
 from server.domain.match import Facts
 from server.handlers import params
 from server.handlers.access import Host, Public
-from server.handlers.peer import address_of
+from server.handlers.door import DOOR
 from server.handlers.routes import JOSE, Body, Query, Reply, Route
 from server.handlers.schema import maker
 from server.services import agentbans, dispatch, enrol, payloads, report
@@ -81,7 +81,7 @@ class AgentApi:
             message.token,
             message.name,
             sheet_of(message.facts),
-            address_of(request),
+            request.app[DOOR].address(request),
         )
         reply = m.Enrolled(
             joined.host, joined.token, joined.account, list(self.keys()), self.deps.clock()

@@ -11,7 +11,7 @@ from aiohttp import web
 from server.handlers import params
 from server.handlers.access import Caller, Public, Role, bearer
 from server.handlers.agent_api import sheet_of
-from server.handlers.peer import address_of
+from server.handlers.door import DOOR
 from server.handlers.routes import Body, Query, Reply, Route
 from server.services import machines, pairing, presenting
 from server.services.deps import Deps
@@ -87,7 +87,7 @@ class PairingApi:
     async def begin(self, request: web.Request, caller: Caller, message: PairingRequest) -> Reply:
         """A new PIN."""
         wish = Wish(message.context_id, message.revision, message.site, message.name)
-        where = address_of(request)
+        where = request.app[DOOR].address(request)
         made = await pairing.begin(
             self.deps, caller.account, caller.role, wish, where, message.instead
         )
@@ -136,14 +136,14 @@ class PairingApi:
 
     async def present(self, request: web.Request, message: p.PairRequest) -> Reply:
         """A machine says a PIN; a wrong one is answered the same."""
-        where = address_of(request)
+        where = request.app[DOOR].address(request)
         made = await presenting.present(self.deps, message.pin, _said(message), where)
         reply = p.PairStarted(made.poll_token, made.interval, made.expires_in, made.words)
         return Reply(reply, 202, _SECRET)
 
     async def show_code(self, request: web.Request, message: p.PairRequest) -> Reply:
         """A machine asks for a code to show."""
-        where = address_of(request)
+        where = request.app[DOOR].address(request)
         made = await presenting.show_code(self.deps, _said(message), where)
         at = f"{self.deps.desk.url}/pair/code"
         whole = f"{at}?code={made.code}"

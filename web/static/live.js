@@ -16,6 +16,7 @@
       ? document.activeElement.getAttribute("href") : null;
     live.innerHTML = html;
     shown = html;
+    document.dispatchEvent(new Event("replaced"));
     const rest = live.querySelector("details");
     if (open && rest) rest.open = true;
     if (focused) {

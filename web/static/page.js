@@ -2,18 +2,24 @@
 "use strict";
 (function () {
   // What is left of a time that something holds, counted from the server's own clock.
-  for (const shown of document.querySelectorAll("[data-left]")) {
-    const end = performance.now() + 1000 * Number(shown.dataset.left);
-    const left = document.createElement("strong");
-    shown.prepend(left, " ");
-    const tick = function () {
-      const seconds = Math.max(0, Math.ceil((end - performance.now()) / 1000));
-      left.textContent = Math.floor(seconds / 60) + ":" + String(seconds % 60).padStart(2, "0");
-      if (seconds) window.setTimeout(tick, 250);
-      else if (shown.dataset.then === "reload") window.setTimeout(() => location.reload(), 1000);
-    };
-    tick();
+  function countDown() {
+    for (const shown of document.querySelectorAll("[data-left]:not([data-counts])")) {
+      shown.dataset.counts = "yes";
+      const end = performance.now() + 1000 * Number(shown.dataset.left);
+      const left = document.createElement("strong");
+      shown.prepend(left, " ");
+      const tick = function () {
+        if (!shown.isConnected) return;
+        const seconds = Math.max(0, Math.ceil((end - performance.now()) / 1000));
+        left.textContent = Math.floor(seconds / 60) + ":" + String(seconds % 60).padStart(2, "0");
+        if (seconds) window.setTimeout(tick, 250);
+        else if (shown.dataset.then === "reload") window.setTimeout(() => location.reload(), 1000);
+      };
+      tick();
+    }
   }
+  countDown();
+  document.addEventListener("replaced", countDown);
 
   // Texts can be copied.
   for (const button of document.querySelectorAll("[data-copy]")) {

@@ -1,0 +1,221 @@
+"""My machines and my enrolment tokens, as pages."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+from aiohttp import web
+
+from server.domain.allowance import Allowance
+from server.domain.errors import BadInput, Refusal
+from server.domain.roles import reaches
+from server.handlers import params, showing
+from server.handlers.access import Caller, Person
+from server.handlers.door import Csrf, Form
+from server.handlers.follow import follow
+from server.handlers.machine_api import account_of
+from server.handlers.pairing_pages import chosen, offered
+from server.handlers.routes import HTML, Body, Route
+from server.handlers.sse import MEDIA
+from server.services import enrolments, machines
+from server.services.deps import Deps
+from server.services.enrolments import DAY_S, Invitation
+from server.services.look import Look
+from server.services.machines import OPERATORS
+from server.services.pairing import SITES_FROM
+from web.render import page
+
+PACE_S = 2.0  # a followed list is looked at
+_ONE = ("machine-unknown",)
+
+
+def _number(text: str, what: str) -> int:
+    """A whole number of a form; nothing is 0. Raises BadInput."""
+    text = text.strip() or "0"
+    if not (text.isascii() and text.isdigit()) or len(text) > 12:
+        raise BadInput([f"{what} {text[:40]!r}: a whole number; leave it empty for no limit"])
+    return int(text)
+
+
+@dataclass(frozen=True)
+class MachinePages:
+    """The handlers. ``kid`` is the release key that new hosts shall expect."""
+
+    deps: Deps
+    look: Look
+    kid: str
+
+    async def mine(self, request: web.Request, caller: Caller) -> web.Response:
+        """My machines."""
+        facts = await self._facts(request, caller)
+        return showing.show(request, caller, "machines", here="machines", **facts)
+
+    async def _facts(self, request: web.Request, caller: Caller) -> dict[str, Any]:
+        everybody = request.query.get("all", "") in ("1", "true")
+        pool = await self.look.pool()
+        found = await machines.mine(self.deps, pool.hosts, account_of(caller), everybody=everybody)
+        operator = reaches(caller.role, OPERATORS)
+        return {"machines": found, "now": self.deps.clock(), "operator": operator,
+                "everybody": everybody and operator}  # fmt: skip
+
+    async def follow_mine(self, request: web.Request, caller: Caller) -> web.StreamResponse:
+        """The same, live."""
+        csrf = Csrf(request, caller)
+
+        async def render() -> str:
+            return page("machines_live", csrf=csrf, **await self._facts(request, caller))
+
+        return await follow(request, render, lambda: asyncio.sleep(PACE_S))
+
+    async def one(self, request: web.Request, caller: Caller) -> web.Response:
+        """One machine."""
+        return await self._one(request, caller)
+
+    async def _one(
+        self, request: web.Request, caller: Caller, refusal: Refusal | None = None
+    ) -> web.Response:
+        pool, host = await self.look.pool(), _host(request)
+        story = await machines.one(self.deps, pool.hosts, account_of(caller), host)
+        owner = machines.own(self.deps, account_of(caller), host).account
+        facts: dict[str, Any] = {
+            "here": "machines",
+            "machine": story.machine,
+            "timeline": story.timeline,
+            "contexts": await offered(self.deps, owner),
+            "now": self.deps.clock(),
+        }
+        if refusal is not None:
+            return showing.again(request, caller, "machine", refusal, **facts)
+        return showing.show(request, caller, "machine", fault="", **facts)
+
+    async def pause(self, request: web.Request, caller: Caller, form: Form) -> web.Response:
+        """Freeze its payloads."""
+        await machines.tell(self.deps, account_of(caller), _host(request), "suspend")
+        return self._back(request, "The machine is told to pause.")
+
+    async def resume(self, request: web.Request, caller: Caller, form: Form) -> web.Response:
+        """Let them go on."""
+        await machines.tell(self.deps, account_of(caller), _host(request), "resume")
+        return self._back(request, "The machine is told to go on.")
+
+    async def limit(self, request: web.Request, caller: Caller, form: Form) -> web.Response:
+        """Allow it so much."""
+        try:
+            wanted = Allowance(
+                _number(form.get("cores", ""), "cores"),
+                _number(form.get("memory_mb", ""), "memory"),
+                form.get("hours", "").strip(),
+                form.get("network", "") == "on",
+            )
+            await machines.limit(self.deps, account_of(caller), _host(request), wanted)
+        except BadInput as refusal:
+            return await self._one(request, caller, refusal)
+        return self._back(request, "The limits hold from the machine's next contact on.")
+
+    async def rename(self, request: web.Request, caller: Caller, form: Form) -> web.Response:
+        """Call it something else."""
+        try:
+            name = form.get("name", "").strip()
+            await machines.rename(self.deps, account_of(caller), _host(request), name)
+        except BadInput as refusal:
+            return await self._one(request, caller, refusal)
+        return self._back(request, "The machine has its new name.")
+
+    async def recontextualize(
+        self, request: web.Request, caller: Caller, form: Form
+    ) -> web.Response:
+        """Give it a context, or the newest revision of its own."""
+        context, revision = chosen(form)
+        try:
+            given = await machines.recontextualize(
+                self.deps, account_of(caller), _host(request), context, revision
+            )
+        except BadInput as refusal:
+            return await self._one(request, caller, refusal)
+        return self._back(
+            request, f"The machine is told to take {given.name}, revision {given.revision}."
+        )
+
+    async def unmanage(self, request: web.Request, caller: Caller, form: Form) -> web.Response:
+        """Let it go."""
+        await machines.unmanage(self.deps, account_of(caller), _host(request))
+        return showing.onward(
+            request, "/machines", "The machine is yours no more; it is told to stop."
+        )
+
+    async def tokens(self, request: web.Request, caller: Caller) -> web.Response:
+        """My enrolment tokens."""
+        return await self._tokens(request, caller)
+
+    async def _tokens(
+        self, request: web.Request, caller: Caller, refusal: Refusal | None = None, made: str = ""
+    ) -> web.Response:
+        sites = sorted(one.name for one in self.deps.registry.sites.values())
+        facts: dict[str, Any] = {
+            "here": "machines",
+            "tokens": await enrolments.mine(self.deps, account_of(caller)),
+            "made": made,
+            "sites": sites if reaches(caller.role, SITES_FROM) else [],
+            "contexts": await offered(self.deps, caller.account),
+            "now": self.deps.clock(),
+        }
+        if refusal is not None:
+            return showing.again(request, caller, "enrolments", refusal, **facts)
+        return showing.show(request, caller, "enrolments", fault="", **facts)
+
+    async def create_token(self, request: web.Request, caller: Caller, form: Form) -> web.Response:
+        """A new token, shown this once."""
+        context, revision = chosen(form)
+        try:
+            days = _number(form.get("days", "1"), "days")
+            wanted = Invitation(
+                _number(form.get("uses", "1"), "machines"), days * DAY_S,
+                form.get("note", "").strip(), form.get("site", ""), context, revision,
+                form.get("networks", ""),
+            )  # fmt: skip
+            _, text = await enrolments.create(self.deps, account_of(caller), self.kid, wanted)
+        except Refusal as refusal:
+            return await self._tokens(request, caller, refusal)
+        return await self._tokens(request, caller, made=text)
+
+    async def revoke_token(self, request: web.Request, caller: Caller, form: Form) -> web.Response:
+        """A token opens nothing any more."""
+        token = params.path_number(request, "token")
+        await enrolments.revoke(self.deps, account_of(caller), token)
+        return showing.onward(request, "/machines/tokens", "The token opens nothing any more.")
+
+    def _back(self, request: web.Request, said: str) -> web.Response:
+        return showing.onward(request, f"/machines/{_host(request)}", said)
+
+    def routes(self) -> list[Route]:
+        """Every page of machines."""
+        own, one = Person(), f"/machines/{{machine:{params.ID}}}"
+        form: dict[str, Any] = {"body": Body.FORM, "media": HTML}
+        page_of: dict[str, Any] = {"media": HTML, "head": True}
+        return [
+            Route("GET", "/machines", self.mine, own, "My machines", **page_of),
+            Route("GET", "/machines/events", self.follow_mine, own, "The same, live", media=MEDIA,
+                  codes=("too-many-listeners",)),
+            Route("GET", one, self.one, own, "One machine", codes=_ONE, **page_of),
+            Route("POST", f"{one}/pause", self.pause, own, "Freeze its payloads", codes=_ONE,
+                  **form),
+            Route("POST", f"{one}/resume", self.resume, own, "Let them go on", codes=_ONE, **form),
+            Route("POST", f"{one}/limits", self.limit, own, "Allow it so much", codes=_ONE,
+                  fields=("cores", "memory_mb", "hours", "network"), **form),
+            Route("POST", f"{one}/name", self.rename, own, "Call it something else", codes=_ONE,
+                  fields=("name",), **form),
+            Route("POST", f"{one}/context", self.recontextualize, own, "Give it a context",
+                  codes=(*_ONE, "context-unknown"), fields=("context",), **form),
+            Route("POST", f"{one}/unmanage", self.unmanage, own, "Let it go", codes=_ONE, **form),
+            Route("GET", "/machines/tokens", self.tokens, own, "My enrolment tokens", **page_of),
+            Route("POST", "/machines/tokens", self.create_token, own, "A new token",
+                  fields=("uses", "days", "note", "site", "context", "networks"), **form),
+            Route("POST", f"/machines/tokens/{{token:{params.ID}}}/revoke", self.revoke_token, own,
+                  "A token opens nothing any more", codes=("issued-token-unknown",), **form),
+        ]  # fmt: skip
+
+
+def _host(request: web.Request) -> int:
+    return params.path_number(request, "machine")
