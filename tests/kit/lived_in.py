@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.kit.house import Hand, House
+from tests.kit.vm import Vm, owner
 from vmagent.wire import messages as m
 
 BAD = 137
@@ -53,8 +54,31 @@ async def live(found: House) -> dict[str, str]:
     await found.enrol(farm["token"], "trigger-farm-033")
     wish = {"mode": "offline", "how": "stop", "grace_s": 2, "reason": "beam"}
     await _said(found, "PUT", "/sites/cms-hlt/mode", wish)
-    return {"production": "toy-run", "site": "cms-hlt", "host": str(hands[0].id),
-            "banned": str(hands[2].id)}  # fmt: skip
+    names = {"production": "toy-run", "site": "cms-hlt", "host": str(hands[0].id),
+             "banned": str(hands[2].id)}  # fmt: skip
+    return {**names, **await _pairings(found)}
+
+
+async def _pairings(found: House) -> dict[str, str]:
+    """A volunteer with a machine, a token, and pairings in several states."""
+    person = await owner(found, "volunteer")
+    names = {}
+    for name in ("paired", "cancelled", "waiting", "claimed", "crowded"):
+        made = await person.begin(name="attic" if name == "paired" else "")
+        names[name] = made["id"]
+        machines = [Vm(found, f"vm-{k}") for k in range({"crowded": 2}.get(name, 1))]
+        for vm in machines if name in ("paired", "claimed", "crowded") else ():
+            await vm.present(made["pin"])
+        if name == "paired":
+            await person.confirm(made["id"], machines[0].words)
+            hand = await machines[0].in_hand()
+            names["machine"] = str(hand.id)
+            await hand.leases()
+            await person.ask("POST", f"/machines/{hand.id}/pause")
+        if name == "cancelled":
+            await person.ask("DELETE", f"/pairings/{made['id']}")
+    await person.ask("POST", "/enrolments", {"note": "rack 7", "networks": "192.0.2.0/24"})
+    return names
 
 
 async def _said(found: House, method: str, path: str, body: Any) -> Any:
