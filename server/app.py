@@ -14,6 +14,7 @@ from server.handlers.admin_api import AdminApi
 from server.handlers.agent_api import AgentApi
 from server.handlers.agent_file import AgentFile
 from server.handlers.agents_api import AgentsApi
+from server.handlers.ban_pages import BanPages
 from server.handlers.credit_api import CreditApi
 from server.handlers.door import Door
 from server.handlers.door_pages import DoorPages
@@ -116,6 +117,7 @@ def routes_of(deps: Deps, facts: Facts, look: Look) -> list[Route]:
         *pages.routes(),
         *appearance.routes(),
         *HostPages(deps, look).routes(),
+        *BanPages(deps).routes(),
         *PatternPages(deps).routes(),
         *DoorPages(deps).routes(),
         Route("GET", "/healthz", health, Public(), "Whether the server is up.", reply=Health),

@@ -1,4 +1,4 @@
-"""The page of one machine, the bans, and what administrators do about machines there."""
+"""The machines, the page of one, and what administrators do about it there."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from server.domain.errors import BadInput
 from server.domain.roles import reaches
 from server.handlers import params, showing
 from server.handlers.access import Caller, Person
+from server.handlers.ban_pages import seconds_of
 from server.handlers.door import Form
 from server.handlers.routes import HTML, Body, Query, Route
 from server.services import bans, enrol, portrait, reap, words
@@ -20,7 +21,6 @@ from server.services.hostview import HostView
 from server.services.look import Look
 from web.filters import in_order
 
-BANS = 200
 PAGE = 100  # machines
 _VALUES: Mapping[str, str] = MappingProxyType(
     {"reason": "", "seconds": "86400", "word": "trust", "why": ""}
@@ -64,20 +64,11 @@ class HostPages:
         """One machine."""
         return await self._show(request, caller, {}, {})
 
-    async def list_bans(self, request: web.Request, caller: Caller) -> web.Response:
-        """The bans."""
-        found = await portrait.all_bans(self.deps, BANS)
-        admin = reaches(caller.role, "admin")
-        return showing.show(request, caller, "bans", bans=found, admin=admin, here="bans")
-
     async def ban(self, request: web.Request, caller: Caller, form: Form) -> web.Response:
         """Refuse a machine."""
         host, path = _address(request)
-        seconds = form.get("seconds", "")
         try:
-            if seconds and not (seconds.isdecimal() and 0 < int(seconds) < 10**9):
-                raise BadInput([f"seconds {seconds[:20]!r}: a number, or nothing for no end"])
-            length = float(seconds) if seconds else None
+            length = seconds_of(form)
             await bans.ban(self.deps, host, form.get("reason", ""), length, caller.name)
         except BadInput as fault:
             return await self._show(request, caller, form, {"ban": str(fault)})
@@ -109,7 +100,7 @@ class HostPages:
     async def revoke(self, request: web.Request, caller: Caller, form: Form) -> web.Response:
         """Believe a machine no longer."""
         host, path = _address(request)
-        await reap.revoke(self.deps, host)
+        await reap.revoke(self.deps, host, caller.name)
         return showing.onward(request, path, "It is believed no longer.")
 
     async def _show(
@@ -162,8 +153,6 @@ class HostPages:
                          Query("page", "integer", "Which hundred of them.", 1))),
             Route("GET", host, self.show, operator, "A machine as a page", media=HTML, head=True,
                   codes=("host-unknown",)),
-            Route("GET", "/bans", self.list_bans, operator, "The bans as a page", media=HTML,
-                  head=True),
             *(
                 Route("POST", f"{host}/{name}", run, admin, summary, Body.FORM, media=HTML,
                       fields=fields, codes=codes)

@@ -180,7 +180,7 @@ class PatternApi:
 
     async def remove(self, request: web.Request, caller: Caller) -> None:
         """Take a pattern away."""
-        await patterning.remove(self.deps, request.match_info["name"])
+        await patterning.remove(self.deps, request.match_info["name"], caller.name)
 
     async def test(self, request: web.Request, caller: Caller, message: TrialRequest) -> TrialView:
         """Read a log, or those of a production, with a table that is not saved."""

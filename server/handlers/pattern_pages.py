@@ -86,7 +86,7 @@ class PatternPages:
 
     async def remove(self, request: web.Request, caller: Caller, form: Form) -> web.Response:
         """Take a pattern away; a built-in one that was changed is as it came."""
-        await patterning.remove(self.deps, request.match_info["name"])
+        await patterning.remove(self.deps, request.match_info["name"], caller.name)
         return showing.onward(request, "/patterns", "It is removed, or as it came.")
 
     async def _take(

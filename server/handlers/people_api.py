@@ -203,7 +203,7 @@ class PeopleApi:
 
     async def revoke_host(self, request: web.Request, caller: Caller) -> None:
         """Believe a host no longer; what it had leased is given to others."""
-        await reap.revoke(self.deps, params.path_number(request, "host"))
+        await reap.revoke(self.deps, params.path_number(request, "host"), caller.name)
 
     async def ban_host(self, request: web.Request, caller: Caller, message: BanRequest) -> BanMade:
         """Refuse a host for a time, or until the ban is lifted."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from server.db import bans as rows
 from server.db.bans import Ban
+from server.db.base import Tx
 from server.domain.errors import BadInput, Banned, NotFound
-from server.services import reap
+from server.services import audit, reap
 from server.services.cards import HostCard
 from server.services.deps import Deps
 
@@ -26,7 +27,12 @@ async def ban(deps: Deps, host: int, reason: str, seconds: float | None, by: str
         raise BadInput([f"reason: 1 to {REASON_MOST} printable characters, told to the host"])
     now = deps.clock()
     made = Ban(host, reason, None if seconds is None else now + seconds)
-    await deps.store.write(lambda tx: rows.lay(tx, made, by, now))
+
+    async def write(tx: Tx) -> None:
+        await rows.lay(tx, made, by, now)
+        audit.note(tx, by, "host.ban", str(host), reason, at=now)
+
+    await deps.store.write(write)
     card.ban = made
     card.woken.set()
     await reap.release_host(deps, host)
@@ -36,7 +42,14 @@ async def ban(deps: Deps, host: int, reason: str, seconds: float | None, by: str
 async def lift(deps: Deps, host: int, by: str) -> None:
     """Take a host again. Raises NotFound."""
     now = deps.clock()
-    if not await deps.store.write(lambda tx: rows.lift(tx, host, by, now)):
+
+    async def write(tx: Tx) -> bool:
+        found = await rows.lift(tx, host, by, now)
+        if found:
+            audit.note(tx, by, "host.unban", str(host), at=now)
+        return found
+
+    if not await deps.store.write(write):
         raise NotFound("ban of host", host, "ban-unknown")
     card = deps.registry.hosts.get(host)
     if card is not None:

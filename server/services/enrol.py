@@ -29,7 +29,7 @@ from server.domain.errors import (
 from server.domain.farm import check_name
 from server.domain.pairing import within
 from server.domain.roles import ROLES
-from server.services import switching
+from server.services import audit, switching
 from server.services.cards import HostCard
 from server.services.deps import Deps
 from server.services.factsheet import Sheet, from_text, to_text
@@ -295,9 +295,16 @@ def host_of(deps: Deps, token: str) -> HostCard:
     return card
 
 
-async def revoke_host(deps: Deps, host: int) -> None:
+async def revoke_host(deps: Deps, host: int, by: str) -> None:
     """Believe a host no longer; see `server.services.reap.revoke`. Raises NotFound, HostRevoked."""
-    if not await deps.store.write(lambda tx: hosts.revoke(tx, host)):
+
+    async def write(tx: Tx) -> bool:
+        found = await hosts.revoke(tx, host)
+        if found:
+            audit.note(tx, by, "host.revoke", str(host), at=deps.clock())
+        return found
+
+    if not await deps.store.write(write):
         raise _no_host(deps, host)
     card = deps.registry.drop_host(host)
     if card is not None:
@@ -324,6 +331,8 @@ async def order(deps: Deps, host: int, name: str, args: dict[str, str], by: str)
     async def write(tx: Tx) -> Order:
         made = Order(deps.registry.next_seq(now), host, name, args)
         hosts.order(tx, made, by, now, now + ORDER_LIFE_S)
+        if by != "server":
+            audit.note(tx, by, f"host.{name}", str(host), at=now)
         return made
 
     made = await deps.store.write(write)

@@ -12,7 +12,7 @@ from server.domain import definition as definitions
 from server.domain.errors import Exists, NotFound, Refusal
 from server.domain.known import BUILT_IN
 from server.domain.patterns import Finding, Pattern, Scanner, check
-from server.services import produce
+from server.services import audit, produce
 from server.services.deps import Deps
 from server.services.scan import table
 
@@ -114,17 +114,25 @@ async def take_in(deps: Deps, new: list[Pattern], by: str) -> int:
     async def write(tx: Tx) -> None:
         for pattern in new:
             await patterns.save(tx, pattern, by, now)
+            audit.note(tx, by, "pattern.save", pattern.name, pattern.regex, at=now)
 
     await deps.store.write(write)
     return len(new)
 
 
-async def remove(deps: Deps, name: str) -> None:
+async def remove(deps: Deps, name: str, by: str) -> None:
     """Take a pattern away; a built-in one that was changed is as it came.
 
     Raises NotFound, BuiltIn.
     """
-    if await deps.store.write(lambda tx: patterns.remove(tx, name)):
+
+    async def write(tx: Tx) -> bool:
+        found = await patterns.remove(tx, name)
+        if found:
+            audit.note(tx, by, "pattern.remove", name, at=deps.clock())
+        return found
+
+    if await deps.store.write(write):
         return
     if name in _BUILT_IN:
         raise BuiltIn(name=name)

@@ -72,9 +72,9 @@ async def vacate(deps: Deps, production: int) -> None:
         await take_back(deps, card)
 
 
-async def revoke(deps: Deps, host: int) -> None:
+async def revoke(deps: Deps, host: int, by: str) -> None:
     """Believe a host no longer, and give what it had leased to others. Raises NotFound."""
-    await enrol.revoke_host(deps, host)
+    await enrol.revoke_host(deps, host, by)
     await release_host(deps, host)
 
 

@@ -14,7 +14,7 @@ from server.db.trust import Word
 from server.domain.errors import BadInput, NotFound
 from server.domain.policy import Policy
 from server.domain.trust import History, Standing, weight
-from server.services import trusting
+from server.services import audit, trusting
 from server.services.book import KEPT_S
 from server.services.deps import Deps
 
@@ -168,6 +168,7 @@ async def say(deps: Deps, host: int, said: str, reason: str, by: str) -> HostTru
             await rows.say(tx, made)
         cause = f"{said} by {by}{': ' + reason if reason else ''}"
         moves.log(tx, None, "trust", host, str(was), str(summary(deps, host)), cause, now)
+        audit.note(tx, by, f"host.{said}", str(host), reason, at=now)
         if word is not Standing.DOUBTED:
             return []
         again = await trusting.disbelieve(tx, deps, host, None)

@@ -113,3 +113,35 @@ async def test_machines_are_found_by_name_account_site_and_state(desk: Desk) -> 
     assert await names("page=2") == []
     assert (await desk.browser.get("/hosts?page=x")).status == 400
     assert "&lt;b&gt;" in (await desk.browser.get("/hosts?q=%3Cb%3E")).text
+
+
+async def test_versions_of_the_agent_are_banned_and_taken_again(desk: Desk) -> None:
+    fields = {"which": "below", "version": "1.4.0", "reason": "wrong seeds", "seconds": ""}
+    assert (await desk.browser.send("/bans", "/bans", fields)).onto == "/bans"
+    assert "agent before 1.4.0" in (await desk.browser.get("/bans")).text
+    said = (await desk.found.manage("GET", "/agents/bans"))[1]["bans"]
+    assert ("<1.4.0", "wrong seeds", "admin") in [
+        (ban["versions"], ban["reason"], ban["by"]) for ban in said
+    ]
+    await desk.browser.send("/bans/lift", "/bans", {"span": "<1.4.0"})
+    said = (await desk.found.manage("GET", "/agents/bans"))[1]["bans"]
+    assert "<1.4.0" not in [ban["versions"] for ban in said]
+    for field, value in (("version", "newest"), ("version", ""), ("reason", " ")):
+        answer = await desk.browser.send("/bans", "/bans", {**fields, field: value})
+        assert (answer.status, f'id="f-{field}-error"' in answer.text) == (400, True)
+
+
+async def test_what_people_do_to_machines_and_patterns_is_in_the_audit_log(desk: Desk) -> None:
+    page = f"/hosts/{desk.names['host']}"
+    await desk.browser.send(f"{page}/ban", page, {"reason": "x", "seconds": ""})
+    await desk.browser.send(f"{page}/unban", page, {})
+    await desk.browser.send(f"{page}/trust", page, {"word": "trust", "why": "ours"})
+    await desk.browser.send(f"{page}/command", page, {"name": "drain"})
+    await desk.browser.send(f"{page}/revoke", page, {})
+    rows = await desk.found.rows("SELECT who, what, subject FROM audit ORDER BY id")
+    host = desk.names["host"]
+    deeds = [tuple(row) for row in rows if row[2] == host]
+    assert deeds == [
+        ("admin", f"host.{what}", host) for what in ("ban", "unban", "trust", "drain", "revoke")
+    ]
+    assert ("admin", "pattern.save", "no-geometry") in [tuple(row) for row in rows]

@@ -165,7 +165,7 @@ class Backroom:
 
     async def revoke(self, host: int) -> None:
         """Believe a host no longer."""
-        await reap.revoke(self.deps, host)
+        await reap.revoke(self.deps, host, "test")
 
     async def release(self, production: int) -> None:
         """A manager lets the held units of a production go on."""

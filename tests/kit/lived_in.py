@@ -45,6 +45,8 @@ async def live(found: House) -> dict[str, str]:
     await hands[0].leases()
     ban = {"reason": "its memory is broken", "seconds": 86_400}
     await _said(found, "POST", f"/hosts/{hands[2].id}/ban", ban)
+    old = {"version": "0.8.1", "reason": "it may lose events on a full disk"}
+    await _said(found, "POST", "/agents/ban", old)
     pattern: dict[str, Any] = {
         "name": "no-geometry", "regex": "cannot read geometry", "kind": "input",
         "action": "hold-production", "most": 3, "note": "The map of the detector is missing.",
