@@ -8,7 +8,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from server.handlers import appearance, context_routes, hot, keys, pages, sse
+from server.handlers import appearance, context_routes, hot, keys, pages, peer, sse
 from server.handlers.access import Public
 from server.handlers.admin_api import AdminApi
 from server.handlers.agent_api import AgentApi
@@ -34,6 +34,7 @@ from server.handlers.people_api import PeopleApi
 from server.handlers.portrait_api import PortraitApi
 from server.handlers.routes import Route
 from server.handlers.site_api import SiteApi
+from server.handlers.strangers import Strangers
 from server.handlers.trust_api import TrustApi
 from server.handlers.upload_api import UploadApi
 from server.services import bans, enrol, sessions
@@ -57,6 +58,8 @@ class Facts:
     payload_bytes: int
     listeners: int
     door: Door = field(default_factory=Door)
+    listeners_each: int = 50
+    proxies: tuple[peer.Network, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -139,9 +142,11 @@ def build(deps: Deps, facts: Facts) -> web.Application:
     """The application."""
     app = web.Application(client_max_size=facts.payload_bytes)
     look = Look(deps)
+    app[peer.PROXIES] = facts.proxies
     app[keys.BOARD] = Board(deps)
-    pages.attach(app, look, sse.Pace(most=facts.listeners))
-    mount(app, routes_of(deps, facts, look), Gate(deps), facts.door)
+    pages.attach(app, look, sse.Pace(most=facts.listeners, each=facts.listeners_each))
+    strangers = Strangers(deps.doorway, deps.clock)
+    mount(app, routes_of(deps, facts, look), Gate(deps), facts.door, strangers)
 
     app[STREAMS] = Streams()
     app.on_shutdown.append(app[STREAMS].close)

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from server.settings import DEFAULTS, Rule, Settings, rules, sections, shown, together
+from server.accord import together
+from server.settings import DEFAULTS, Rule, Settings, rules, sections, shown
 
 PREFIX = "WINDFALL_"
 # Of the command line, not settings of the server.

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import ipaddress
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 
 @dataclass(frozen=True)
@@ -57,7 +55,12 @@ class Server:
     behind_proxy: bool = told(
         False,
         "A reverse proxy in front speaks HTTPS to the world, so plain HTTP may be spoken to it on "
-        "an address that is not loopback.",
+        "an address that is not loopback, and its X-Forwarded-For is believed.",
+    )
+    proxies: tuple[str, ...] = told(
+        (),
+        "Networks of the reverse proxies in front, if behind_proxy; when empty, loopback. What "
+        "others say of where they come from is not believed.",
     )
 
 
@@ -136,6 +139,26 @@ class Limits:
     work_per_minute: int = told(
         600, "How often one host may ask for work.", unit="requests a minute", least=1, most=10**6
     )
+    beats_per_minute: int = told(
+        240, "How many signs of life one host may give.", unit="requests a minute", least=10,
+        most=10**6,
+    )  # fmt: skip
+    polls_per_minute: int = told(
+        300, "How often one host may wait for commands.", unit="requests a minute", least=10,
+        most=10**6,
+    )  # fmt: skip
+    joins_per_minute: int = told(
+        1200, "Machines of one address (of IPv6, of one /64) that may try to join.",
+        unit="requests a minute", least=1, most=10**6,
+    )  # fmt: skip
+    wrong_tokens_per_minute: int = told(
+        300, "Wrong tokens from one address (of IPv6, of one /64); then no token is looked at that "
+        "was not good lately.", unit="tokens a minute", least=1, most=10**6,
+    )  # fmt: skip
+    listeners_per_address: int = told(
+        50, "Browsers of one address (of IPv6, of one /64) that may follow live pages at once.",
+        unit="connections", least=0, most=10**5,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -149,6 +172,15 @@ class Leases:
         least=0.1,
         most=3600,
     )
+    idle_asks_per_s: float = told(
+        100.0, "Hosts without work ask no more often than this, all together: the more there are, "
+        "the longer each waits. They are woken when there is work.",
+        unit="requests a second", least=0.1, most=10**5,
+    )  # fmt: skip
+    idle_most_s: float = told(
+        60.0, "At most so long a host without work waits, however many there are.",
+        unit="seconds", least=1, most=3600,
+    )  # fmt: skip
     bad_per_day: int = told(
         100,
         "Leases of one payload that may fail or run out on one slot of a host in a day (UTC); each "
@@ -355,38 +387,3 @@ def sections() -> tuple[str, ...]:
 def shown(value: Any) -> str:
     """A value as it may be printed: what stands before the @ of an address hides its password."""
     return re.sub(r"(://[^:/@\s]*):[^@\s]*@", r"\1:***@", str(value))
-
-
-def together(settings: Settings) -> Iterator[tuple[str, str]]:
-    """What does not go together, as (section.key, rule and cure)."""
-    server = settings.server
-    if bool(server.tls_cert) != bool(server.tls_key):
-        missing = "tls_key" if server.tls_cert else "tls_cert"
-        yield f"server.{missing}", "certificate and key come together; set both or none"
-    for name, value in (("tls_cert", server.tls_cert), ("tls_key", server.tls_key)):
-        if value and not Path(value).is_file():
-            yield f"server.{name}", f"{value} is not a file; name the PEM file"
-    if not (server.tls_cert or server.behind_proxy or is_loopback(server.host)):
-        yield (
-            "server.host",
-            f"plain HTTP is spoken on loopback only, and {server.host or 'every address'} is not; "
-            "set server.tls_cert and server.tls_key, or server.behind_proxy = true",
-        )
-    if not server.url and not is_loopback(server.host):
-        yield (
-            "server.url",
-            "a server that others reach has to know under which address; "
-            'set it, as in url = "https://windfall.example.org"',
-        )
-    if server.url.startswith("http:") and not (
-        server.behind_proxy or is_loopback(urlsplit(server.url).hostname or "")
-    ):
-        yield "server.url", "plain HTTP is spoken on loopback only; write it with https://"
-
-
-def is_loopback(host: str) -> bool:
-    """Whether this address is reached from the same machine alone."""
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -31,7 +31,7 @@ from server.db.choose import open_store
 from server.db.errors import StoreUnusable
 from server.domain.pairing import Rules
 from server.domain.throttle import Rate
-from server.handlers import mount
+from server.handlers import mount, peer
 from server.handlers.door import Door, origin_of
 from server.handlers.lane import Runner, Starter
 from server.keyholder import KeyHolder
@@ -39,6 +39,7 @@ from server.services import doors, enrol, start
 from server.services.deps import Deps, Limits
 from server.services.desk import Desk
 from server.services.shelf.handing import Shelf
+from server.services.turns import Doorway, Turns
 from server.settings import Settings
 from server.steady import SteadyClock
 from vmagent import __version__
@@ -150,7 +151,12 @@ async def _deps(stack: AsyncExitStack, settings: Settings, keys: KeyHolder) -> D
             settings.credit.reference_host,
             settings.leases.bad_per_day,
             limits.slots_per_host,
+            limits.beats_per_minute,
+            limits.polls_per_minute,
+            settings.leases.idle_most_s,
+            settings.leases.idle_asks_per_s,
         ),
+        doorway=Doorway(Turns(limits.joins_per_minute), Turns(limits.wrong_tokens_per_minute)),
         safe=safefile.read(settings.at_rest_file),
         doors=doors.Doors(_account_rules(settings)),
     )
@@ -205,6 +211,8 @@ def _facts(settings: Settings, keys: KeyHolder) -> application.Facts:
         limits.payload_bytes,
         limits.sse_listeners,
         _door(settings),
+        limits.listeners_per_address,
+        peer.networks(settings.server.proxies) if settings.server.behind_proxy else (),
     )
 
 
@@ -212,7 +220,7 @@ def _door(settings: Settings) -> Door:
     """How browsers come in; only an address that was set is one that they must name."""
     url = settings.server.url
     secure = settings.url.startswith("https://")
-    return Door(origin_of(url) if url else "", secure, settings.server.behind_proxy)
+    return Door(origin_of(url) if url else "", secure)
 
 
 async def _first_admin(deps: Deps, settings: Settings) -> None:

@@ -65,6 +65,8 @@ class Presence(Plan):
                 yield from self._stop(now, "server-stop", grace_s)
         elif command.name == "refresh-keys":
             yield orders.RefreshKeys()
+        elif name == "work":
+            self._ask_now(now)
         elif name in NEWS:
             yield orders.Owe(NEWS[name])
         elif command.name == "abort":
@@ -72,6 +74,11 @@ class Presence(Plan):
             task = self.tasks.get(int(number)) if TASK.fullmatch(number) else None
             if task is not None:
                 yield from self._forget(task)
+
+    def _ask_now(self, now: float) -> None:
+        """There is work: ask, unless what was asked or done before went wrong."""
+        if not (self._asks_failed or self._refusals or self._runs_failed or self._probes_lost):
+            self._ask_at = min(self._ask_at, now)
 
     def _in_haste(self, now: float) -> Iterator[orders.Order]:
         """A drain that took longer than the server gave it."""

@@ -18,8 +18,8 @@ from urllib3.exceptions import (
     SSLError,
 )
 
+from server.accord import is_loopback
 from server.cli.exits import NotReached, Refused, WrongUse, refusal
-from server.settings import is_loopback
 from vmagent.wire import codec
 from vmagent.wire.messages import PROTOCOL, Problem
 

@@ -74,6 +74,7 @@ class AgentApi:
 
     async def enrol(self, request: web.Request, message: m.EnrolRequest) -> Reply:
         """A machine joins with an enrolment token."""
+        self.deps.doorway.joins.take(address_of(request), self.deps.clock())
         agentbans.welcome(self.deps, message.facts.agent)
         joined = await enrol.enrol(
             self.deps,
@@ -161,7 +162,9 @@ class AgentApi:
 
     async def beat(self, card: HostCard, message: m.HeartbeatRequest) -> m.HeartbeatReply:
         """A sign of life; nothing is written, so nothing is waited for."""
-        if not card.speaks(message.instance, self.deps.clock()):
+        now = self.deps.clock()
+        card.beats.take(now, self.deps.limits.beats_per_minute)
+        if not card.speaks(message.instance, now):
             raise _cloned(card)
         if message.seq > card.acked:
             card.heard(message.seq, self.deps.registry.seq)
@@ -169,9 +172,7 @@ class AgentApi:
         views = report.heartbeat(
             self.deps, card, [(task.task, task.done) for task in message.tasks]
         )
-        return _heartbeat_reply(
-            self.deps.clock(), [state_of(view) for view in views], commands_of(card)
-        )
+        return _heartbeat_reply(now, [state_of(view) for view in views], commands_of(card))
 
     async def commands(self, request: web.Request, card: HostCard) -> m.CommandsReply:
         """A long poll: back at once with commands after ``since``, else when one comes.
@@ -180,8 +181,9 @@ class AgentApi:
         """
         since = params.query_number(request, "since", 0, 0, 2**62)
         wait = params.query_number(request, "wait", 25.0, 0.0, WAIT_MOST)
-        card.heard(since, self.deps.registry.seq)
         card.seen_at = self.deps.clock()
+        card.polls.take(card.seen_at, self.deps.limits.polls_per_minute)
+        card.heard(since, self.deps.registry.seq)
         # One poll of a host waits at a time: a newer one ends the older.
         card.woken.set()
         card.woken.clear()
@@ -206,7 +208,7 @@ class AgentApi:
             Route("POST", f"{base}/hosts", self.enrol, Public(), "A machine joins.",
                   Body.JSON, m.EnrolRequest, m.Enrolled, 201,
                   codes=("token-unknown", "token-used", "token-expired", "token-revoked",
-                         "token-elsewhere", "bad-input", "agent-banned")),
+                         "token-elsewhere", "bad-input", "agent-banned", "too-many")),
             Route("GET", f"{base}/keys", self.key_list, Public(),
                   "The key statements that agents pin, oldest first.", reply=m.KeyList),
             Route("POST", f"{base}/work", self.work, host, "Ask for leases.",
@@ -225,7 +227,8 @@ class AgentApi:
             Route("POST", f"{base}/heartbeat", self.heartbeat, host,
                   "A sign of life that renews leases.",
                   Body.JSON, m.HeartbeatRequest, m.HeartbeatReply, most=most,
-                  codes=("token-cloned",)),
+                  codes=("token-cloned", "too-many")),
             Route("GET", f"{base}/commands", self.commands, host,
-                  "Commands, as a long poll.", reply=m.CommandsReply, query=long_poll),
+                  "Commands, as a long poll.", reply=m.CommandsReply, query=long_poll,
+                  codes=("too-many",)),
         ]  # fmt: skip

@@ -22,6 +22,7 @@ from multidict import MultiDict, MultiDictProxy
 
 from server.handlers.access import Caller
 from server.handlers.errors import BadForm, FormForged
+from server.handlers.peer import address_of
 from server.handlers.routes import FORM
 
 Form: TypeAlias = MultiDictProxy[str]
@@ -39,12 +40,11 @@ _PATH = re.compile(r"/(?![/\\])[A-Za-z0-9._~!$&'()*+,;=:@%/?-]{0,500}")
 class Door:
     """Where browsers come in: the site's origin (that of the request if empty), and how.
 
-    ``secure``: over HTTPS. ``proxied``: a proxy in front says whose request it is.
+    ``secure``: over HTTPS.
     """
 
     origin: str = ""
     secure: bool = False
-    proxied: bool = False
 
     def name(self, word: str) -> str:
         """The name of a cookie."""
@@ -76,11 +76,8 @@ class Door:
         )
 
     def address(self, request: web.Request) -> str:
-        """Where a request comes from; behind a proxy, what the nearest one says."""
-        said = request.headers.getall("X-Forwarded-For", []) if self.proxied else []
-        if said:
-            return said[-1].rpartition(",")[2].strip()[:45]
-        return request.remote or ""
+        """Where a request comes from; behind a proxy of ours, what that says."""
+        return address_of(request)
 
     def session(self, request: web.Request) -> str:
         """The secret of the browser's session; empty if it has none."""

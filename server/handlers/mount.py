@@ -35,6 +35,7 @@ from server.handlers.errors import (
 from server.handlers.routes import Body, Route
 from server.handlers.schema import decoder, encode
 from server.handlers.shape import answer, broken, foreign, refused
+from server.handlers.strangers import Strangers
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -48,14 +49,18 @@ DECLARED: web.AppKey[dict[Handler, Route]] = web.AppKey("declared")
 
 
 def mount(
-    app: web.Application, routes: Sequence[Route], gate: Gate, door: Door | None = None
+    app: web.Application,
+    routes: Sequence[Route],
+    gate: Gate,
+    door: Door | None = None,
+    strangers: Strangers | None = None,
 ) -> None:
     """Add every route, and one answer for all addresses and methods that are none of them."""
     app[DOOR] = door or Door()
     declared = app[DECLARED] = {}
     for route in routes:
         for_people = isinstance(route.access, (Person, Visitor))
-        run = serve_people(route, gate) if for_people else serve(route, gate)
+        run = serve_people(route, gate) if for_people else serve(route, gate, strangers)
         declared[run] = route
         app.router.add_route(route.method, route.path, run)
         if route.head:
@@ -73,7 +78,7 @@ def undeclared(app: web.Application) -> list[str]:
     ]
 
 
-def serve(route: Route, gate: Gate) -> Handler:
+def serve(route: Route, gate: Gate, strangers: Strangers | None = None) -> Handler:
     """The handler of a route behind its access, its limits and its answers."""
     handler, status, access = route.handler, route.status, route.access
     for_hosts = isinstance(access, Host)
@@ -88,7 +93,7 @@ def serve(route: Route, gate: Gate) -> Handler:
             if for_hosts:
                 args = (request, gate.host(bearer(request)))
             elif least:
-                args = (request, await admitted(gate, bearer(request), least))
+                args = (request, await _admitted(request, gate, least, strangers))
             else:
                 args = (request,)
             if take is not None:
@@ -103,7 +108,7 @@ def serve(route: Route, gate: Gate) -> Handler:
                 return ready.Ready(encode(reply))
             return answer(reply, status)
         except Refusal as refusal:
-            response = refused(refusal)
+            response = refused(strangers.count(request, refusal) if strangers else refusal)
         except (ConnectionError, HttpProcessingError, web.RequestPayloadError):
             response = refused(BodyBroken())
         except HTTPException as error:
@@ -159,6 +164,18 @@ async def _person(gate: Gate, request: web.Request) -> Caller | None:
         return None
     agent = request.headers.get(hdrs.USER_AGENT, "")
     return await gate.person(secret, door.address(request), agent)
+
+
+async def _admitted(
+    request: web.Request, gate: Gate, least: str, strangers: Strangers | None
+) -> object:
+    token = bearer(request)
+    if strangers is None:
+        return await admitted(gate, token, least)
+    digest = strangers.admit(request, token)
+    caller = await admitted(gate, token, least)
+    strangers.welcome(digest)
+    return caller
 
 
 def _abort(request: web.Request) -> None:

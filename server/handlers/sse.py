@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from server.handlers.errors import TooManyListeners
+from server.handlers.peer import address_of
+from server.services.turns import network_of
 
 log = logging.getLogger(__name__)
 
@@ -20,13 +22,15 @@ MEDIA = "text/event-stream"
 class Pace:
     """How often a page is rendered, how long silence may last, and how many may listen.
 
-    Seconds. ``patience`` is how long a listener may take to accept one event.
+    Seconds. ``most`` may listen in all, ``each`` from one address. ``patience`` is how long a
+    listener may take to accept one event.
     """
 
     every: float = 1.0
     silence: float = 15.0
     patience: float = 20.0
     most: int = 500
+    each: int = 50
 
 
 @dataclass(eq=False)
@@ -48,6 +52,7 @@ class Feed:
         self._pace = pace or Pace()
         self._topics: dict[str, _Topic] = {}
         self._listeners = 0
+        self._from: dict[str, int] = {}
         self._closed = False
 
     @property
@@ -57,9 +62,13 @@ class Feed:
 
     async def follow(self, request: web.Request, topic: str) -> web.StreamResponse:
         """Send a page now and whenever it changes, until its reader goes or the feed closes."""
+        where = network_of(address_of(request))
         if self._closed or self._listeners >= self._pace.most:
             raise TooManyListeners()
+        if self._from.get(where, 0) >= self._pace.each:
+            raise TooManyListeners()
         self._listeners += 1
+        self._from[where] = self._from.get(where, 0) + 1
         try:
             shared = await self._joined(topic)
             try:
@@ -68,6 +77,9 @@ class Feed:
                 self._left(topic, shared)
         finally:
             self._listeners -= 1
+            self._from[where] -= 1
+            if not self._from[where]:
+                del self._from[where]
 
     async def close(self, _: object = None) -> None:
         """End every stream; for ``app.on_shutdown``."""

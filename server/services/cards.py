@@ -18,6 +18,7 @@ from server.domain.match import Facts, Requirements
 from server.domain.production import ProductionState
 from server.domain.quota import Quota
 from server.services.book import Book
+from server.services.turns import Minute
 
 TWINS = 3  # turns in which two agents with one token speak, before one is told to go
 INSTANCES = 8  # agents of a host that were started before, which are remembered
@@ -100,6 +101,8 @@ class HostCard:
     last_ask: str | None = None
     asks: int = 0
     asks_since: float = 0.0
+    beats: Minute = field(default_factory=Minute)
+    polls: Minute = field(default_factory=Minute)
     saved_at: float = 0.0
     unproven: int = 0
     unproven_since: float = 0.0

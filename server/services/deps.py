@@ -17,9 +17,11 @@ from server.services.cards import Registry, TaskCard
 from server.services.desk import Desk
 from server.services.doors import Doors
 from server.services.framelog import FrameLog
+from server.services.idling import Idling
 from server.services.safe import Safe
 from server.services.scans import Scans
 from server.services.trouble import Troubles
+from server.services.turns import Doorway
 
 
 class LeaseValue(NamedTuple):
@@ -57,6 +59,10 @@ class Limits:
     reference_host: int = 0
     bad_per_day: int = 100
     slots_per_host: int = 1024
+    beats_per_minute: int = 240
+    polls_per_minute: int = 300
+    idle_most_s: float = 60.0
+    idle_asks_per_s: float = 100.0
 
 
 @dataclass(eq=False)
@@ -95,6 +101,8 @@ class Deps:
     filling: dict[int, asyncio.Task[bool]] = field(default_factory=dict)
     troubles: Troubles = field(default_factory=Troubles)
     credit_sums: object = None
+    idling: Idling = field(default_factory=Idling)
+    doorway: Doorway = field(default_factory=Doorway)
     parked: dict[int, set[int]] = field(default_factory=dict)
     scans: Scans = field(default_factory=Scans)
     safe: Safe = field(default_factory=Safe)

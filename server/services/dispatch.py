@@ -17,7 +17,7 @@ from server.domain.intervals import Intervals
 from server.domain.line import Line, Taken
 from server.domain.quota import at_once, wait_s
 from server.domain.task import TaskState
-from server.services import quotas
+from server.services import idling, quotas
 from server.services.cards import Fits, HostCard, ProductionCard, TaskCard
 from server.services.deps import Deps, LeaseValue
 from server.services.hands import is_swift
@@ -108,6 +108,7 @@ async def lease(deps: Deps, card: HostCard, asked: Asked) -> Offer:
     Raises TooMany if the host asks more often than it may.
     """
     now = deps.clock()
+    idling.asks(deps, card)
     _count(deps, card, now)
     if card.away:  # its farm takes data: the command rides on this answer
         return Offer(retry_after=AWAY_S)
@@ -194,7 +195,8 @@ async def _attempt(this: _Round, tx: Tx) -> Offer:
     wait = this.deps.limits.retry_s
     if this.spent:
         return Offer(retry_after=min(SPENT_S, max(wait, wait_s(this.now))))
-    return Offer(retry_after=wait if this.deps.registry.productions else NOTHING * wait)
+    least = wait if this.deps.registry.productions else NOTHING * wait
+    return Offer(retry_after=this.deps.idling.pause(this.card.id, this.now, least, this.deps))
 
 
 def _most_of(this: _Round, production: ProductionCard) -> int:

@@ -7,7 +7,7 @@ import logging
 from dataclasses import dataclass, field
 
 from server.domain.errors import Later, Overtaken
-from server.services import endgame, merge, reap, report, switching
+from server.services import endgame, idling, merge, reap, report, switching
 from server.services.cards import ProductionCard
 from server.services.deps import Deps
 from server.services.settle import Memory, settle_unit
@@ -101,6 +101,7 @@ async def merge_once(deps: Deps) -> None:
 async def reap_once(deps: Deps) -> None:
     """Expire leases, let those try again who failed long ago, and write down who was here."""
     deps.registry.count_here(deps.clock())
+    idling.wake(deps)
     await reap.reap(deps)
     report.forgive(deps)
     await reap.save_seen(deps)

@@ -23,6 +23,7 @@ from server.services.taskview import TaskView, view_card
 SHUN_S = 600.0  # for so long only others may have what failed with an account
 LOGS = 3  # logs of failed tasks that are kept of a host and a unit
 LOG_KEPT = 4096  # last characters of a failed probe's log
+GONE_MOST = 64  # or as many as a host has slots: tasks of a sign of life that it is told are gone
 UNABLE_S = 600.0  # for so long a host whose reference events failed is offered nothing of them
 
 
@@ -236,13 +237,19 @@ def forgive(deps: Deps) -> None:
 
 
 def heartbeat(deps: Deps, host: HostCard, running: Iterable[tuple[int, int]]) -> list[TaskView]:
-    """A sign of life: (task, events done) of each that runs; their leases slide forward."""
+    """A sign of life: (task, events done) of each that runs; their leases slide forward.
+
+    A task counts once, and of tasks that are not leased to the host only so many are answered.
+    """
     now = deps.clock()
     host.seen_at = now
-    views = []
-    for task, done in running:
+    views, gone = [], max(GONE_MOST, host.slots)
+    for task, done in dict(running).items():
         card = host.tasks.get(task)
         if card is None:
+            gone -= 1
+            if gone < 0:
+                continue
             views.append(TaskView(task, "gone", 0, 0, [], 0.0))
             continue
         card.done = max(card.done, done)

@@ -16,7 +16,14 @@ from tests.architecture.sources import (
 )
 
 SERVER = (
-    *("server.app", "server.blobs", "server.boinc", "server.clusters", "server.configure"),
+    *(
+        "server.accord",
+        "server.app",
+        "server.blobs",
+        "server.boinc",
+        "server.clusters",
+        "server.configure",
+    ),
     *("server.db", "server.domain", "server.handlers", "server.keyholder", "server.keyring"),
     *("server.logs", "server.loops", "server.safefile", "server.services", "server.settings"),
     *("server.steady", "server.wiring"),
@@ -31,7 +38,8 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "server.blobs": (),
     "server.clusters": (),
     "server.settings": (),
-    "server.configure": ("server.settings",),
+    "server.accord": ("server.settings",),
+    "server.configure": ("server.accord", "server.settings"),
     "server.keyring": ("vmagent.wire",),
     "server.keyholder": ("server.keyring", "server.handlers.sealing", "vmagent.wire"),
     "server.safefile": ("server.blobs.descriptor", "server.keyring", "server.services.safe"),

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from server.accord import is_loopback
 from server.cli.config import template
 from server.configure import BadSettings, read
-from server.settings import Settings, is_loopback, rules, shown
+from server.settings import Settings, rules, shown
 
 
 def _read(

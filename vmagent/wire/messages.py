@@ -62,7 +62,7 @@ class HostFacts:
 
 @dataclass(frozen=True)
 class Command:
-    """An order to an agent: drain, stop, suspend, resume, abort (args: task), refresh-keys.
+    """An order to an agent: drain, stop, suspend, resume, abort (args: task), refresh-keys, work.
 
     With the argument ``stay`` an agent that was told to drain or stop does not end: it rests, and
     works again when told to resume. ``grace_s`` is what it may still take.
