@@ -145,7 +145,7 @@ def build(deps: Deps, facts: Facts) -> web.Application:
     app[peer.PROXIES] = facts.proxies
     app[keys.BOARD] = Board(deps)
     pages.attach(app, look, sse.Pace(most=facts.listeners, each=facts.listeners_each))
-    strangers = Strangers(deps.doorway, deps.clock)
+    strangers = Strangers(deps)
     mount(app, routes_of(deps, facts, look), Gate(deps), facts.door, strangers)
 
     app[STREAMS] = Streams()
