@@ -74,7 +74,8 @@ class AgentApi:
 
     async def enrol(self, request: web.Request, message: m.EnrolRequest) -> Reply:
         """A machine joins with an enrolment token."""
-        self.deps.doorway.joins.take(address_of(request), self.deps.clock())
+        address = request.app[DOOR].address(request)
+        self.deps.doorway.joins.take(address, self.deps.clock())
         agentbans.welcome(self.deps, message.facts.agent)
         joined = await enrol.enrol(
             self.deps,
@@ -82,7 +83,7 @@ class AgentApi:
             message.token,
             message.name,
             sheet_of(message.facts),
-            request.app[DOOR].address(request),
+            address,
         )
         reply = m.Enrolled(
             joined.host, joined.token, joined.account, list(self.keys()), self.deps.clock()
