@@ -50,7 +50,8 @@ async def test_wrong_tokens_without_end_are_not_looked_for_and_good_ones_are(
         assert (await found.answer("GET", "/api/v1/accounts", token=other)).status == 429
         before = found.deps.clock
         found.deps.clock = lambda: before() + 61
-        assert (await found.answer("GET", "/api/v1/hosts", token="wfa_x")).status == 429
+        assert (await found.answer("GET", "/api/v1/hosts", token="wfa_x")).status == 401
+        assert (await found.answer("GET", "/api/v1/accounts", token=other)).status == 403
 
 
 async def test_signs_of_life_and_long_polls_of_a_host_are_counted(tmp_path: Path) -> None:
