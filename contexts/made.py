@@ -14,6 +14,12 @@ def _no_rules(values: Values, document: Document) -> Iterable[Fault]:
     return ()
 
 
+def written(section: str, keys: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """A section of what is said; none if nothing is."""
+    said = {key: value for key, value in keys.items() if value}
+    return {section: said} if said else {}
+
+
 @dataclass(frozen=True, slots=True)
 class Made:
     """A part put together from values; satisfies `contexts.part.Part`.

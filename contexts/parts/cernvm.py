@@ -55,7 +55,7 @@ def _pieces(values: Values, machine: Machine) -> Pieces:
     section = {name: value for key, name in _SECTION.items() if (value := _said(values, key))}
     return Pieces(
         amiconfig={"cernvm": section} if section else {},
-        plugins=("cernvm",),
+        plugins=("cernvm",) if section or said(values, "plugin") else (),
         ucernvm={key: plain(value) for key, value in block.items()},
         secrets=("cernvm.entitlement_key",) if text(values, "entitlement_key") else (),
         warnings=tuple(_warnings(values)),
@@ -106,6 +106,12 @@ PART = Made(
             "The system's folder in the repository, if it is not the version's own.",
             TAG,
             example="cvm4",
+        ),
+        switch(
+            "plugin",
+            "CernVM's plug-in",
+            "Whether amiconfig sets up CernVM and starts its service.",
+            True,
         ),
         switch(
             "expand_root", "Expand root partition", "No: the first 20 GB; yes, and by itself: all."

@@ -9,7 +9,7 @@ from typing import Any
 from contexts import scripts
 from contexts.asking import block, line, several
 from contexts.files import file
-from contexts.made import Made
+from contexts.made import Made, written
 from contexts.part import Machine, Pieces
 from contexts.quoting import coded, fitting, word
 from contexts.reading import lines, text
@@ -46,18 +46,18 @@ def _pieces(values: Values, machine: Machine) -> Pieces:
     easy = [item for item in given if _PLAIN.fullmatch(item)]
     hard = [item for item in given if item not in easy]
     profile = "".join(f"export {_assignment(item)}\n" for item in hard)
-    written = f"echo {coded(profile)} | base64 -d > {PROFILE}"
+    put = f"echo {coded(profile)} | base64 -d > {PROFILE}"
     section = {
         "services": ",".join(lines(values, "services")),
         "environment": ",".join(easy),
         "contextualization_command": command(values),
     }
     return Pieces(
-        amiconfig={"cernvm": {key: value for key, value in section.items() if value}},
-        plugins=("cernvm",),
+        amiconfig=written("cernvm", section),
+        plugins=("cernvm",) if any(section.values()) else (),
         cloud=_cloud(values, [*given]),
         environment=dict(_pair(item) for item in given),
-        before=(*([written] if hard else []), *scripts.lines(text(values, "before"))),
+        before=(*([put] if hard else []), *scripts.lines(text(values, "before"))),
         after=(*_installing(values), *scripts.lines(text(values, "after"))),
         warnings=_warnings(values),
     )
@@ -123,6 +123,7 @@ PART = Made(
             "Run by root before anything else is set up.",
             "echo CVMFS_QUOTA_LIMIT=8000 >> /etc/cvmfs/default.local",
             runs=True,
+            longest=60_000,
         ),
         block(
             "after",
@@ -130,6 +131,7 @@ PART = Made(
             "Run by root when everything is set up.",
             "mkdir -p /var/spool/analysis",
             runs=True,
+            longest=60_000,
         ),
         line(
             "command",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contexts.asking import block, line, number
-from contexts.made import Made
+from contexts.made import Made, written
 from contexts.part import Machine, Pieces
 from contexts.quoting import coded
 from contexts.reading import number as figure
@@ -22,8 +22,8 @@ def _pieces(values: Values, machine: Machine) -> Pieces:
         "eos-readcachesize": _figure(values, "readcache"),
     }
     return Pieces(
-        amiconfig={"cernvm": {key: value for key, value in section.items() if value}},
-        plugins=("cernvm",),
+        amiconfig=written("cernvm", section),
+        plugins=("cernvm",) if any(section.values()) else (),
         secrets=("eos.cert",) if cert else (),
     )
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from contexts.asking import block, choice, line, number, several, switch, table
 from contexts.files import file, guarded, variables
-from contexts.made import Made
+from contexts.made import Made, written
 from contexts.part import Machine, Pieces
 from contexts.quoting import plain, quoted
 from contexts.reading import lines, rows, text
@@ -58,8 +58,8 @@ def _pieces(values: Values, machine: Machine) -> Pieces:
         "proxy": quoted_proxies(proxies(values)),
     }
     return Pieces(
-        amiconfig={"cernvm": {key: value for key, value in section.items() if value}},
-        plugins=("cernvm",),
+        amiconfig=written("cernvm", section),
+        plugins=("cernvm",) if any(section.values()) else (),
         ucernvm=_boot(values),
         cloud=_cloud(values),
         environment=_environment(values),

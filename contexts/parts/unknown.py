@@ -13,18 +13,18 @@ from contexts.reading import switch as said
 from contexts.schema import Document, Fault, Values
 from contexts.shapes import NAME
 
-_SECTION = re.compile(r"\[([^\]\[]+)\]\s*")
+_SECTION = re.compile(r"\[([^\]]+)\]\s*")
 _LINE = re.compile(r"([^:=\s][^:=]*?)\s*[:=]\s*(.*)")
 _HARMLESS = re.compile(r"[A-Za-z0-9._/:,@%+=-]*|\"[A-Za-z0-9._/:,@%+=| ;*-]*\"")
 
 
 def _rules(values: Values, document: Document) -> Iterator[Fault]:
-    for line in text(values, "sections").splitlines():
+    for line in text(values, "sections").split("\n"):
         if line.strip() and not _SECTION.fullmatch(line) and not _LINE.fullmatch(line):
             told = f"{line[:40]!r} is neither [section] nor key = value: correct it or take it out"
             yield Fault("unknown.sections", told)
             break
-    for line in text(values, "boot").splitlines():
+    for line in text(values, "boot").split("\n"):
         if line.strip() and (not _LINE.fullmatch(line) or line.startswith("[")):
             yield Fault(
                 "unknown.boot", f"{line[:40]!r} is not key=value: correct it or take it out"
@@ -36,7 +36,7 @@ def sections(values: Values) -> dict[str, dict[str, str]]:
     """Its sections as amiconfig reads them."""
     found: dict[str, dict[str, str]] = {}
     held: dict[str, str] = {}
-    for line in text(values, "sections").splitlines():
+    for line in text(values, "sections").split("\n"):
         if named := _SECTION.fullmatch(line):
             held = found.setdefault(named[1], {})
         elif pair := _LINE.fullmatch(line):
@@ -46,7 +46,7 @@ def sections(values: Values) -> dict[str, dict[str, str]]:
 
 def boot(values: Values) -> dict[str, str]:
     """Its lines for the boot loader."""
-    found = (_LINE.fullmatch(line) for line in text(values, "boot").splitlines())
+    found = (_LINE.fullmatch(line) for line in text(values, "boot").split("\n"))
     return {pair[1].lower(): pair[2].strip() for pair in found if pair}
 
 
@@ -111,7 +111,7 @@ PART = Made(
             "Lines of the boot loader's block, as they were.",
             "cvmfs_path=cvm4\n",
             runs=True,
-            longest=16_000,
+            longest=64_000,
         ),
         block(
             "dropped",

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from contexts.asking import block, choice, line, table
-from contexts.made import Made
+from contexts.made import Made, written
 from contexts.part import Machine, Pieces
 from contexts.reading import rows, text
 from contexts.schema import Document, Fault, Values
@@ -37,8 +37,8 @@ def _pieces(values: Values, machine: Machine) -> Pieces:
         f"users.users[{number}].password" for number, row in enumerate(found) if row["password"]
     ]
     return Pieces(
-        amiconfig={"cernvm": {key: value for key, value in section.items() if value}},
-        plugins=("cernvm",),
+        amiconfig=written("cernvm", section),
+        plugins=("cernvm",) if any(section.values()) else (),
         cloud={"users": ["default", *(_user(row, shell) for row in found)]} if found else {},
         secrets=tuple(secrets),
         warnings=tuple(_warnings(found)),

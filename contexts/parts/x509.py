@@ -7,7 +7,7 @@ from typing import Any
 
 from contexts.asking import block, line
 from contexts.files import file
-from contexts.made import Made
+from contexts.made import Made, written
 from contexts.part import Machine, Pieces
 from contexts.quoting import coded
 from contexts.reading import text
@@ -41,8 +41,8 @@ def _pieces(values: Values, machine: Machine) -> Pieces:
         "x509: user data can be read by every program on the machine; a short-lived proxy is best"
     )
     return Pieces(
-        amiconfig={"cernvm": {key: value for key, value in section.items() if value}},
-        plugins=("cernvm",),
+        amiconfig=written("cernvm", section),
+        plugins=("cernvm",) if any(section.values()) else (),
         cloud=cloud,
         secrets=("x509.cert",) if cert else (),
         warnings=(told,) if cert else (),

@@ -6,12 +6,22 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
 from contexts.check import check
 from contexts.part import Part, Pieces
 from contexts.registry import PARTS
 from contexts.schema import Document, Field, Kind
+
+STEADY = settings(
+    derandomize=True,
+    deadline=None,
+    phases=(Phase.explicit, Phase.generate),
+    report_multiple_bugs=False,
+    suppress_health_check=(HealthCheck.too_slow,),
+)
+"""The same documents in every run; what fails is shown as it was found, not made smaller."""
 
 HOSTILE = (
     "a\nb",

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from contexts.check import check
 from contexts.layers import LEVELS, Layer, NoSuchLevel, merge
 from contexts.schema import Document
-from tests.kit.contexts import documents
+from tests.kit.contexts import STEADY, documents
 
 EXPERIMENT = Layer(
     "experiment", {"repository": {"organisations": ["NA61"], "repositories": ["na61"]}}
@@ -93,7 +93,7 @@ def test_a_layer_of_no_level_is_refused() -> None:
         merge([Layer("galaxy", {})])
 
 
-@settings(max_examples=30, derandomize=True, deadline=None)
+@settings(STEADY, max_examples=30)
 @given(document=documents(), level=st.sampled_from(LEVELS))
 def test_one_layer_alone_is_its_own_document(document: Document, level: str) -> None:
     resolved = merge([Layer(level, document)])
@@ -103,7 +103,7 @@ def test_one_layer_alone_is_its_own_document(document: Document, level: str) -> 
     assert set(itertools.chain(*resolved.origins.values())) <= {level}
 
 
-@settings(max_examples=30, derandomize=True, deadline=None)
+@settings(STEADY, max_examples=30)
 @given(below=documents(), above=documents())
 def test_a_value_of_two_layers_is_that_of_one_or_of_both(below: Document, above: Document) -> None:
     resolved = merge([Layer("site", below), Layer("user", above)])

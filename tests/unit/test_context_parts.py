@@ -14,7 +14,7 @@ from contexts.check import check, filled
 from contexts.part import Machine, Part
 from contexts.registry import BROKEN, PARTS, unfit
 from contexts.schema import TABS, Field, Kind
-from tests.kit.contexts import HOSTILE, documents_of, is_harmless, mended, part_values
+from tests.kit.contexts import HOSTILE, STEADY, documents_of, is_harmless, mended, part_values
 
 MACHINE = Machine(server="https://pool.example.org", token="wf1.a-token-for-this-test")
 
@@ -87,7 +87,7 @@ def _shaped(one: Field, text: str) -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("part", PARTS.values(), ids=PARTS.keys())
-@settings(max_examples=15, derandomize=True, deadline=None)
+@settings(STEADY, max_examples=15)
 @given(data=st.data())
 def test_whatever_passes_is_one_line_of_text_to_every_shell(
     part: Part, data: st.DataObject
