@@ -116,9 +116,11 @@ def dump(document: Document) -> Dumped:
 def _is_lost(change: Change) -> bool:
     """Whether it says less; a script may have got the end of its last line, and its exit."""
     before, after = change.before, change.after
+    if before in (None, "", []):
+        return False
     if isinstance(before, str) and isinstance(after, str) and not change.path.startswith("unknown"):
         return _bare(before) != _bare(after)
-    return before not in (None, "", [])
+    return True
 
 
 def _bare(script: str) -> str:
