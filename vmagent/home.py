@@ -59,10 +59,9 @@ class Home:
 
     def lock(self) -> None:
         """Take the folder for this process until it ends; `Locked` if another has it."""
-        handle = _hold(self.path / "lock", self.path)
-        os.ftruncate(handle, 0)
-        os.write(handle, b"%d\n" % os.getpid())
-        self._lock = handle
+        if self._lock is not None:
+            return
+        self._lock = _hold(self.path / "lock", self.path)
 
     def await_owner(self) -> int:
         """Say, until the handle is closed, that an agent waits here for an owner; `Locked`."""
@@ -70,11 +69,7 @@ class Home:
 
     def is_awaited(self) -> bool:
         """Whether an agent waits here, and will begin as soon as the machine has an owner."""
-        try:
-            os.close(self.await_owner())
-        except errors.Locked:
-            return True
-        return False
+        return self._holder("waiting") is not None
 
     def unlock(self) -> None:
         """Let the folder go."""
@@ -93,9 +88,16 @@ class Home:
         return {**found, "running": True, "pid": pid}
 
     def running(self) -> Optional[int]:
-        """The process id of the agent that has the folder, if one has."""
+        """The process id of the agent that has the folder, or waits in it for an owner."""
+        return self.worker() or self._holder("waiting")
+
+    def worker(self) -> Optional[int]:
+        """The process id of who has the folder to itself: an agent at work, or one that pairs."""
+        return self._holder("lock")
+
+    def _holder(self, name: str) -> Optional[int]:
         try:
-            handle = os.open(self.path / "lock", os.O_RDWR | os.O_CLOEXEC)
+            handle = os.open(self.path / name, os.O_RDWR | os.O_CLOEXEC)
         except OSError:
             return None
         try:
@@ -175,4 +177,6 @@ def _hold(path: Path, folder: Path) -> int:
     except OSError as error:
         os.close(handle)
         raise errors.Locked(str(folder)) from error
+    os.ftruncate(handle, 0)
+    os.write(handle, b"%d\n" % os.getpid())
     return handle

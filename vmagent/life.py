@@ -60,15 +60,29 @@ def _work(home: Home, settings: Settings, service: Service) -> tuple[int, bool]:
     identity = home.identity()
     home.lock()
     line = link.Link(identity.server, identity.token, settings.ca, connections=8)
-    agent = Agent(home, identity, settings, Server(line, clock.ServerClock()), service)
+    server = Server(line, clock.ServerClock())
+    agent = Agent(home, identity, settings, server, service)
     agent.watch_signals()
     code = agent.run()
+    if code == 0 and agent.brain.reason == "server-stop" and _is_unmanaged(server, agent.brain.seq):
+        code = errors.Unmanaged.code
     line.renew()  # nobody waits for an answer any more
     anew = code == 0 and agent.brain.anew
     if not anew:
         said = farewell.message(code, agent.brain.reason, agent.brain.worked)
         farewell.leave(settings.job_outputs, said)
     return code, anew
+
+
+def _is_unmanaged(server: Server, seq: int) -> bool:
+    """Whether a stop was the last that this host hears: its owner has taken the machine away."""
+    try:
+        server.commands(seq, 0)
+    except errors.Unmanaged:
+        return True
+    except errors.LinkFault:
+        pass
+    return False
 
 
 def _taken_away(home: Home) -> None:
@@ -110,7 +124,7 @@ def _await_owner(home: Home, service: Service) -> bool:
 
 def _paired(home: Home) -> bool:
     """Whether it is, and whoever has paired it is done."""
-    return home.is_joined() and home.running() is None
+    return home.is_joined() and home.worker() is None
 
 
 def _signals() -> tuple[int, Callable[[], None]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,10 @@ class Asked:
 
 
 class PairingDesk:
-    """What the owner does on the web is done by the methods; every list only grows."""
+    """What the owner does on the web is done by the methods; every list only grows.
+
+    ``hook`` is called at each step of a machine, before it is answered.
+    """
 
     def __init__(self, server: FakeServer) -> None:
         self._server = server
@@ -45,6 +49,7 @@ class PairingDesk:
         self.release = ""
         self.lose_answers = 0
         self.contacted = False
+        self.hook: Callable[[str], None] = lambda step: None
 
     def hosts(self) -> set[str]:
         """The hosts that were made: the words of their collections."""
@@ -79,13 +84,16 @@ class PairingDesk:
             if found is None:
                 to.problem(401, "token-unknown")
             elif parts[1] == "status":
+                self.hook("status")
                 to.json(pairing.PairStatus(found.state, self.interval))
             else:
                 self._collect(to, found, codec.decode(body, pairing.CollectRequest))
 
     def _begin(self, to: Any, request: pairing.PairRequest, by_code: bool) -> None:
+        self.hook("begin")
         made = Asked(request, request.pin, f"wfp_{secrets.token_urlsafe(32)}")
         self.asked.append(made)
+        self.hook("begun")
         told = (made.poll_token, self.interval, self.expires_in, WORDS)
         if by_code:
             uri = f"{self._server.url}/pair/code"
@@ -104,6 +112,7 @@ class PairingDesk:
             to.problem(409, pairing.COLLECTED_ALREADY)
             return
         asked.collected.append(request)
+        self.hook("collect")
         if self.lose_answers:
             self.lose_answers -= 1
             to.close_connection = True

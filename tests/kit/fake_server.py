@@ -293,12 +293,21 @@ class _Handler(BaseHTTPRequestHandler):
             server.released.append(codec.decode(body, messages.ReleasedRequest).seq)
             self.send(204, b"")
         elif kind == "commands":
-            query = dict(pair.split("=") for pair in self.path.partition("?")[2].split("&"))
-            since = int(query["since"])
-            server.changed.wait_for(lambda: len(server.commands) > since, float(query["wait"]))
-            self.json(messages.CommandsReply(server.commands[since:]))
+            self._commands()
         else:
             self.problem(404, "unknown")
+
+    def _commands(self) -> None:
+        server = self.server
+        query = dict(pair.split("=") for pair in self.path.partition("?")[2].split("&"))
+        since = int(query["since"])
+        server.changed.wait_for(
+            lambda: len(server.commands) > since or server.unmanaged, float(query["wait"])
+        )
+        if server.unmanaged:
+            self.problem(410, pairing.UNMANAGED)
+        else:
+            self.json(messages.CommandsReply(server.commands[since:]))
 
     def _classify(self, report: messages.ClassReport) -> None:
         server = self.server
