@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import segno
 from aiohttp import web
 
+from server.domain.errors import Refusal
 from server.handlers import params
 from server.handlers.access import Caller, Public, Role, bearer
 from server.handlers.agent_api import sheet_of
 from server.handlers.door import DOOR
 from server.handlers.routes import Body, Query, Reply, Route
-from server.services import machines, pairing, presenting
+from server.services import enrol, machines, pairing, presenting
+from server.services.cards import HostCard
 from server.services.deps import Deps
 from server.services.desk import Rendering
 from server.services.pairing import PairingView, Wish
@@ -21,6 +24,7 @@ from vmagent.wire import jws
 from vmagent.wire import pairing as p
 from vmagent.wire.messages import bound
 
+log = logging.getLogger("windfall.pairing")
 HANDLE = r"[A-Za-z0-9_-]{22}"
 WAIT_MOST = 55.0
 HEARTBEAT_S = 30.0  # a machine that was paired by a person is looked at: it shall be heard of soon
@@ -169,7 +173,7 @@ class PairingApi:
             sheet_of(message.facts),
         )
         card = self.deps.registry.hosts[got.joined.host]
-        context = await machines.context_of(self.deps, card) if got.given else None
+        context = await self._rendered(card) if got.given else None
         kept = got.machine
         reply = p.Collected(
             got.joined.host, got.joined.token, got.joined.account, list(self.keys()),
@@ -178,6 +182,19 @@ class PairingApi:
             p.MachineLimits(kept.cores, kept.memory_mb, kept.hours, kept.network), HEARTBEAT_S,
         )  # fmt: skip
         return Reply(reply, headers=_SECRET)
+
+    async def _rendered(self, card: HostCard) -> Rendering | None:
+        """A new host's context; if it cannot be made now the host is told to ask for it again.
+
+        The host is made already: a fault of its context must not cost it its token.
+        """
+        try:
+            return await machines.context_of(self.deps, card)
+        except Refusal as refusal:
+            facts = {"action": "context", "host": card.id, "why": str(refusal)}
+            log.warning("context not rendered", extra=facts)
+            await enrol.order(self.deps, card.id, "recontextualize", {}, "server")
+            return None
 
     def routes(self) -> list[Route]:
         """Every route of pairing."""

@@ -10,6 +10,7 @@ from server.db.base import Tx
 from server.db.enrolments import Enrolment
 from server.domain.errors import BadInput, NotFound
 from server.domain.pairing import read_networks
+from server.services import audit
 from server.services.deps import Deps
 from server.services.desk import Chosen
 from server.services.enrol import Caller, digest_of
@@ -85,6 +86,8 @@ async def create(deps: Deps, caller: Caller, kid: str, wanted: Invitation) -> tu
             if place is None:
                 raise NotFound("site", wanted.site)
             await sites.bind_token(tx, token, place.id)
+        told = f"{wanted.uses} uses, networks {networks or 'any'}"
+        audit.note(tx, caller.name, "enrolment.create", str(token), told, at=now)
         return token
 
     return await deps.store.write(write), text
@@ -132,5 +135,12 @@ def state_of(one: Enrolment, now: float) -> str:
 async def revoke(deps: Deps, caller: Caller, token: int) -> None:
     """A token opens nothing any more; the machines that joined with it stay. Raises NotFound."""
     now = deps.clock()
-    if not await deps.store.write(lambda tx: enrolments.revoke(tx, token, caller.account, now)):
+
+    async def write(tx: Tx) -> bool:
+        if not await enrolments.revoke(tx, token, caller.account, now):
+            return False
+        audit.note(tx, caller.name, "enrolment.revoke", str(token), at=now)
+        return True
+
+    if not await deps.store.write(write):
         raise NotFound("token", token, "issued-token-unknown")

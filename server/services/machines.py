@@ -13,7 +13,7 @@ from server.db.machines import Given, Machine
 from server.domain.allowance import Allowance
 from server.domain.errors import BadInput, NotFound
 from server.domain.roles import reaches
-from server.services import enrol, reap
+from server.services import audit, enrol, reap
 from server.services.cards import HostCard
 from server.services.deps import Deps
 from server.services.desk import Chosen, Rendering
@@ -207,6 +207,8 @@ async def limit(deps: Deps, caller: Caller, host: int, wanted: Allowance) -> All
             network=wanted.network,
         )
         await rows.save(tx, changed)
+        told = f"{wanted.cores} cores, {wanted.memory_mb} MB, hours {wanted.hours or 'always'}"
+        audit.note(tx, caller.name, "machine.limit", str(host), told, at=deps.clock())
 
     await deps.store.write(write)
     await enrol.order(deps, host, "limits", {}, caller.name)
@@ -219,7 +221,13 @@ async def rename(deps: Deps, caller: Caller, host: int, name: str) -> None:
     if not name:
         raise BadInput(["name: a machine has one; write 1 to 100 printable characters"])
     check_label(name)
-    await deps.store.write(lambda tx: rows.rename(tx, host, name))
+    now = deps.clock()
+
+    async def write(tx: Tx) -> None:
+        await rows.rename(tx, host, name)
+        audit.note(tx, caller.name, "machine.rename", str(host), name, at=now)
+
+    await deps.store.write(write)
     card.name = deps.registry.names[host] = name
 
 
@@ -233,6 +241,7 @@ async def unmanage(deps: Deps, caller: Caller, host: int) -> None:
 
     async def write(tx: Tx) -> bool:
         await rows.unmanage(tx, host, caller.name, now)
+        audit.note(tx, caller.name, "machine.unmanage", str(host), card.name, at=now)
         return await host_rows.revoke(tx, host)
 
     await deps.store.write(write)
@@ -261,7 +270,13 @@ async def recontextualize(
     # What its owner may use, whoever gives it: an operator's own contexts are not his to hand out.
     chosen = await deps.desk.contexts.choose(card.account, context, revision)
     now = deps.clock()
-    await deps.store.write(lambda tx: rows.give(tx, host, chosen.id, chosen.revision, now))
+
+    async def write(tx: Tx) -> None:
+        await rows.give(tx, host, chosen.id, chosen.revision, now)
+        told = f"{chosen.id} revision {chosen.revision}"
+        audit.note(tx, caller.name, "machine.recontextualize", str(host), told, at=now)
+
+    await deps.store.write(write)
     await enrol.order(deps, host, "recontextualize", {}, caller.name)
     return chosen
 

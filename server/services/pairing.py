@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from server.db import claims, pairings, sites
+from server.db import accounts, claims, pairings, sites
 from server.db.base import Tx
 from server.db.claims import Claim
 from server.db.pairings import NewPairing, Pairing
@@ -24,6 +24,7 @@ from server.domain.errors import (
 from server.domain.farm import check_name
 from server.domain.pairing import LIVE, WINDOW_S, PairState
 from server.domain.roles import reaches
+from server.services import audit
 from server.services.deps import Deps
 from server.services.desk import Chosen
 
@@ -123,6 +124,7 @@ async def begin(
         for draw in range(DRAWS):
             digest = rules.keyed(desk.secret, "pin", rules.pin_of(desk.secret, handle, draw))
             if await pairings.add(tx, new, PairState.WAITING, digest, draw):
+                await _note(tx, account, "begin", handle, now, address)
                 return await _mine(tx, account, handle)
         raise PinsLocked(60.0)
 
@@ -156,6 +158,7 @@ async def type_code(deps: Deps, account: int, role: str, code: str, wish: Wish) 
         if not await claims.bind(tx, claim.id, number):
             raise NotFound("code", rules.code_shown(typed))
         await pairings.move(tx, await _mine(tx, account, handle), "claim", now, machines=1)
+        await _note(tx, account, "type-code", handle, now)
         return await _mine(tx, account, handle)
 
     made = await deps.store.write(write)
@@ -221,6 +224,7 @@ async def confirm(deps: Deps, account: int, handle: str, machine: str) -> Pairin
             raise NotFound("machine", machine[:40])
         until = now + deps.desk.rules.life_s
         await pairings.move(tx, found, "confirm", now, expires_at=until, claim=picked.id)
+        await _note(tx, account, "confirm", handle, now)
 
     await deps.store.write(write)
     deps.desk.changed(handle)
@@ -234,6 +238,7 @@ async def end(deps: Deps, account: int, handle: str, cause: str) -> PairingView:
     async def write(tx: Tx) -> None:
         found = await _going_on(tx, account, handle, now)
         await pairings.move(tx, found, cause, now)
+        await _note(tx, account, cause, handle, now)
 
     await deps.store.write(write)
     deps.desk.changed(handle)
@@ -261,6 +266,13 @@ async def forget(deps: Deps) -> None:
     now = deps.clock()
     old = now - 2 * WINDOW_S
     await deps.store.write(lambda tx: pairings.forget(tx, now, old, old))
+
+
+async def _note(tx: Tx, account: int, verb: str, handle: str, at: float, address: str = "") -> None:
+    """Keep in the audit log what an owner did."""
+    owner = await accounts.of_id(tx, account)
+    who = owner.name if owner is not None else f"account {account}"
+    audit.note(tx, who, f"pairing.{verb}", handle, at=at, address=address)
 
 
 async def _open(tx: Tx, account: int, now: float) -> list[Pairing]:
