@@ -295,7 +295,7 @@ def path_of(route: Route) -> str:
 
 def _value(name: str) -> str:
     known = {"digest": "0" * 64, "name": "toy-run", "cause": "pause", "file": "style.css"}
-    known["pairing"] = "p" * 22
+    known |= {"pairing": "p" * 22, "id": "0" * 32, "layer": "site", "pin": "a" * 12}
     return known.get(name, "1")
 
 
