@@ -104,6 +104,7 @@ def _option(where: str, key: str, value: str) -> str:
 
 
 def _word(plugin: str) -> str:
-    if not re.fullmatch(r"[a-z0-9_-]+", plugin):
-        raise NotRenderable(f"amiconfig plug-in {plugin!r}", "lower-case letters and dashes alone")
-    return plugin
+    """The name of a plug-in; amiconfig looks for them in lower case."""
+    if not re.fullmatch(r"[A-Za-z0-9_-]+", plugin):
+        raise NotRenderable(f"amiconfig plug-in {plugin!r}", "letters, digits and dashes alone")
+    return plugin.lower()

@@ -21,12 +21,13 @@ from contexts.registry import PARTS
 from contexts.render import ini
 from contexts.render.gather import gather
 from contexts.render.readers import amiconfig, boot_loader
-from contexts.render.result import NotRenderable
-from contexts.render.targets import render
+from contexts.render.result import USER_DATA_LIMIT, NotRenderable
+from contexts.render.targets import TARGETS, render
 from contexts.schema import Document
+from contexts.templates import TEMPLATES
 from tests.kit import cloud_init
 from tests.kit.cloud_init import CloudInit
-from tests.kit.contexts import documents, documents_of
+from tests.kit.contexts import documents, documents_of, mended
 
 MACHINE = Machine(
     name="volunteer-0001",
@@ -72,7 +73,7 @@ def check_old_readers(text: str, pieces: Pieces) -> None:
         meant = {key.lower(): value for key, value in keys.items()}
         own = {key: value for key, value in found[name].items() if key != "plugins"}
         assert own == meant, name
-    assert amiconfig(text).plugins == pieces.plugins
+    assert amiconfig(text).plugins == tuple(word.lower() for word in pieces.plugins)
     strange = set(found) - set(pieces.amiconfig)
     assert strange <= {"amiconfig", "windfall", "ucernvm-begin", "ucernvm-end"}
 
@@ -98,6 +99,31 @@ def test_every_part_with_all_its_fields_reaches_every_reader(name: str, reader: 
     check_all(documents_of(PARTS[name]), reader)
 
 
+def answered(name: str) -> Document:
+    """A template with an example for whatever it asks for and has to be told."""
+    return {
+        part: {
+            **{one.key: one.example for one in PARTS[part].fields if one.required and one.example},
+            **values,
+        }
+        for part, values in TEMPLATES[name].document.items()
+    }
+
+
+@pytest.mark.parametrize("name", list(TEMPLATES))
+def test_every_template_reaches_every_reader(name: str, reader: CloudInit) -> None:
+    check_all(answered(name), reader)
+
+
+@pytest.mark.parametrize("name", list(TEMPLATES))
+def test_every_template_is_rendered_for_every_target_and_fits(name: str) -> None:
+    for target in TARGETS:
+        made = render(answered(name), 1, target, MACHINE)
+        assert made.files, target
+        assert not any("otherwise than meant" in word for word in made.warnings)
+        assert made.size <= USER_DATA_LIMIT, target
+
+
 @settings(
     max_examples=25,
     deadline=None,
@@ -120,7 +146,10 @@ def test_the_schema_command_of_cloud_init_finds_no_fault_in_all_parts_together(
     tmp_path: Path,
 ) -> None:
     program = cloud_init.found()
-    whole = {name: values for part in PARTS.values() for name, values in documents_of(part).items()}
+    whole = mended(
+        {name: values for part in PARTS.values() for name, values in documents_of(part).items()}
+    )
+    assert len(whole) > len(PARTS) / 2
     made = render(whole, 1, "cloud-config", MACHINE)
     (tmp_path / "user-data").write_bytes(made.files[0].body)
     done = subprocess.run(
