@@ -115,7 +115,7 @@ def routes_of(deps: Deps, facts: Facts, look: Look) -> list[Route]:
         *PatternApi(deps, facts.json_bytes).routes(),
         *TrustApi(deps).routes(),
         *PortraitApi(deps).routes(),
-        *context_routes.routes(deps, facts.json_bytes),
+        *context_routes.routes(deps, look, facts.json_bytes),
         *AgentFile(facts.agent_folder).routes(),
         *pages.routes(),
         *appearance.routes(),

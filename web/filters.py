@@ -193,3 +193,16 @@ def strip_paths(strip: Sequence[str]) -> Mapping[str, str]:
 def strip_height(strip: Sequence[str]) -> int:
     """The height of the drawing of a strip."""
     return -(-len(strip) // STRIP_COLUMNS) * STRIP_CELL
+
+
+def in_words(value: object) -> str:
+    """A value of a context as people read it: lists and rows with commas and semicolons."""
+    match value:
+        case bool():
+            return "yes" if value else "no"
+        case list():
+            return "; ".join(in_words(item) for item in value) or "nothing"
+        case dict():
+            return ", ".join(f"{key} {said}" for key, said in value.items() if said)
+        case _:
+            return str(value) or "nothing"

@@ -20,8 +20,11 @@ class Entry:
 
 ENTRIES = (
     Entry("Pool", "/", "pool"),
+    Entry("Dashboard", "/dashboard", "dashboard", "volunteer"),
     Entry("Pair an instance", "/pair", "pair", "volunteer"),
     Entry("My machines", "/machines", "machines", "volunteer"),
+    Entry("Public contexts", "/library", "library", "volunteer"),
+    Entry("To read", "/contexts/review", "review", "operator"),
     Entry("Machines", "/hosts", "hosts", "operator"),
     Entry("Bans", "/bans", "bans", "operator"),
     Entry("Patterns", "/patterns", "patterns"),

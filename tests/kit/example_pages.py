@@ -48,6 +48,28 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
     "/machines/tokens": (Example("/machines/tokens", "volunteer"),),
     "/bans": (Example("/bans", "admin"),),
     "/new-pattern": (Example("/new-pattern", "operator"),),
+    "/dashboard": (Example("/dashboard", "volunteer"), Example("/dashboard", "admin")),
+    "/library": (Example("/library", "volunteer"), Example("/library?words=-school", "volunteer")),
+    "/contexts/new": (Example("/contexts/new", "volunteer"),),
+    "/contexts/new/edit": (
+        Example("/contexts/new/edit?role=worker", "volunteer"),
+        Example("/contexts/new/edit", "volunteer"),
+    ),
+    "/contexts/import": (Example("/contexts/import", "volunteer"),),
+    "/contexts/review": (Example("/contexts/review", "operator"),),
+    "/contexts/defaults": (Example("/contexts/defaults", "admin"),),
+    "/contexts/defaults/experiment": (Example("/contexts/defaults/experiment", "admin"),),
+    "/contexts/defaults/{layer}/{subject}": (Example("/contexts/defaults/user/me", "volunteer"),),
+    "/contexts/{id}": (
+        Example("/contexts/{context}", "volunteer"),
+        Example("/contexts/{public}", "volunteer"),
+        Example("/contexts/{waiting}", "operator"),
+        Example("/contexts/{context}", "operator", 404),
+    ),
+    "/contexts/{id}/edit": (Example("/contexts/{context}/edit", "volunteer"),),
+    "/contexts/{id}/history": (Example("/contexts/{context}/history", "volunteer"),),
+    "/contexts/{id}/diff": (Example("/contexts/{context}/diff", "volunteer"),),
+    "/clusters": (Example("/clusters", "volunteer"),),
     "/patterns/{name}": (Example("/patterns/no-geometry", "operator"),),
 }
 """By the address of the route; a test holds that no page is missing."""

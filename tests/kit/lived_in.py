@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.kit import shelf_lived_in
 from tests.kit.house import Hand, House
 from tests.kit.vm import Vm, owner
 from vmagent.wire import messages as m
@@ -58,7 +59,7 @@ async def live(found: House) -> dict[str, str]:
     await _said(found, "PUT", "/sites/cms-hlt/mode", wish)
     names = {"production": "toy-run", "site": "cms-hlt", "host": str(hands[0].id),
              "banned": str(hands[2].id)}  # fmt: skip
-    return {**names, **await _pairings(found)}
+    return {**names, **await shelf_lived_in.contexts(found), **await _pairings(found)}
 
 
 async def _pairings(found: House) -> dict[str, str]:
