@@ -1,4 +1,4 @@
-"""Makes tests/golden/contexts: some contexts, rendered for every target, for people to compare.
+"""Makes tests/golden/rendered: some contexts, rendered for every target, for people to compare.
 
 A file that changes shows what a change of a part or a renderer does to machines. No secret is
 real here; of the seed disk only its digest is kept.
@@ -18,7 +18,7 @@ from contexts.render.order import ISO
 from contexts.render.targets import TARGETS, render
 from contexts.schema import Document
 
-FOLDER = Path(__file__).parent.parent / "tests" / "golden" / "contexts"
+FOLDER = Path(__file__).parent.parent / "tests" / "golden" / "rendered"
 JOINING = Machine(
     name="volunteer-0001",
     server="https://pool.example.org",

@@ -138,9 +138,7 @@ def test_any_cloud_config_reads_back_as_ascii_with_nothing_for_amiconfig(value: 
         ("a\rb", "ASCII"),
     ],
 )
-def test_what_amiconfig_would_read_otherwise_is_refused_with_the_rule(
-    value: str, rule: str
-) -> None:
+def test_what_amiconfig_would_read_otherwise_is_refused(value: str, rule: str) -> None:
     bad = parts(bad=Pieces(amiconfig={"squid": {"backends": value}}))
     with pytest.raises(NotRenderable, match=rule):
         render({"bad": {}}, 1, "mime", MACHINE, bad)
