@@ -121,12 +121,21 @@ def host_state(host: object, now: float) -> str:
 
 
 def host_lamp(host: object) -> str:
-    """The lamp of a host: on if it is here, off if it is believed no more, hollow if it is away."""
-    state: str = getattr(host, "state", "")
-    return "off" if state == "revoked" else "" if state == "away" else "on"
+    """The lamp of a host: on if it is here, off if it is refused, hollow if it is away or rests."""
+    look = HOST_LOOKS.get(getattr(host, "state", ""), "good")
+    return {"good": "on", "bad": "off"}.get(look, "")
 
 
-HOST_LOOKS = {"working": "good", "banned": "bad", "revoked": "bad", "cloned": "bad", "away": "off"}
+HOST_LOOKS = {
+    "working": "good",
+    "banned": "bad",
+    "revoked": "bad",
+    "cloned": "bad",
+    "away": "off",
+    "suspended": "off",
+    "switched off": "off",
+    "resting": "off",
+}
 
 
 def host_look(host: object) -> str:

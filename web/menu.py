@@ -24,8 +24,8 @@ ENTRIES = (
     Entry("Pair an instance", "/pair", "pair", "volunteer"),
     Entry("My machines", "/machines", "machines", "volunteer"),
     Entry("Public contexts", "/library", "library", "volunteer"),
-    Entry("To read", "/contexts/review", "review", "operator"),
-    Entry("Machines", "/hosts", "hosts", "operator"),
+    Entry("To review", "/contexts/review", "review", "operator"),
+    Entry("All machines", "/hosts", "hosts", "operator"),
     Entry("Bans", "/bans", "bans", "operator"),
     Entry("Patterns", "/patterns", "patterns"),
 )
