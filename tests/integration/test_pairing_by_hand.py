@@ -55,7 +55,7 @@ async def test_the_whole_story_on_a_terminal_of_a_volunteer(
     await vm.present(made["pin"])
 
     async def confirmed() -> bool:
-        return (await ada.look(made["id"]))["state"] == "confirmed"
+        return bool((await ada.look(made["id"]))["state"] == "confirmed")
 
     await found.until(confirmed)
     hand = await vm.in_hand()
