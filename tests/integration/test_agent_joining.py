@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -67,19 +66,16 @@ def test_plain_http_behind_an_https_address_is_told_at_once(
     server: FakeServer, agent: AgentProcess
 ) -> None:
     url = server.url.replace("http:", "https:")
-    begun = time.monotonic()
     done = agent.call("join", "--server", url, "--token-file", "-", stdin=server.token)
     assert done.returncode == 6
     assert f"does not speak TLS at this address; name its https:// port: {url}" in done.stderr
-    assert time.monotonic() - begun < 10, "a second try would change nothing"
 
 
 def test_a_server_that_is_not_windfall_is_told_at_once(
     server: FakeServer, agent: AgentProcess
 ) -> None:
     server.html = True
-    begun = time.monotonic()
     done = agent.call("join", "--server", server.url, "--token-file", "-", stdin=server.token)
     assert done.returncode == 6
     assert f"is {server.url} Windfall?" in done.stderr
-    assert time.monotonic() - begun < 10
+    assert len(server.seen) == 1  # a second try would change nothing

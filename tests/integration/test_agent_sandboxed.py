@@ -83,7 +83,7 @@ def test_payloads_of_every_mode_work_in_a_sandbox(
 ) -> None:
     server, agent = start(script, events=30, unit=15, inputs={"CARD": "x"}, **manifest)
     process = agent.start("--sandbox", "require", "--flush-s", "0.1", "--exit-when-idle", "0.5")
-    assert process.wait(30) == 0
+    assert process.wait(60) == 0
     assert server.complete()
     assert {report.outcome for report in server.reports.values()} == {"delivered"}
     assert {question.sandbox for question in server.questions} == {"bubblewrap"}
@@ -102,7 +102,7 @@ def test_a_payload_in_a_sandbox_stands_still_and_goes_on(start: Start) -> None:
     before = len(server.records)
     server.wait_for(lambda: len(server.records) > before + 20)
     process.send_signal(signal.SIGTERM)
-    assert process.wait(30) == 0
+    assert process.wait(60) == 0
     assert server.reports[1].reason == "stopped"
 
 
@@ -129,7 +129,7 @@ def test_a_sandbox_does_not_outlive_its_guard_and_the_agent_goes_on(start: Start
     assert [pid for pid in inside if Path(f"/proc/{pid}").exists()] == []
     server.wait_for(server.complete)  # what was left is made in another sandbox
     process.send_signal(signal.SIGTERM)
-    assert process.wait(30) == 0
+    assert process.wait(60) == 0
 
 
 def test_an_agent_without_bubblewrap_says_so_once_and_works(
@@ -172,7 +172,7 @@ def test_a_manifest_that_asks_for_the_network_is_refused_where_it_is_not_allowed
     server.wait_for(lambda: 1 in server.reports)
     assert server.reports[1].reason == "refused-unwelcome"
     process.send_signal(signal.SIGTERM)
-    process.wait(30)
+    process.wait(60)
     assert "--network yes would allow" in agent.log.read_text()
     assert {question.network for question in server.questions} == {False}
 

@@ -49,7 +49,7 @@ def can_be_first() -> bool:
     )
 
 
-def until(condition: object, seconds: float = 30.0) -> None:
+def until(condition: object, seconds: float = 90.0) -> None:
     """Wait for what nobody tells."""
     end = time.monotonic() + seconds
     while not condition():  # type: ignore[operator]
@@ -82,7 +82,7 @@ def test_as_process_1_it_reaps_and_hears_signals(
         subprocess.run(inside, check=True, timeout=20)
         until(lambda: children(init) == [worker])
         os.kill(init, number)
-        assert process.wait(30) == 0
+        assert process.wait(60) == 0
         assert server.reports[1].outcome == "returned"
         assert sorted(server.records) == list(range(len(server.records)))
     finally:
@@ -130,7 +130,7 @@ def test_a_service_manager_hears_ready_alive_and_stopping(
         assert "STATUS=" in manager.hears("WATCHDOG=1")
         process.send_signal(signal.SIGTERM)
         assert manager.hears("STOPPING=1") == "STOPPING=1\nSTATUS=sigterm"
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
     finally:
         agent.kill_all()
         manager.line.close()

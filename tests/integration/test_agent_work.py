@@ -53,7 +53,7 @@ def whole(server: FakeServer) -> dict[int, bytes]:
 def test_a_production_is_made_and_every_task_reported(start: Start) -> None:
     server, agent = start(events=500, unit=100)
     process = agent.start("--exit-when-idle", "0.5")
-    assert process.wait(30) == 0
+    assert process.wait(60) == 0
     assert server.records == whole(server)
     assert {r.outcome for r in server.reports.values()} == {"delivered"}
     assert len(server.reports) == 5
@@ -66,7 +66,7 @@ def test_the_class_of_a_manifest_is_told_before_work_is_given(start: Start) -> N
     process = agent.start("--exit-when-idle", "0.5")
     server.wait_for(server.complete)
     assert list(server.classes) == [server.manifest]
-    assert process.wait(20) == 0
+    assert process.wait(60) == 0
     again = agent.start("--exit-when-idle", "0.2")
     assert again.wait(20) == 0
     assert server.seen.count("POST /classes") == 1, "a class is found once on a host"
@@ -79,12 +79,12 @@ def test_nothing_finished_is_lost_when_the_agent_is_killed(start: Start) -> None
     with server.lock:
         server.deaf = True
     spool = agent.state / "tasks" / "1" / "frames"
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while spool.stat().st_size < 200:
         assert time.monotonic() < until
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
-    process.wait(20)
+    process.wait(60)
     spooled = spool.stat().st_size
     with server.lock:
         held = len(server.records)
@@ -110,7 +110,7 @@ def test_no_payload_outlives_a_killed_agent(start: Start, sandbox: str, processe
     left = family(process.pid)
     assert len(left) == processes, "guard and payload, and in a sandbox bwrap twice"
     process.send_signal(signal.SIGKILL)
-    process.wait(20)
+    process.wait(60)
     until = time.monotonic() + 10
     while any(Path(f"/proc/{pid}").exists() for pid in left):
         assert time.monotonic() < until
@@ -122,7 +122,7 @@ def test_a_lease_that_was_lost_meanwhile_is_dropped(start: Start) -> None:
     process = agent.start("--flush-s", "0.1")
     server.wait_for(lambda: len(server.records) >= 5)
     process.send_signal(signal.SIGKILL)
-    process.wait(20)
+    process.wait(60)
     with server.lock:
         server.tasks[1] = replace(server.tasks[1], state="withdrawn")
     agent.start("--flush-s", "0.1")
@@ -136,7 +136,7 @@ def test_a_stop_lets_the_current_event_finish_and_gives_the_rest_back(start: Sta
     process = agent.start("--flush-s", "0.2")
     server.wait_for(lambda: len(server.records) >= 5)
     assert agent.call("stop").returncode == 0
-    assert process.wait(20) == 0
+    assert process.wait(60) == 0
     assert server.reports[1].outcome == "returned"
     assert not (agent.state / "tasks" / "1").exists(), "everything finished was sent"
     assert server.tasks[1].held == [(0, len(server.records))]
@@ -144,19 +144,17 @@ def test_a_stop_lets_the_current_event_finish_and_gives_the_rest_back(start: Sta
 
 def test_the_second_stop_is_at_once_and_keeps_the_spool(start: Start) -> None:
     server, agent = start(scripts.HANG, events=100, unit=100)
-    process = agent.start("--flush-s", "0.2", "--grace", "60")
+    process = agent.start("--flush-s", "0.2", "--grace", "600")
     server.wait_for(lambda: len(server.records) >= 3)
     process.send_signal(signal.SIGTERM)
     agent_log_says(agent, "stopping")
-    begun = time.monotonic()
     process.send_signal(signal.SIGTERM)
-    assert process.wait(20) == 0
-    assert time.monotonic() - begun < 10
+    assert process.wait(60) == 0  # long before the grace is over
     assert (agent.state / "tasks" / "1" / "lease.json").exists()
 
 
 def agent_log_says(agent: AgentProcess, text: str) -> None:
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while text not in agent.log.read_text():
         assert time.monotonic() < until, agent.log.read_text()
         time.sleep(0.02)
@@ -167,7 +165,7 @@ def test_a_drain_command_finishes_the_work_in_hand(start: Start) -> None:
     process = agent.start("--flush-s", "0.2")
     server.wait_for(lambda: len(server.records) >= 3)
     server.command("drain")
-    assert process.wait(30) == 0
+    assert process.wait(60) == 0
     assert server.reports[1].outcome == "delivered"
     assert len(server.records) == 50
 
@@ -197,7 +195,7 @@ def test_a_busy_server_gets_its_frames_later(start: Start) -> None:
     process = agent.start("--exit-when-idle", "1.5")
     server.wait_for(server.complete)
     assert not server.busy
-    assert process.wait(20) == 0
+    assert process.wait(60) == 0
 
 
 def test_frames_nobody_wants_end_their_task_and_the_agent_goes_on(start: Start) -> None:
@@ -219,7 +217,7 @@ def test_a_revoked_host_stops_and_keeps_its_spool(start: Start) -> None:
     server.wait_for(lambda: len(server.records) >= 3)
     with server.lock:
         server.revoked = True
-    assert process.wait(20) == 5
+    assert process.wait(60) == 5
     assert (agent.state / "tasks" / "1" / "lease.json").exists()
     assert "revoke" in agent.log.read_text() or "does not believe" in agent.log.read_text()
 
@@ -240,7 +238,7 @@ def test_two_agents_never_share_a_state_folder(start: Start) -> None:
     agent.start("--flush-s", "0.1")
     server.wait_for(lambda: len(server.records) >= 1)
     assert agent.start().wait(20) == 4
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while agent.status()["tasks"][0]["phase"] != "running":
         assert time.monotonic() < until
 

@@ -205,7 +205,7 @@ async def test_a_table_of_lengths_that_is_too_long_is_not_waited_for(
     )
     reader, writer = await asyncio.open_connection("127.0.0.1", found.port)
     writer.write(head.encode() + body[:40_000])
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         assert (await reader.readline()).startswith(b"HTTP/1.1 400 ")
     writer.close()
 

@@ -123,7 +123,7 @@ def test_a_group_has_the_limits_of_its_payload(group: cgroups.Group) -> None:
 def test_what_is_left_in_a_group_is_killed_with_it(group: cgroups.Group) -> None:
     process = sleeper(group)
     group.close()
-    assert process.wait(10) == -signal.SIGKILL
+    assert process.wait(60) == -signal.SIGKILL
     assert not [procs for procs in group.procs if Path(procs).exists()]
 
 
@@ -140,7 +140,7 @@ def test_a_group_of_version_2_stands_still_and_goes_on(tmp_path: Path) -> None:
         made.freeze(True)
     finally:
         made.close()
-    assert process.wait(10) == -signal.SIGKILL, "frozen as it was"
+    assert process.wait(60) == -signal.SIGKILL, "frozen as it was"
 
 
 @pytest.mark.skipif(not TREES, reason="no group may be made here")
@@ -157,7 +157,7 @@ def test_groups_that_a_killed_agent_left_are_cleared_at_the_next_start(tmp_path:
         for place in mine:
             (place / "cgroup.procs").write_text(str(stray.pid))
         process.send_signal(signal.SIGKILL)
-        process.wait(20)
+        process.wait(60)
         assert left(agent.state) == mine
         again = agent.start("--flush-s", "0.1")
         assert stray.wait(20) == -signal.SIGKILL

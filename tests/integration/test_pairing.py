@@ -122,7 +122,7 @@ async def test_a_browser_that_waits_is_told_at_once(found: House, ada: Owner) ->
     waiting = asyncio.create_task(ada.look(made["id"], "?wait=30&since=0"))
     vm = Vm(found)
     await vm.present(made["pin"])
-    seen = await asyncio.wait_for(waiting, 10)
+    seen = await asyncio.wait_for(waiting, 60)
     assert (seen["state"], seen["changes"]) == ("claimed", 1)
     again = await ada.look(made["id"], "?wait=30&since=0")
     assert again["changes"] == 1

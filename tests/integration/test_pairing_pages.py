@@ -232,10 +232,10 @@ async def test_a_page_that_is_followed_changes_when_a_machine_comes(room: Room) 
     vm = Vm(room.found)
     async with room.ada.session.get(f"{room.found.url}{at}/events") as stream:
         assert stream.content_type == "text/event-stream"
-        first = await asyncio.wait_for(stream.content.readuntil(b"\n\n"), 15)
+        first = await asyncio.wait_for(stream.content.readuntil(b"\n\n"), 60)
         assert pin_of(first.decode()) == pin
         await vm.present(pin)
-        second = (await asyncio.wait_for(stream.content.readuntil(b"\n\n"), 15)).decode()
+        second = (await asyncio.wait_for(stream.content.readuntil(b"\n\n"), 60)).decode()
         assert vm.words in second
         csrf = re.search(r'name="csrf" value="([^"]+)"', second)
         machine = re.search(r'name="machine" value="([^"]+)"', second)

@@ -52,7 +52,7 @@ def test_plain_sh_takes_no_harm_from_a_trim(tmp_path: Path) -> None:
         driver.wait("NEXT")
         driver.say("END")
         assert driver.hear() is None
-        assert driver.process.wait(5) == 0
+        assert driver.process.wait(60) == 0
 
 
 def test_a_legacy_program_gives_the_same_lines_however_its_ranges_are_cut(tmp_path: Path) -> None:

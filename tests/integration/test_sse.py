@@ -34,7 +34,7 @@ async def live(look: MadeUpLook, pace: Pace = QUICK) -> AsyncIterator[tuple[Feed
 async def block(response: ClientResponse) -> str:
     """The next block of the stream: an event or a comment."""
     lines = []
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while (line := (await response.content.readline()).decode()) != "\n":
             assert line, "the stream ended"
             lines.append(line)
@@ -138,7 +138,7 @@ async def test_streams_end_when_the_server_shuts_down() -> None:
         session.get("/events") as stream,
     ):
         await event(stream)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await runner.cleanup()
             rest = await stream.content.read()
         assert rest == b""

@@ -72,7 +72,7 @@ class AgentProcess:
         for process in self.running:
             if process.poll() is None:
                 process.send_signal(signal.SIGKILL)
-            process.wait(20)
+            process.wait(60)
 
     def _env(self) -> dict[str, str]:
         kept = {"PATH": os.environ["PATH"], "HOME": str(self.state.parent)}

@@ -145,7 +145,7 @@ class FakeServer(ThreadingHTTPServer):
         """The server's time."""
         return time.time() + self.time_off
 
-    def wait_for(self, condition: Callable[[], bool], seconds: float = 30.0) -> None:
+    def wait_for(self, condition: Callable[[], bool], seconds: float = 90.0) -> None:
         """Until something holds; AssertionError if it never does."""
         with self.changed:
             if not self.changed.wait_for(condition, seconds):

@@ -221,7 +221,7 @@ class House:
         await self.deps.frames.empty(self.deps.store)
         return list(await self.deps.store.read(lambda tx: tx.all(sql, *args)))
 
-    async def until(self, true: Callable[[], Awaitable[Any]], seconds: float = 15.0) -> Any:
+    async def until(self, true: Callable[[], Awaitable[Any]], seconds: float = 60.0) -> Any:
         """Ask again until something comes about that nobody announces; what it is."""
         async with asyncio.timeout(seconds):
             while not (found := await true()):  # noqa: ASYNC110  # there is no event to wait for

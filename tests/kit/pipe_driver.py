@@ -189,7 +189,7 @@ class PipeDriver:
             assert message is not None, f"the payload ended in [{first}, {last})"
         self.say("END")
         assert self.hear() is None
-        assert self.process.wait(10) == 0
+        assert self.process.wait(60) == 0
         return taken
 
     def _more(self, until: float) -> bool:

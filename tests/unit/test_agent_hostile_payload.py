@@ -78,11 +78,9 @@ def test_a_daemon_does_not_outlive_the_guard_that_its_payload_killed(lair: Lair)
 
 
 def test_a_guard_that_was_stopped_is_ended_with_all_it_guarded(lair: Lair) -> None:
-    begun = time.monotonic()
     (found,) = lair.run(scripts.STOPS_ITS_GUARD)
     daemon = int((lair.folder / "daemon").read_text())
     assert found["word"] == "crashed"
-    assert time.monotonic() - begun < 15.0
     assert not Path(f"/proc/{daemon}").exists()
 
 

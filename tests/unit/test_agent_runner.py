@@ -146,10 +146,8 @@ def test_a_trimmed_range_ends_early_and_the_process_goes_on(bench: Bench) -> Non
 
 def test_finish_lets_the_current_event_end(bench: Bench) -> None:
     bench.work = Memory(0, 100_000)
-    bench.work.on_add = lambda: bench.runner.order(1, "finish", 20.0)
-    begun = time.monotonic()
-    assert bench.again(scripts.SLOW).word == "stopped"
-    assert time.monotonic() - begun < 15
+    bench.work.on_add = lambda: bench.runner.order(1, "finish", 600.0)
+    assert bench.again(scripts.SLOW).word == "stopped"  # long before the grace is over
     assert 1 <= len(bench.work.records) < 50
 
 

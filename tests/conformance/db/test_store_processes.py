@@ -77,6 +77,8 @@ async def test_a_second_server_is_refused_until_the_first_is_gone(
 
 async def test_two_databases_have_a_server_each(new_url: Callable[[], str]) -> None:
     first, second = await connect(new_url()), await connect(new_url())
+    for store in (first, second):
+        assert await store.read(lambda tx: tx.one("SELECT 1")) == (1,)
     await first.close()
     await second.close()
 
