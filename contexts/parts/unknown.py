@@ -15,6 +15,7 @@ from contexts.shapes import NAME
 
 _SECTION = re.compile(r"\[([^\]]+)\]\s*")
 _LINE = re.compile(r"([^:=\s][^:=]*?)\s*[:=]\s*(.*)")
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _HARMLESS = re.compile(r"[A-Za-z0-9._/:,@%+=-]*|\"[A-Za-z0-9._/:,@%+=| ;*-]*\"")
 
 
@@ -53,7 +54,7 @@ def boot(values: Values) -> dict[str, str]:
 def _pieces(values: Values, machine: Machine) -> Pieces:
     trusted = said(values, "as_is") or False
     held: list[str] = []
-    block_ = _kept("boot loader", boot(values), trusted, held)
+    block_ = _kept("boot-loader", boot(values), trusted, held)
     ini = {
         name: kept
         for name, keys in sections(values).items()
@@ -73,13 +74,25 @@ def _pieces(values: Values, machine: Machine) -> Pieces:
 
 def _kept(where: str, keys: dict[str, str], trusted: bool, held: list[str]) -> dict[str, str]:
     """The keys whose values are text to any shell, or all if a person said so."""
-    good = {key: value for key, value in keys.items() if trusted or _is_harmless(key, value)}
+    if not _NAME.fullmatch(where):
+        held.append(f"[{where}]")
+        return {}
+    good = {
+        key: value
+        for key, value in keys.items()
+        if _is_harmless(key, value) or (trusted and _is_line(key, value))
+    }
     held.extend(f"[{where}] {key}" for key in keys if key not in good)
     return good
 
 
+def _is_line(key: str, value: str) -> bool:
+    """Whether it can be written at all, and is read again as it was."""
+    return bool(_NAME.fullmatch(key) and re.fullmatch(r"[ -~]*", value) and " ;" not in value)
+
+
 def _is_harmless(key: str, value: str) -> bool:
-    return bool(_HARMLESS.fullmatch(value) and re.fullmatch(r"[A-Za-z0-9._-]+", key))
+    return bool(_HARMLESS.fullmatch(value) and _NAME.fullmatch(key))
 
 
 PART = Made(

@@ -15,6 +15,11 @@ from server.settings import rules, sections
 from tests.architecture.sources import ROOT
 from tools import draw_commands
 
+DRAWN = {
+    "draw_settings": "settings.md",
+    "draw_commands": "commands.md",
+    "draw_contexts": "context-parts.md",
+}
 COMMANDS = list(draw_commands.walk(windfall, "windfall"))
 
 
@@ -35,17 +40,17 @@ def test_the_page_of_settings_names_every_one() -> None:
     assert missing == []
 
 
-@pytest.mark.parametrize("tool", ["draw_settings", "draw_commands"])
+@pytest.mark.parametrize("tool", DRAWN)
 def test_a_drawn_page_is_as_the_program_says(tool: str) -> None:
     command = [sys.executable, "-m", f"tools.{tool}", "--check"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("tool", ["draw_settings", "draw_commands"])
+@pytest.mark.parametrize("tool", DRAWN)
 def test_an_outdated_page_is_found(tool: str, tmp_path: Path) -> None:
     old = tmp_path / "page.md"
-    name = {"draw_settings": "settings.md", "draw_commands": "commands.md"}[tool]
+    name = DRAWN[tool]
     old.write_text((ROOT / "docs" / name).read_text(encoding="utf-8") + "more\n")
     command = [sys.executable, "-m", f"tools.{tool}", "--check", "--page", str(old)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

@@ -64,6 +64,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "tools.draw_settings": ("server.settings", "server.configure", "tools.drawn"),
     "tools.draw_commands": ("server.cli", "tools.drawn"),
     "tools.draw_states": ("server.domain",),
+    "tools.draw_contexts": ("contexts", "tools.drawn"),
     "tools.golden_contexts": ("contexts",),
     "tests": HOUSE,
 }
