@@ -25,6 +25,7 @@ from server.handlers.lane import Starter
 from server.handlers.machine_api import MachineApi
 from server.handlers.machine_pages import MachinePages
 from server.handlers.mount import mount
+from server.handlers.oidc_pages import OidcPages
 from server.handlers.openapi import documented
 from server.handlers.pairing_api import PairingApi
 from server.handlers.pairing_pages import PairingPages
@@ -123,6 +124,7 @@ def routes_of(deps: Deps, facts: Facts, look: Look) -> list[Route]:
         *BanPages(deps).routes(),
         *PatternPages(deps).routes(),
         *DoorPages(deps).routes(),
+        *OidcPages(deps).routes(),
         Route("GET", "/healthz", health, Public(), "Whether the server is up.", reply=Health),
     ]
     return documented(routes, facts.version)

@@ -253,6 +253,12 @@ class Accounts:
         "Who may make an account: nobody but administrators, who was invited, or everybody.",
         choices=("closed", "invited", "open"),
     )
+    providers: str = told(
+        "",
+        "File (TOML) of the providers that people may log in with by OpenID Connect; see "
+        "docs/accounts.md.",
+        path=True,
+    )
     password_least: int = told(
         10, "How long a password has to be.", unit="characters", least=8, most=64
     )

@@ -21,7 +21,7 @@ import uvloop
 from aiohttp import web
 
 from server import app as application
-from server import logs, loops, safefile
+from server import logs, loops, providers, safefile
 from server.blobs.base import BackendAbsent, Blobs
 from server.blobs.choose import BadBlobsUrl, open_blobs
 from server.blobs.descriptor import sync_folder
@@ -35,7 +35,7 @@ from server.handlers import mount, peer
 from server.handlers.door import Door, origin_of
 from server.handlers.lane import Runner, Starter
 from server.keyholder import KeyHolder
-from server.services import doors, enrol, start
+from server.services import doors, enrol, oidc, start
 from server.services.deps import Deps, Limits
 from server.services.desk import Desk
 from server.services.shelf.handing import Shelf
@@ -158,8 +158,14 @@ async def _deps(stack: AsyncExitStack, settings: Settings, keys: KeyHolder) -> D
         ),
         doorway=Doorway(Turns(limits.joins_per_minute), Turns(limits.wrong_tokens_per_minute)),
         safe=safefile.read(settings.at_rest_file),
-        doors=doors.Doors(_account_rules(settings)),
+        doors=doors.Doors(_account_rules(settings), oidc=_providers(settings)),
     )
+
+
+def _providers(settings: Settings) -> oidc.Desk:
+    """Who people may sign in with."""
+    path = settings.accounts.providers
+    return oidc.Desk(providers.read(Path(path)) if path else {})
 
 
 def _account_rules(settings: Settings) -> doors.Rules:

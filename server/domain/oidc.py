@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from server.domain.people import NAME
@@ -60,7 +60,7 @@ def role_of(provider: Provider, groups: Iterable[str]) -> str | None:
     return max(found, key=ROLES.index, default=ROLES[0])
 
 
-def names_for(identity: Identity) -> Iterable[str]:
+def names_for(identity: Identity) -> Iterator[str]:
     """Names for a new account, the nicest first, then with numbers, without end."""
     wished = identity.name or identity.email.partition("@")[0] or identity.full_name
     plain = unicodedata.normalize("NFKD", wished).encode("ascii", "ignore").decode()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from aiohttp import hdrs, web
 
@@ -42,7 +43,10 @@ class DoorPages:
         onto = safe_path(request.query.get("next", "/"))
         if caller is not None:
             return showing.onward(request, onto)
-        return showing.show(request, caller, "login", next=onto, name="", fault="", here="login")
+        ways = ways_in(self.deps, onto)
+        return showing.show(
+            request, caller, "login", next=onto, name="", fault="", here="login", ways=ways
+        )
 
     async def login(self, request: web.Request, caller: Caller | None, form: Form) -> web.Response:
         """Sign in."""
@@ -53,7 +57,8 @@ class DoorPages:
                 self.deps, name, form.get("password", ""), visit_of(request), old
             )
         except (SignInRefused, AccountDisabled, TooMany) as refusal:
-            facts = {"next": onto, "name": name[:254], "here": "login"}
+            ways = ways_in(self.deps, onto)
+            facts = {"next": onto, "name": name[:254], "here": "login", "ways": ways}
             return showing.again(request, caller, "login", refusal, **facts)
         return welcome(request, opened, onto)
 
@@ -75,3 +80,11 @@ class DoorPages:
                   codes=("sign-in-refused", "account-disabled", "too-many")),
             Route("POST", "/logout", self.logout, Visitor(), "Sign out.", Body.FORM, media=HTML),
         ]  # fmt: skip
+
+
+def ways_in(deps: Deps, onto: str) -> list[tuple[str, str]]:
+    """What the page to log in offers beside a password: where to go, and the provider's name."""
+    return [
+        (f"/login/with/{each.word}?next={quote(onto, safe='/')}", each.title)
+        for each in deps.doors.oidc.providers.values()
+    ]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from server.domain.errors import TooMany
 from server.domain.throttle import Bucket, Rate, place_of
+from server.services.oidc import Desk
 from server.services.passwords import Passwords
 
 KEPT_MOST = 100_000
@@ -76,6 +77,7 @@ class Doors:
     rules: Rules = field(default_factory=Rules)
     throttle: Throttle = field(default_factory=Throttle)
     passwords: Passwords = field(default_factory=Passwords)
+    oidc: Desk = field(default_factory=Desk)
 
     def try_password(self, now: float, account: str, address: str) -> Callable[[], None]:
         """Count a try of a password or code: by the name typed and by where it comes from."""

@@ -23,7 +23,7 @@ SEALED_S = 600.0  # how long somebody may take to confirm a link
 class NobodyYet(Refusal):
     """Nobody here is linked with this account of {title}; log in, and link it on your profile."""
 
-    code = "identity-unknown"
+    code = "nobody-linked"
     title: str
 
     def __init__(self, title: str) -> None:

@@ -194,14 +194,15 @@ async def _exchange(
         "redirect_uri": back,
         "code_verifier": trip.part("verifier", provider),
     }
-    auth = None
+    headers = {}
     if provider.client_secret and "client_secret_basic" in known.auth_methods:
-        auth = aiohttp.BasicAuth(_quoted(provider.client_id), _quoted(provider.client_secret))
+        pair = f"{_quoted(provider.client_id)}:{_quoted(provider.client_secret)}"
+        headers["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
     else:
         form["client_id"] = provider.client_id
         if provider.client_secret:
             form["client_secret"] = provider.client_secret
-    return await _json(session.post(known.token, data=form, auth=auth, **STAY), provider)
+    return await _json(session.post(known.token, data=form, headers=headers, **STAY), provider)
 
 
 async def _verified(

@@ -25,7 +25,14 @@ SERVER = (
         "server.configure",
     ),
     *("server.db", "server.domain", "server.handlers", "server.keyholder", "server.keyring"),
-    *("server.logs", "server.loops", "server.safefile", "server.services", "server.settings"),
+    *(
+        "server.logs",
+        "server.loops",
+        "server.providers",
+        "server.safefile",
+        "server.services",
+        "server.settings",
+    ),
     *("server.steady", "server.wiring"),
 )
 # Part -> what it may import of the house beside itself. The longest part that fits a module counts.
@@ -44,6 +51,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "server.keyholder": ("server.keyring", "server.handlers.sealing", "vmagent.wire"),
     "server.safefile": ("server.blobs.descriptor", "server.keyring", "server.services.safe"),
     "server.logs": (),
+    "server.providers": ("server.domain", "server.keyring", "server.settings"),
     "server.steady": (),
     "server.domain": (),
     "server.db": ("server.domain",),
