@@ -256,7 +256,7 @@ class Accounts:
     providers: str = told(
         "",
         "File (TOML) of the providers that people may log in with by OpenID Connect; see "
-        "docs/accounts.md.",
+        "docs/accounts-providers.md.",
         path=True,
     )
     password_least: int = told(

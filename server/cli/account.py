@@ -138,3 +138,21 @@ def revoke_command(token_id: str, server: Client) -> None:
     """Revoke the token with this id; hosts that it paired stay (see `windfall host revoke`)."""
     server.post("tokens", token_id, "revoke")
     tell({"token": token_id, "revoked": True}, f"token {token_id} is revoked")
+
+
+@account.command("identities")
+@with_server
+def identities_command(server: Client) -> None:
+    """List what opens your own account beside its password."""
+    rows = rows_of(server.get("me", "identities"), "identities")
+    columns = ("provider", "issuer", "subject", "linked_at")
+    tell_rows(rows, columns, "Nothing but its password or its tokens opens this account.")
+
+
+@account.command("unlink")
+@click.argument("provider")
+@with_server
+def unlink_command(provider: str, server: Client) -> None:
+    """Let PROVIDER open your own account no longer (linking needs a browser)."""
+    server.post("me", "identities", provider, "unlink")
+    tell({"provider": provider, "linked": False}, f"{provider} opens this account no longer")

@@ -57,6 +57,8 @@ VISITORS = {
     "GET /login",
     "POST /login",
     "POST /logout",
+    "GET /login/with/{provider}",
+    "GET /login/with/{provider}/back",
     "GET /appearance",
     "POST /appearance",
 }

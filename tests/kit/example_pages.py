@@ -27,6 +27,9 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
     ),
     "/sites/{name}": (Example("/sites/{site}"),),
     "/login": (Example("/login"),),
+    "/login/with/{provider}": (Example("/login/with/nobody", status=404),),
+    "/login/with/{provider}/back": (Example("/login/with/nobody/back", status=404),),
+    "/profile/link/{provider}": (Example("/profile/link/nobody", "volunteer", 404),),
     "/appearance": (Example("/appearance"),),
     "/hosts": (Example("/hosts", "operator"), Example("/hosts?q=nobody", "operator")),
     "/hosts/{host}": (
