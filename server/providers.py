@@ -25,10 +25,10 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from server.accord import is_loopback
 from server.domain.oidc import Provider
 from server.domain.roles import ROLES
 from server.keyring import KeyTrouble
-from server.settings import is_loopback
 
 WORD = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 SECRET_MOST = 4096  # bytes

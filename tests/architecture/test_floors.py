@@ -51,7 +51,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "server.keyholder": ("server.keyring", "server.handlers.sealing", "vmagent.wire"),
     "server.safefile": ("server.blobs.descriptor", "server.keyring", "server.services.safe"),
     "server.logs": (),
-    "server.providers": ("server.domain", "server.keyring", "server.settings"),
+    "server.providers": ("server.domain", "server.keyring", "server.accord"),
     "server.steady": (),
     "server.domain": (),
     "server.db": ("server.domain",),
