@@ -47,6 +47,17 @@ async def add(tx: Tx, found: Found) -> None:
     )  # fmt: skip
 
 
+async def failed_by(tx: Tx, production: int, pattern: str) -> list[tuple[int, int]]:
+    """The hosts of which tasks failed with this pattern, and how many of each."""
+    rows = await tx.all(
+        "SELECT host, count(*) FROM findings WHERE production = $1 AND pattern = $2"
+        " AND outcome = 'failed' GROUP BY host ORDER BY host",
+        production,
+        pattern,
+    )
+    return [(int(row[0]), int(row[1])) for row in rows]
+
+
 async def past(tx: Tx, production: int, unit: int, kind: str, pattern: str) -> Past:
     """What is on record of a unit and a kind, and who has seen a pattern in the production."""
     of_kind = await tx.one(

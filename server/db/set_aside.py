@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from server.db import findings, moves
 from server.db.base import Tx
-from server.domain.poison import Poison, Told, is_heard
+from server.domain.poison import Poison, Told
 
 LOG_KEPT = 4096  # last characters of the log that is kept with an event
 
@@ -24,16 +25,26 @@ class Aside:
     at: float
 
 
-async def told(tx: Tx, production: int, unit: int) -> list[Told]:
-    """What hosts that are heard say of events of a unit that failed."""
+class Witness(NamedTuple):
+    """Who says that events fail: whether it is believed at all, and how often it was wrong."""
+
+    host: int
+    active: bool
+    agreed: int
+    rejected: int
+
+
+async def told(tx: Tx, production: int, unit: int) -> list[tuple[Told, Witness]]:
+    """What hosts say of events of a unit that failed."""
     rows = await tx.all(
-        "SELECT f.first, f.last, h.account, f.word, h.state, h.agreed_events, h.rejected_events"
+        "SELECT f.first, f.last, h.account, f.word, h.id, h.state, h.agreed_events,"
+        " h.rejected_events"
         " FROM event_failures f JOIN hosts h ON h.id = f.host"
         " WHERE f.production = $1 AND f.unit = $2 ORDER BY f.task, f.first",
         production,
         unit,
     )
-    return [Told(*row[:4]) for row in rows if is_heard(row[4] == "active", row[5], row[6])]
+    return [(Told(*row[:4]), Witness(row[4], row[5] == "active", *row[6:])) for row in rows]
 
 
 async def hosts_of(tx: Tx, production: int, unit: int, first: int, last: int) -> list[int]:
@@ -47,6 +58,22 @@ async def hosts_of(tx: Tx, production: int, unit: int, first: int, last: int) ->
         last,
     )
     return [int(row[0]) for row in rows]
+
+
+async def failed_of(
+    tx: Tx, production: int, unit: int, first: int, last: int
+) -> list[tuple[int, int]]:
+    """The hosts of which tasks failed on these events, and how many of each."""
+    rows = await tx.all(
+        "SELECT t.host, count(DISTINCT t.id) FROM event_failures f JOIN tasks t ON t.id = f.task"
+        " WHERE f.production = $1 AND f.unit = $2 AND f.first <= $3 AND f.last >= $4"
+        " AND t.state = 'failed' AND t.host IS NOT NULL GROUP BY t.host ORDER BY t.host",
+        production,
+        unit,
+        first,
+        last,
+    )
+    return [(int(row[0]), int(row[1])) for row in rows]
 
 
 async def log_of(tx: Tx, production: int, unit: int, first: int, last: int) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from server.domain.intervals import Intervals
+from server.domain.trust import Standing
 
 # A host may be wrong now and then and still be heard; one event in twenty is no longer chance.
 WRONG_SHARE = 20
@@ -41,9 +42,15 @@ class Poison:
     word: str
 
 
-def is_heard(active: bool, agreed: int, rejected: int) -> bool:
-    """Whether what a host says of failures counts: it is believed, and is seldom wrong."""
-    return active and rejected * WRONG_SHARE <= agreed
+def is_heard(active: bool, agreed: int, rejected: int, standing: Standing = Standing.NEW) -> bool:
+    """Whether what a host says of failures counts: it is believed, and is seldom wrong.
+
+    One that is doubted (`server.domain.trust`), or whose account is, may not have events left out
+    either; one that is trusted is heard whatever it did in other payloads.
+    """
+    if not active or standing is Standing.DOUBTED:
+        return False
+    return standing is Standing.TRUSTED or rejected * WRONG_SHARE <= agreed
 
 
 def poisoned(

@@ -51,6 +51,14 @@ def delivered(before: Quota, most: int, now: float) -> Quota | None:
     return None
 
 
+def forgiven(before: Quota, leases: int, most: int, now: float) -> Quota | None:
+    """So many that were counted were not its fault; None if nothing is held against it any more."""
+    today = int(now // DAY_S)
+    bad = max(0, before.bad - leases) if before.day == today else 0
+    allowed = min(most, before.allowed + leases)
+    return Quota(allowed, bad, today) if bad or allowed < most else None
+
+
 def left(quota: Quota | None, most: int, leases: int, now: float) -> int:
     """How many leases more of a payload a host with so many ``leases`` of it may have today."""
     if quota is None:

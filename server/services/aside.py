@@ -11,13 +11,14 @@ import logging
 from server.db import set_aside, units
 from server.db.base import Tx
 from server.db.productions import Production
-from server.db.set_aside import Aside
+from server.db.set_aside import Aside, Witness
 from server.db.units import Unit
 from server.domain.errors import NotFound, Refusal
 from server.domain.intervals import Intervals
-from server.domain.poison import Held, Poison, poisoned
+from server.domain.poison import Held, Poison, is_heard, poisoned
 from server.domain.split import unit_range, units_total
 from server.domain.workunit import UnitState
+from server.services import quotas
 from server.services.cards import ProductionCard
 from server.services.close import Picture, unchanged
 from server.services.deps import Deps
@@ -35,7 +36,11 @@ class AlreadyWritten(Refusal):
 async def _poisoned(tx: Tx, deps: Deps, card: ProductionCard, picture: Picture) -> list[Poison]:
     """What of a unit has failed with enough accounts and is not set aside yet."""
     policy, number = card.definition.policy, picture.unit.number
-    told = await set_aside.told(tx, card.id, number)
+    told = [
+        one
+        for one, witness in await set_aside.told(tx, card.id, number)
+        if _is_heard(deps, card, witness)
+    ]
     past = Intervals(
         [
             *((a, b) for a, b, _ in picture.settled),
@@ -52,6 +57,12 @@ async def _poisoned(tx: Tx, deps: Deps, card: ProductionCard, picture: Picture) 
         policy.set_aside_after,
         left,
     )
+
+
+def _is_heard(deps: Deps, card: ProductionCard, who: Witness) -> bool:
+    needed, now = card.definition.policy.trust_events, deps.clock()
+    standing = deps.registry.book.standing(who.host, card.bundle, needed, now)
+    return is_heard(who.active, who.agreed, who.rejected, standing)
 
 
 async def put_aside(deps: Deps, card: ProductionCard, picture: Picture) -> bool:
@@ -73,6 +84,8 @@ async def put_aside(deps: Deps, card: ProductionCard, picture: Picture) -> bool:
         for one in found:
             text = await set_aside.log_of(tx, card.id, number, one.first, one.last)
             hosts.update(await set_aside.hosts_of(tx, card.id, number, one.first, one.last))
+            for host, leases in await set_aside.failed_of(tx, card.id, number, one.first, one.last):
+                await quotas.forgive(tx, deps, host, card.id, leases)
             await set_aside.add(tx, card.id, number, one, text, now)
         return found, hosts
 

@@ -40,6 +40,20 @@ async def note(tx: Tx, deps: Deps, row: Task, target: TaskState) -> None:
     await rows.keep(tx, card.id, production.bundle, after)
 
 
+async def forgive(tx: Tx, deps: Deps, host: int, production: int, leases: int) -> None:
+    """So many failed leases of a host are put down to the payload after all."""
+    card, found = deps.registry.hosts.get(host), deps.registry.productions.get(production)
+    if card is None or found is None:
+        return
+    before = card.quotas.get(found.bundle)
+    if before is None:
+        return
+    after = quota.forgiven(before, leases, most_of(deps, card), deps.clock())
+    tx.on_abort(partial(_hold, card, found.bundle, before))
+    _hold(card, found.bundle, after)
+    await rows.keep(tx, card.id, found.bundle, after)
+
+
 def _hold(card: HostCard, payload: str, found: Quota | None) -> None:
     if found is None:
         card.quotas.pop(payload, None)

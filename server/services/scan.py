@@ -19,6 +19,7 @@ from server.domain.patterns import HOLD, IGNORE, Finding, Pattern, Scanner
 from server.domain.production import ProductionState
 from server.domain.resubmit import Decision, Memory, decide, seen
 from server.domain.workunit import UnitState
+from server.services import quotas
 from server.services.cards import ProductionCard
 from server.services.deps import Deps
 from server.services.scans import End
@@ -94,7 +95,7 @@ async def _keep(deps: Deps, end: End, found: Finding | None) -> None:
         else:
             raised = deps.line(card.id).needs.get(row.unit, 0)
             made = decide(pattern, kept.line, past, _memory(card, end, raised))
-        await _write(tx, deps, card, end, made, now)
+        await _write(tx, deps, card, end, made, kept.pattern, now)
         return made
 
     try:
@@ -132,11 +133,22 @@ def _memory(card: ProductionCard, end: End, raised: int) -> Memory:
 
 
 async def _write(
-    tx: Tx, deps: Deps, card: ProductionCard, end: End, made: Decision, now: float
+    tx: Tx,
+    deps: Deps,
+    card: ProductionCard,
+    end: End,
+    made: Decision,
+    pattern: str,
+    now: float,
 ) -> None:
     number = end.row.unit
     if made.undo and end.counted:
         await units.unfail(tx, card.id, number)
+    if end.outcome == "failed" and made.undo and not made.blame:  # it is no fault of the host
+        await quotas.forgive(tx, deps, end.row.host or 0, card.id, 1)
+    if made.hold_production and pattern:  # nor was it, of all that failed alike
+        for host, leases in await findings.failed_by(tx, card.id, pattern):
+            await quotas.forgive(tx, deps, host, card.id, leases)
     if made.memory_mb:
         await memory.put(tx, card.id, number, made.memory_mb)
     unit = await units.one(tx, card.id, number)

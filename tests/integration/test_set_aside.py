@@ -115,6 +115,33 @@ async def test_hosts_that_were_often_wrong_set_nothing_aside(found: House) -> No
     assert "events [137, 138) failed on 3 hosts: crashed" in view["reason"]
 
 
+async def test_doubted_hosts_set_nothing_aside(found: House) -> None:
+    hands = await toy(found, quorum=1, most_errors=3)
+    body = {"word": "distrust", "reason": "odd spectra"}
+    assert (await found.manage("POST", f"/hosts/{hands[0].id}/trust", body))[0] == 200
+
+    async def held() -> bool:
+        for hand in hands:
+            for lease in await hand.leases():
+                await crash(hand, lease)
+        return "held" in (await found.show())["reason"]
+
+    assert await found.until(held)
+    assert (await found.show())["set_aside"] == 0
+
+
+async def test_failures_put_down_to_the_payload_are_not_held_against_hosts(found: House) -> None:
+    hands = await toy(found, quorum=1)
+    cards = [found.deps.registry.hosts[hand.id] for hand in hands]
+    for hand, card in zip(hands[:2], cards[:2], strict=True):
+        while not card.quotas:
+            for lease in await hand.leases():
+                await crash(hand, lease)
+    await settle(found, hands)
+    assert [card.quotas for card in cards] == [{}, {}, {}]
+    assert await found.rows("SELECT host FROM quotas") == []
+
+
 async def test_a_payload_that_fails_at_everything_ends_held_and_not_empty(found: House) -> None:
     text = found.definition(events=40, unit=40, reference=0, quorum=1, most_errors=3)
     await found.produce(text + "most_set_aside = 2\n")

@@ -8,6 +8,7 @@ from server.domain.quota import (
     Quota,
     at_once,
     delivered,
+    forgiven,
     left,
     rest_s,
     spoilt,
@@ -52,3 +53,12 @@ def test_leases_at_once_are_halved_by_each_failure_in_a_row() -> None:
 def test_rests_double_from_the_second_failure_on_up_to_the_longest() -> None:
     assert [rest_s(failures) for failures in range(5)] == [0, 0, 2, 4, 8]
     assert rest_s(1000) == REST_MOST
+
+
+def test_what_was_not_the_fault_of_a_host_is_taken_back_from_its_quota() -> None:
+    one = spoilt(None, 100, NOON)
+    three = spoilt(spoilt(one, 100, NOON), 100, NOON)
+    assert forgiven(one, 1, 100, NOON) is None
+    assert forgiven(three, 2, 100, NOON) == one
+    assert forgiven(three, 9, 100, NOON) is None
+    assert forgiven(three, 1, 100, NOON + DAY_S) == Quota(98, 0, 11)

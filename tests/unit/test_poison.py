@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from server.domain.intervals import Intervals
 from server.domain.poison import Held, Poison, Told, is_heard, poisoned
+from server.domain.trust import Standing
 
 NONE = Intervals()
 
@@ -75,3 +76,9 @@ def test_a_host_is_heard_that_is_believed_and_seldom_wrong() -> None:
     assert not is_heard(True, 1000, 51)
     assert not is_heard(True, 0, 1)
     assert not is_heard(False, 1000, 0)
+
+
+def test_a_doubted_host_is_not_heard_and_a_trusted_one_is() -> None:
+    assert not is_heard(True, 1000, 0, Standing.DOUBTED)
+    assert is_heard(True, 0, 1, Standing.TRUSTED)
+    assert not is_heard(False, 0, 0, Standing.TRUSTED)
