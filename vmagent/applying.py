@@ -19,14 +19,17 @@ from vmagent import files
 from vmagent.wire.pairing import MachineContext
 
 SEED = "var/lib/cloud/seed/nocloud"
-# cloud-init reads it at every start: our seed stays its source, and host keys stay as they are.
+# cloud-init reads it at every start: our seed stays its source. Host keys and the network stay as
+# they are: the machine runs, and was reached over both.
 SOURCE = "etc/cloud/cloud.cfg.d/95-windfall.cfg"
 SOURCE_TEXT = """\
 # Written by windfall-agent when a context was applied; remove it to go back to the old source.
 datasource_list: [NoCloud, None]
 ssh_deletekeys: false
+network: {config: disabled}
 """
 STAGES = (
+    ("clean",),  # keeps the seed; without it what it knows of the last one counts until a boot
     ("init", "--local"),
     ("init",),
     ("modules", "--mode", "config"),
@@ -74,9 +77,11 @@ def cloud_init(place: Place, program: str, context: MachineContext, user_data: s
 
     A new instance-id makes cloud-init run everything that it does once for an instance.
     """
-    facts = {"instance-id": f"windfall-{context.id}-{context.revision}"}
-    if context.root_pubkeys:
-        facts["public-keys"] = list(context.root_pubkeys)  # type: ignore[assignment]
+    facts = {
+        "instance-id": f"windfall-{context.id}-{context.revision}",
+        "dsmode": "local",
+        "public-keys": list(context.root_pubkeys),
+    }
     _write(place.root / SEED / "user-data", user_data)
     _write(place.root / SEED / "meta-data", json.dumps(facts, indent=1) + "\n")  # JSON is YAML
     _write(place.root / SOURCE, SOURCE_TEXT, 0o644)

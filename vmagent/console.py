@@ -179,8 +179,8 @@ class Console:
     def _show(self, attempt: pairing.Attempt) -> None:
         if attempt.user_code:
             self._tty.say("", *screen.code(attempt, self._tty.size(), self._tty.plain))
-        self._tty.say("", *screen.words(attempt))
-        if not attempt.user_code:
+        else:
+            self._tty.say("", *screen.words(attempt))
             self._tty.say(
                 "If the page shows nothing within a minute the PIN was not right: press Enter,",
                 "and type it again.",

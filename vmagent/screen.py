@@ -16,8 +16,8 @@ from vmagent.wire import pairing
 WIDTH = 79
 RULE = "-" * WIDTH
 PIN_PROMPT = "PIN: "
-# Room that the code, the address and the words need below the QR code.
-BELOW_QR = 9
+# Signs that the words need beside a QR code, and lines that are wanted below it.
+SIDE, BELOW = 36, 4
 
 
 def head(identifier: str) -> list[str]:
@@ -41,27 +41,49 @@ def how_to(server: str, page: str) -> list[str]:
 
 def words(attempt: Attempt) -> list[str]:
     """The three words, big."""
-    spaced = [" ".join(word.upper()) for word in attempt.words.split()]
-    wide = max(map(len, spaced), default=0)
-    frame = f"    +{'-' * (wide + 6)}+"
-    lines = [frame, *(f"    |   {word.ljust(wide)}   |" for word in spaced), frame]
     return [
         "The web page must show these three words for this machine:",
-        *lines,
+        *("    " + line for line in _framed(attempt)),
         "If it does, confirm there. Other words are another machine: refuse it.",
     ]
 
 
+def _framed(attempt: Attempt) -> list[str]:
+    spaced = [" ".join(word.upper()) for word in attempt.words.split()]
+    wide = max(map(len, spaced), default=0)
+    frame = f"+{'-' * (wide + 6)}+"
+    return [frame, *(f"|   {word.ljust(wide)}   |" for word in spaced), frame]
+
+
 def code(attempt: Attempt, size: tuple[int, int], plain: bool) -> list[str]:
-    """The code, its address, and a QR code if it fits."""
+    """The code, its address and the words; beside a QR code if both fit, else below it."""
     columns, rows = size
-    drawn = qr.draw(attempt.qr, columns, rows - BELOW_QR, plain) if attempt.qr else []
-    if not drawn and attempt.qr:
-        drawn = qr.draw(attempt.qr, columns, 10**6, plain) if rows >= 40 else []
-    return [
-        *drawn,
+    drawn = qr.draw(attempt.qr, columns - SIDE - 3, rows - BELOW, plain)
+    if drawn:
+        side = _beside(attempt)
+        side += [""] * (len(drawn) - len(side))
+        return [f"{line}   {text}".rstrip() for line, text in zip(drawn, side)] + side[len(drawn) :]
+    told = [
         f"On any computer or telephone open  {printable(attempt.uri, 200)}",
         f"and type this code:    {'  '.join(attempt.user_code)}",
+        "",
+        *words(attempt),
+    ]
+    return [*qr.draw(attempt.qr, columns, rows - len(told) - BELOW, plain), *told]
+
+
+def _beside(attempt: Attempt) -> list[str]:
+    return [
+        "On any computer or telephone open",
+        *textwrap.wrap(printable(attempt.uri, 200), SIDE),
+        "and type this code:",
+        "",
+        f"    {'  '.join(attempt.user_code)}",
+        "",
+        "The web page must show these words:",
+        *_framed(attempt),
+        "If it does, confirm there.",
+        "Other words: refuse it.",
     ]
 
 

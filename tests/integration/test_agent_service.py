@@ -121,7 +121,7 @@ def test_a_service_manager_hears_ready_alive_and_stopping(
     manager = Manager("\0" + place if abstract else place)
     agent = AgentProcess(tmp_path / "state")
     agent.join(server)
-    kept = agent._env()
+    kept = agent.env()
     told = {"NOTIFY_SOCKET": "@" + place if abstract else place, "WATCHDOG_USEC": "600000"}
     monkeypatch.setattr(agent, "_env", lambda: {**kept, **told})
     try:

@@ -384,10 +384,10 @@ def test_the_probe_command_needs_no_server(tmp_path: Path) -> None:
     command = ["-m", "vmagent", "probe", "--manifest", "manifest.json"]
     arguments = [agent.program[0], *command, "--payload", "bundle.tar.gz", "--json"]
     first = subprocess.run(
-        arguments, cwd=tmp_path, capture_output=True, text=True, check=True, env=agent._env()
+        arguments, cwd=tmp_path, capture_output=True, text=True, check=True, env=agent.env()
     )
     second = subprocess.run(
-        arguments, cwd=tmp_path, capture_output=True, text=True, check=True, env=agent._env()
+        arguments, cwd=tmp_path, capture_output=True, text=True, check=True, env=agent.env()
     )
     found = json.loads(first.stdout)
     assert len(found["class"]) == 64

@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ class AgentProcess:
             input=stdin,
             capture_output=True,
             text=True,
-            env=self._env(),
+            env=self.env(),
             timeout=60,
             check=False,
         )
@@ -51,16 +51,16 @@ class AgentProcess:
             process = subprocess.Popen(
                 [*self.program, "--state", str(self.state), "run", "--slots", "1", *options],
                 stderr=log,
-                env=self._env(),
+                env=self.env(),
             )
         self.running.append(process)
         return process
 
-    def at_terminal(self, *arguments: str, size: tuple[int, int] = (80, 25), **more: str) -> Person:
+    def at_terminal(self, *arguments: str, more: Mapping[str, str] | None = None) -> Person:
         """A person at a terminal who gives a command; more variables of the environment."""
         command = [*self.program, "--state", str(self.state), *arguments]
-        env = {**self._env(), "TERM": "linux", "LANG": "C.UTF-8", **more}
-        return Person(command, env, *size)
+        env = {**self.env(), "TERM": "linux", "LANG": "C.UTF-8", **(more or {})}
+        return Person(command, env)
 
     def status(self) -> dict[str, Any]:
         """What the agent shows of itself."""
@@ -74,7 +74,8 @@ class AgentProcess:
                 process.send_signal(signal.SIGKILL)
             process.wait(60)
 
-    def _env(self) -> dict[str, str]:
+    def env(self) -> dict[str, str]:
+        """What its programs are told of the machine."""
         kept = {"PATH": os.environ["PATH"], "HOME": str(self.state.parent)}
         # What a context does as root it never does to the machine that the tests run on.
         kept["WINDFALL_ROOT"] = str(self.state.parent / "root")

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 PATIENCE_S = 30.0
@@ -94,6 +94,14 @@ class Person:
                 raise
             return False
         return True
+
+    def becomes(self, true: Callable[[], bool], seconds: float = PATIENCE_S) -> None:
+        """Wait for what nobody announces."""
+        until = time.monotonic() + seconds
+        while not true():
+            if time.monotonic() > until:
+                raise AssertionError(f"it does not come to pass: {self.shown[-500:]}")
+            time.sleep(0.02)
 
     def wait(self, seconds: float = PATIENCE_S) -> int:
         """The exit code of the program, all that it showed read."""

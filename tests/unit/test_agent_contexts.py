@@ -253,6 +253,7 @@ def test_cloud_init_gets_a_seed_and_runs_its_stages(tmp_path: Path) -> None:
     done = machine.apply()
     assert (done.outcome, done.how) == ("applied", "cloud-init")
     assert machine.calls() == [
+        "cloud-init clean",
         "cloud-init init --local",
         "cloud-init init",
         "cloud-init modules --mode config",
@@ -261,7 +262,8 @@ def test_cloud_init_gets_a_seed_and_runs_its_stages(tmp_path: Path) -> None:
     seed = machine.root / "var/lib/cloud/seed/nocloud"
     assert (seed / "user-data").read_text() == USER_DATA
     meta = json.loads((seed / "meta-data").read_text())
-    assert meta == {"instance-id": f"windfall-{ID}-3", "public-keys": ["ssh-ed25519 AAAA ada"]}
+    assert (meta["instance-id"], meta["dsmode"]) == (f"windfall-{ID}-3", "local")
+    assert meta["public-keys"] == ["ssh-ed25519 AAAA ada"]
     assert mode(seed / "user-data") == mode(seed / "meta-data") == 0o600
     assert mode(machine.home.path / "context" / "apply.log") == 0o600
     assert "it says something" in (machine.home.path / "context" / "apply.log").read_text()
@@ -286,14 +288,14 @@ def test_amiconfig_gets_what_its_own_pairing_left(tmp_path: Path) -> None:
 def test_where_both_are_both_get_it(tmp_path: Path) -> None:
     machine = Machine(tmp_path, "cloud-init", "amiconfig.sh")
     assert machine.apply().detail == "cloud-init; amiconfig"
-    assert len(machine.calls()) == 5
+    assert len(machine.calls()) == 6
 
 
 def test_a_program_that_fails_is_named_and_its_words_stay_here(tmp_path: Path) -> None:
     machine = Machine(tmp_path, "cloud-init", more="echo password=hunter2; exit 3")
     done = machine.apply()
     assert (done.outcome, done.how) == ("failed", "cloud-init")
-    assert "cloud-init init --local ended with code 3" in done.detail
+    assert "cloud-init clean ended with code 3" in done.detail
     assert "hunter2" not in done.detail
     assert len(machine.calls()) == 1
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import segno
 
@@ -87,7 +89,7 @@ def test_half_blocks_show_every_module_of_the_code() -> None:
     rows = modules(ADDRESS)
     side = len(rows) + 2 * qr.QUIET
     drawn = qr.draw(rows, 80, 25, plain=False)
-    assert len(drawn) <= 25 - screen.BELOW_QR + 8
+    assert len(drawn) <= 25 - screen.BELOW
     halves = {sign: pair for pair, sign in qr.HALVES.items()}
     pairs = [[halves[sign] for sign in line] for line in drawn]
     light = [half for line in pairs for half in zip(*line, strict=True)][:side]
@@ -129,6 +131,21 @@ def test_a_code_that_does_not_fit_is_not_drawn() -> None:
     rows = modules(ADDRESS)
     assert qr.draw(rows, 30, 25, plain=False) == []
     assert qr.draw(rows, 80, 10, plain=False) == []
+
+
+def test_a_code_its_qr_code_and_the_words_fit_on_one_screen() -> None:
+    attempt = replace(ATTEMPT, uri=ADDRESS.partition("?")[0], qr=modules(ADDRESS))
+    lines = screen.code(attempt, (80, 25), plain=False)
+    assert len(lines) <= 25 - screen.BELOW
+    assert max(map(len, lines)) <= 80
+    text = "\n".join(lines)
+    assert "█" in text
+    assert "B  C  D  F  -  G  H  J  K" in text
+    for word in ("H A R B O U R", "V E L V E T", "T A N G E R I N E S", "confirm there"):
+        assert word in text
+    stacked = screen.code(attempt, (40, 25), plain=False)
+    assert "█" not in "\n".join(stacked)
+    assert "T A N G E R I N E S" in "\n".join(stacked)
 
 
 EVIL = "\x1b[2J\x1b]0;x\x07\u202e\r"
