@@ -148,14 +148,16 @@ class Desk:
 
     def wake_those(self, fit: Callable[[Host], bool], most: int) -> None:
         """Let the first of those that wait and fit ask again."""
-        kept, woken = [], 0
-        for event, host in self._parked:
-            if woken < most and fit(host):
+        kept, woken, looked = [], 0, 0
+        for looked, (event, host) in enumerate(self._parked, 1):  # noqa: B007
+            if fit(host):
                 woken += 1
                 event.succeed()
             else:
                 kept.append((event, host))
-        self._parked = kept
+            if woken >= most:
+                break
+        self._parked = kept + self._parked[looked:]
 
     def wake_some(self, most: int) -> None:
         """Wake about as many as find something: fewer if those of the last time found little.
