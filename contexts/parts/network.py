@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
+from contexts.addresses import bad_addresses
 from contexts.asking import choice, line, several
 from contexts.files import file, variables
 from contexts.made import Made
 from contexts.part import Machine, Pieces
 from contexts.quoting import plain
 from contexts.reading import lines, text
-from contexts.schema import Values
+from contexts.schema import Document, Fault, Values
 from contexts.shapes import HOST, IP, URL, Shape
 
 WAN = (
@@ -28,6 +30,10 @@ _SYSCTL = Shape(
 )
 _NO_PROXY = Shape(r"[A-Za-z0-9.*:/-]{1,100}", "a host, domain or network", "example.org")
 _ENVIRONMENT = "/etc/profile.d/zz-proxy.sh"
+
+
+def _rules(values: Values, document: Document) -> Iterator[Fault]:
+    yield from bad_addresses("network.dns", lines(values, "dns"))
 
 
 def _pieces(values: Values, machine: Machine) -> Pieces:
@@ -114,6 +120,7 @@ PART = Made(
         ),
     ),
     _pieces,
+    _rules,
     note="All of it is done by cloud-init. It takes the place of amiconfig's tcpbuffers, which "
     "reads a key literally named `var` and has never set anything.",
 )

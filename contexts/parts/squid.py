@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from contexts.addresses import bad_networks
 from contexts.asking import line, number, several
 from contexts.files import file
 from contexts.made import Section
 from contexts.part import Machine, Pieces
 from contexts.reading import lines, text
 from contexts.reading import number as figure
-from contexts.schema import Values
+from contexts.schema import Document, Fault, Values
 from contexts.shapes import HOST, PATH, Shape
 
 _NETWORK = Shape(
@@ -24,6 +27,10 @@ _START = (
 )
 DISK_MB, FOLDER = 50_000, "/var/spool/squid"
 """What amiconfig takes if nothing is said."""
+
+
+def _rules(values: Values, document: Document) -> Iterator[Fault]:
+    yield from bad_networks("squid.clients", lines(values, "clients"))
 
 
 def _more(values: Values, machine: Machine) -> Pieces:
@@ -80,5 +87,6 @@ PART = Section(
     "squid",
     keys={"folder": "cache_dir", "size_mb": "cache_dir_size", "clients": ""},
     more=_more,
+    rules=_rules,
     note="On CernVM 3 and 4 amiconfig writes the configuration, elsewhere cloud-init does.",
 )

@@ -75,6 +75,19 @@ def test_defaults_fill_what_is_not_said_and_leave_what_is() -> None:
     assert filled({"users": {"shell": ""}})["users"]["shell"] == ""
 
 
+def test_an_address_has_numbers_that_can_be() -> None:
+    document = {
+        "network": {"dns": ["2001:db8::1", "999.1.1.1", ":::"]},
+        "squid": {"clients": ["192.0.2.0/24", "192.0.2.1/24", "192.0.2.0/64"]},
+    }
+    assert _paths(document) == [
+        "network.dns[1]",
+        "network.dns[2]",
+        "squid.clients[1]",
+        "squid.clients[2]",
+    ]
+
+
 def test_a_choice_that_has_to_be_made_cannot_be_nothing_but_can_be_left_to_its_default() -> None:
     assert _paths({"repository": {"mode": ""}}) == ["repository.mode"]
     assert _paths({"repository": {}}) == []

@@ -18,6 +18,12 @@ from tests.kit.contexts import HOSTILE, STEADY, documents_of, is_harmless, mende
 
 MACHINE = Machine(server="https://pool.example.org", token="wf1.a-token-for-this-test")
 
+FREE = {
+    *("general.description", "general.contact"),  # told to people, never to machines
+    *("contextualization.before", "contextualization.after"),  # scripts
+    *("unknown.sections", "unknown.dropped"),  # kept and shown
+}
+"""Fields that take texts of ill will; all others refuse every one of them."""
 FIELDS = [(part, one) for part in PARTS.values() for one in part.fields]
 IDS = [f"{part.name}.{one.key}" for part, one in FIELDS]
 
@@ -72,6 +78,7 @@ def test_no_hostile_value_of_a_field_reaches_a_shell(part: Part, one: Field) -> 
         for value in _shaped(one, text):
             document = {part.name: {**whole, one.key: value}}
             if check(document) == []:
+                assert f"{part.name}.{one.key}" in FREE, f"{text!r} is taken"
                 is_harmless(part.pieces(filled(document)[part.name], MACHINE))
 
 
