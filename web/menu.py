@@ -26,7 +26,6 @@ ENTRIES = (
     Entry("Public contexts", "/library", "library", "volunteer"),
     Entry("To review", "/contexts/review", "review", "operator"),
     Entry("All machines", "/hosts", "hosts", "operator"),
-    Entry("Bans", "/bans", "bans", "operator"),
     Entry("Patterns", "/patterns", "patterns"),
 )
 """All entries, in their order; a test knows whether their addresses exist."""

@@ -71,7 +71,7 @@ class BanPages:
     ) -> web.Response:
         found = await portrait.all_bans(self.deps, SHOWN)
         return showing.show(
-            request, caller, "bans", 400 if errors else 200, here="bans", bans=found,
+            request, caller, "bans", 400 if errors else 200, here="hosts", bans=found,
             admin=reaches(caller.role, "admin"), values={**_VALUES, **form}, errors=errors,
         )  # fmt: skip
 

@@ -112,7 +112,7 @@ class HostPages:
     ) -> web.Response:
         found = await portrait.show(self.deps, params.path_number(request, "host"))
         return showing.show(
-            request, caller, "host", 400 if errors else 200, portrait=found,
+            request, caller, "host", 400 if errors else 200, portrait=found, here="hosts",
             admin=reaches(caller.role, "admin"), values={**_VALUES, **form}, errors=errors,
         )  # fmt: skip
 

@@ -123,6 +123,7 @@ async def test_a_page_is_fit_to_be_seen(walk: Walk, example: Example) -> None:
     await holds_in_every_theme_and_width(page, example, walk)
     await can_be_used_by_keyboard(page)
     said = await page.evaluate(SAID)
+    assert "<Macro" not in await page.inner_text("body")  # a name of the frame was taken
     assert [a.url for a in answers if not a.url.startswith(walk.found.url + "/")] == []
     assert await weight(answers) < WEIGHT
     assert [c for c in complaints if f"status of {example.status}" not in c] == []

@@ -66,7 +66,7 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
     "/contexts/{id}": (
         Example("/contexts/{context}", "volunteer"),
         Example("/contexts/{public}", "volunteer"),
-        Example("/contexts/{waiting}", "operator"),
+        Example("/contexts/{unread}", "operator"),
         Example("/contexts/{context}", "operator", 404),
     ),
     "/contexts/{id}/edit": (Example("/contexts/{context}/edit", "volunteer"),),

@@ -59,7 +59,9 @@ async def live(found: House) -> dict[str, str]:
     await _said(found, "PUT", "/sites/cms-hlt/mode", wish)
     names = {"production": "toy-run", "site": "cms-hlt", "host": str(hands[0].id),
              "banned": str(hands[2].id)}  # fmt: skip
-    return {**names, **await shelf_lived_in.contexts(found), **await _pairings(found)}
+    more = await shelf_lived_in.contexts(found), await _pairings(found)
+    assert not more[0].keys() & more[1].keys()
+    return {**names, **more[0], **more[1]}
 
 
 async def _pairings(found: House) -> dict[str, str]:

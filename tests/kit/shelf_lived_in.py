@@ -25,7 +25,7 @@ async def contexts(found: House) -> dict[str, str]:
     await _waiting(ines)
     await anna.call("POST", "/api/v1/clusters?note=summer+school")
     return {"context": worker, "head": str(sealed["context"]["id"]), "public": desktop[0],
-            "waiting": desktop[1]}  # fmt: skip
+            "unread": desktop[1]}  # fmt: skip
 
 
 async def _defaults(admin: Somebody) -> None:
