@@ -252,6 +252,8 @@ def export_command(
     id = documents.identify(server, context)
     query = {"form": form, "revision": str(revision), "secrets": "1" if secrets else "0"}
     found = server.get("contexts", id, "export", query=query)
+    for path in found["lost"]:
+        note(f"{path}: not in this file")
     documents.write_or_print(found["text"], out, private=secrets)
 
 

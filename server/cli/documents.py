@@ -30,11 +30,11 @@ SEAL = click.option(
 
 
 def with_document(function: Call) -> Call:
-    """Give a command the options that change a document; they come as ``file, sets, unsets``."""
+    """Give a command the options that change a document; they come as ``file, fields, clears``."""
     for option in (
-        click.option("--unset", "unsets", multiple=True, metavar="PART[.FIELD]",
+        click.option("--clear", "clears", multiple=True, metavar="PART[.FIELD]",
                      help="Say nothing of a field or part."),
-        click.option("--set", "sets", multiple=True, metavar="PART.FIELD=VALUE",
+        click.option("--field", "fields", multiple=True, metavar="PART.FIELD=VALUE",
                      help="A field; lists as JSON, or once for each line; @FILE: from a file."),
         click.option("--file", type=PATH, help="The whole document, as JSON."),
     ):  # fmt: skip
@@ -47,21 +47,21 @@ def says(said: Mapping[str, Any]) -> bool:
     return any(said.values())
 
 
-def change(body: Body, file: Path | None, sets: Sequence[str], unsets: Sequence[str]) -> None:
+def change(body: Body, file: Path | None, fields: Sequence[str], clears: Sequence[str]) -> None:
     """Carry the options out on the document in a body."""
     if file is not None:
         body["document"] = read_document(file)
     document = body["document"] = {name: dict(part) for name, part in body["document"].items()}
     given: dict[str, list[str]] = {}
-    for text in sets:
+    for text in fields:
         path, sign, value = text.partition("=")
         if not sign:
-            raise WrongUse(f"--set {text}: write it as PART.FIELD=VALUE")
+            raise WrongUse(f"--field {text}: write it as PART.FIELD=VALUE")
         given.setdefault(path.strip(), []).append(_value_of(value))
     for path, values in given.items():
         part, one = field_of(path)
         document.setdefault(part, {})[one.key] = typed(path, one, values)
-    for path in unsets:
+    for path in clears:
         part, _, key = path.partition(".")
         if key:
             document.get(part, {}).pop(key, None)

@@ -91,8 +91,8 @@ class ContextFilesApi:
         number = query_number(request, "revision", 0, 0, LAST)
         secrets = query_number(request, "secrets", 0, 0, 1) == 1
         form, id = request.query.get("form", "json"), request.match_info["id"]
-        name, text = await files.exported(self.deps, caller, id, form, number, secrets=secrets)
-        return Reply(v.ExportView(name, text), 200, dict(NO_STORE))
+        made = await files.exported(self.deps, caller, id, form, number, secrets=secrets)
+        return Reply(v.ExportView(made.file, made.text, list(made.lost)), 200, dict(NO_STORE))
 
     async def read(
         self, request: web.Request, caller: Caller, message: v.ImportRequest

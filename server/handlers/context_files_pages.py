@@ -55,8 +55,8 @@ class ContextFilesPages:
         number = query_number(request, "revision", 0, 0, LAST)
         secrets = query_number(request, "secrets", 0, 0, 1) == 1
         form, id = request.query.get("form", "json"), request.match_info["id"]
-        name, text = await files.exported(self.deps, caller, id, form, number, secrets=secrets)
-        return _sent(name, text.encode())
+        made = await files.exported(self.deps, caller, id, form, number, secrets=secrets)
+        return _sent(made.file, made.text.encode())
 
     async def ask_file(self, request: web.Request, caller: Caller) -> web.Response:
         """The page on which a file is given."""

@@ -244,10 +244,11 @@ class RenderedView:
 
 @dataclass(frozen=True)
 class ExportView:
-    """A context as a file."""
+    """A context as a file; ``lost`` are the paths of what its form cannot say."""
 
     file: str
     text: str
+    lost: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from server.handlers.access import Caller, Person
 from server.handlers.door import DOOR, Csrf, Form
 from server.handlers.follow import follow
 from server.handlers.pairing_api import HANDLE
-from server.handlers.routes import HTML, Body, Route
+from server.handlers.routes import HTML, Body, Query, Route
 from server.handlers.sse import MEDIA
 from server.services import pairing
 from server.services.deps import Deps
@@ -52,8 +52,9 @@ class PairingPages:
     deps: Deps
 
     async def start(self, request: web.Request, caller: Caller) -> web.Response:
-        """Choose what the machine shall become."""
-        return await self._ask(request, caller, "pair", {})
+        """Choose what the machine shall become; a context that a link names is chosen."""
+        named = request.query.get("context", "")[:32]
+        return await self._ask(request, caller, "pair", {"context": named} if named else {})
 
     async def _ask(
         self,
@@ -161,7 +162,8 @@ class PairingPages:
         own, one = Person(), f"/pair/{{pairing:{HANDLE}}}"
         wishes = ("context", "name", "site")
         return [
-            Route("GET", "/pair", self.start, own, "Pair an instance", media=HTML, head=True),
+            Route("GET", "/pair", self.start, own, "Pair an instance", media=HTML, head=True,
+                  query=(Query("context", "string", "The context that is chosen."),)),
             Route("POST", "/pair", self.begin, own, "A new PIN", Body.FORM, media=HTML,
                   fields=wishes),
             Route("GET", "/pair/code", self.code, own, "Type a code that a machine shows",

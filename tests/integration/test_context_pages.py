@@ -60,8 +60,10 @@ def read(form: Form, kind: str, text: str, after: str) -> None:
             (name, html.unescape(after.partition("</textarea>")[0]).removeprefix("\n"))
         )
     elif kind == "select":
-        chosen = re.search(r'<option(?: value="([^"]*)")? selected>([^<]*)', after)
-        form.values.append((name, html.unescape((chosen[1] or chosen[2]) if chosen else "")))
+        options = list(re.finditer(r'<option(?: value="([^"]*)")?( selected)?>([^<]*)', after))
+        # Without a selected one, a browser sends the first.
+        one = next((each for each in options if each[2]), options[0])
+        form.values.append((name, html.unescape(one[3] if one[1] is None else one[1])))
     elif has.get("type") not in ("checkbox", "radio") or "checked" in has:
         form.values.append((name, value))
 
