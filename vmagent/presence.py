@@ -156,6 +156,7 @@ class Presence(Plan):
     def _wished(self, event: stimuli.Wished, now: float) -> Iterator[orders.Order]:
         self.by = event.by
         if event.kind == wishes.STOP:
+            self.anew = False
             if self.leaving != "stop":
                 yield from self._stop(now, event.reason, self.rules.grace_s, event.by)
         elif event.kind == wishes.DRAIN:

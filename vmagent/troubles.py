@@ -96,7 +96,7 @@ def _down(error: errors.NetworkDown) -> Trouble:
     return Trouble(
         first,
         (
-            "Look at the cable or the virtual machine's network card, and at  ip address .",
+            "Look at the cable, or the network card of the virtual machine (ip address shows it).",
             "Behind a proxy set https_proxy before you start this program.",
             printable(detail, 300),
         ),

@@ -148,11 +148,14 @@ def test_systemd_understands_the_unit(tmp_path: Path) -> None:
     program = shutil.which("systemd-analyze")
     if program is None:
         pytest.skip("systemd-analyze is not here: apt-get install systemd")
-    for name, text in (
-        ("printed", unit("--user", "root")),
-        ("kept", (ROOT / "vmagent/windfall-agent.service").read_text(encoding="utf-8")),
+    agent, console = "windfall-agent.service", "windfall-pair@.service"
+    for name, file, text in (
+        ("printed", agent, unit("--user", "root")),
+        ("kept", agent, (ROOT / "vmagent" / agent).read_text(encoding="utf-8")),
+        ("console", console, unit("--user", "root", "--console")),
+        ("console-kept", console, (ROOT / "vmagent" / console).read_text(encoding="utf-8")),
     ):
-        place = tmp_path / name / "windfall-agent.service"
+        place = tmp_path / name / file
         place.parent.mkdir()
         # The file of the repository names a program that is not on this machine.
         place.write_text(text.replace("/opt/windfall/windfall-agent.pyz", "/bin/true"))
@@ -169,6 +172,15 @@ def test_the_unit_gives_the_time_that_a_farewell_takes_and_names_real_codes() ->
     assert set(map(int, facts["RestartPreventExitStatus"].split())) <= set(EXIT_CODES)
     assert facts["KillMode"] == "mixed"
     assert _parser().parse_args(facts["ExecStart"].split()[3:]).verb == "run"
+
+
+def test_the_unit_of_a_console_pairs_there_and_comes_back() -> None:
+    facts = dict(line.split("=", 1) for line in unit("--console").splitlines() if "=" in line[:40])
+    found = _parser().parse_args(facts["ExecStart"].split()[3:])
+    assert (found.verb, found.service) == ("pair", True)
+    assert _parser().parse_args(facts["ExecStartPre"].split()[3:]).verb == "banner"
+    assert facts["Restart"] == "always"
+    assert facts["StandardInput"] == facts["StandardOutput"] == "tty"
 
 
 def test_a_user_who_would_change_the_unit_is_refused() -> None:

@@ -233,3 +233,47 @@ def test_a_new_address_makes_new_connections_and_freezes_nothing() -> None:
     assert of(orders.Reconnect, told)
     assert of(orders.Heartbeat, told)
     assert not of(orders.Pause, told)
+
+
+def test_other_settings_let_it_begin_anew_and_any_order_to_go_counts_for_more() -> None:
+    life = Life().running()
+    life.tell(stimuli.SettingsChanged())
+    assert (life.brain.anew, life.brain.doing, life.brain.why) == (True, "stopping", "settings")
+    again = Life().running()
+    again.tell(stimuli.SettingsChanged())
+    told = again.tell(stimuli.StopAsked("sigterm"))
+    assert of(orders.Exit, told) == [], "the first stop is no second one"
+    assert (again.brain.anew, again.brain.why) == (False, "sigterm")
+    for leave in (
+        stimuli.FinishAsked(),
+        stimuli.DrainAsked(),
+        command("stop"),
+        command("drain"),
+        stimuli.Wished(STOP, "spot-interruption", 2000.0),
+        stimuli.HostRevoked(),
+    ):
+        other = Life().running()
+        other.tell(stimuli.SettingsChanged())
+        other.tell(leave)
+        assert not other.brain.anew, leave
+    leaving = Life().running()
+    leaving.tell(stimuli.StopAsked("sigterm"))
+    leaving.tell(stimuli.SettingsChanged())
+    assert not leaving.brain.anew
+
+
+@pytest.mark.parametrize(("name", "what"), [("recontextualize", "context"), ("limits", "limits")])
+def test_a_command_that_is_news_is_owed_once(name: str, what: str) -> None:
+    life = Life()
+    life.tell(stimuli.Started())
+    told = life.tell(command(name))
+    assert of(orders.Owe, told) == [orders.Owe(what)]
+    assert of(orders.Remember, told) == [orders.Remember(1)]
+    assert of(orders.Owe, life.tell(command(name))) == []
+
+
+def test_a_machine_that_was_taken_away_kills_what_runs_at_once() -> None:
+    life = Life().running()
+    told = life.tell(stimuli.HostRevoked(unmanaged=True))
+    assert of(orders.Kill, told) == [orders.Kill(1)]
+    assert of(orders.Exit, told) == [orders.Exit(14)]
