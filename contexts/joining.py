@@ -60,7 +60,10 @@ def pieces(machine: Machine, options: Mapping[str, str]) -> Pieces:
 
 def placed(machine: Machine, start: str, options: Mapping[str, str]) -> list[tuple[str, str, str]]:
     """The files: path, mode, text."""
-    files = [(START, "0755", start), (SETTINGS, "0644", settings(options))]
+    own = {"WINDFALL_SERVER": machine.server}
+    if machine.release_key:
+        own["WINDFALL_RELEASE_KEY"] = machine.release_key
+    files = [(START, "0755", start), (SETTINGS, "0644", settings({**options, **own}))]
     return [*files, (TOKEN, "0600", f"{machine.token}\n")] if machine.token else files
 
 

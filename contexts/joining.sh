@@ -43,35 +43,17 @@ starting() {
         as "$python" $file run </dev/null >>$log 2>&1 &
     fi
 }
-# Without a token a person joins this machine to the pool, from a console.
+# Without a token a person joins this machine to the pool, at its console or from anywhere.
 pairing() {
     if [ -d /run/systemd/system ] && [ -c /dev/tty10 ]; then
-        cat >/etc/systemd/system/windfall-pair.service <<END
-[Unit]
-Description=Pairing of this machine with $server
-Wants=network-online.target
-After=network-online.target
-ConditionPathExists=!$state/identity.json
-[Service]
-Environment=WINDFALL_STATE=$state
-ExecStart=/usr/local/bin/windfall-agent pair --server $server
-ExecStartPost=$0
-StandardInput=tty
-StandardOutput=tty
-TTYPath=/dev/tty10
-TTYReset=yes
-Restart=on-failure
-RestartSec=5
-[Install]
-WantedBy=multi-user.target
-END
-        systemctl daemon-reload && systemctl enable --no-block --now windfall-pair
-        say "This machine belongs to nobody yet: press Alt+F10, or run windfall-agent pair" \
-            "--server $server as root, and have $server/pair open on another screen."
-    else
-        say "This machine belongs to nobody yet: run windfall-agent pair --server $server" \
-            "as root, then $0, and have $server/pair open on another screen."
+        "$python" $file unit --console --user $user >/etc/systemd/system/windfall-pair@.service &&
+            systemctl daemon-reload && systemctl enable --no-block --now windfall-pair@tty10
     fi
+    "$python" $file banner
+    export WINDFALL_UNPAIRED=wait
+    starting
+    say "This machine belongs to nobody yet. Press Alt+F10, or log in as root and type" \
+        "windfall-agent pair, and have $server/pair open on another screen."
 }
 
 [ -f $settings ] && { set -a; . $settings; set +a; }
@@ -126,7 +108,7 @@ printf '#!/bin/sh\nWINDFALL_STATE=${WINDFALL_STATE:-%s} exec "%s" "%s" "$@"\n' \
 chmod 0755 /usr/local/bin/windfall-agent
 
 if [ ! -s $state/identity.json ]; then
-    [ -s $token ] || { pairing; exit; }
+    [ -s $token ] || { pairing; exit 0; }
     for again in 1 2 3 4 5 6 7 8 9 10; do
         as "$python" $file join --server "$server" --token-file - <$token
         code=$?

@@ -32,10 +32,12 @@ from server.db.errors import StoreUnusable
 from server.domain.pairing import Rules
 from server.domain.throttle import Rate
 from server.handlers import mount, peer
+from server.handlers.agent_file import FILE as AGENT_FILE
 from server.handlers.door import Door, origin_of
 from server.handlers.lane import Runner, Starter
 from server.keyholder import KeyHolder
 from server.services import doors, enrol, oidc, start
+from server.services.agentfile import AgentDigest
 from server.services.deps import Deps, Limits
 from server.services.desk import Desk
 from server.services.shelf.handing import Shelf
@@ -193,7 +195,8 @@ def _desk(deps: Deps, settings: Settings) -> Desk:
         own.life_s, own.code_life_s, own.interval_s, own.live_per_account, own.wrong_address,
         own.wrong_network, own.wrong_minute, own.lock_s,
     )  # fmt: skip
-    return Desk(deps.safe.digest("desk", "pairing"), rules, settings.url)
+    agent = AgentDigest(settings.data / "agent" / AGENT_FILE)
+    return Desk(deps.safe.digest("desk", "pairing"), rules, settings.url, agent)
 
 
 def _blobs(url: str) -> Blobs:

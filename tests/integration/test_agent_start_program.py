@@ -22,12 +22,12 @@ from contexts import joining
 from contexts.part import Machine
 
 RECORDER = """
-import json, os, pathlib, sys
+import json, os, pathlib, sys, time
 state = pathlib.Path(os.environ["WINDFALL_STATE"])
 words = sys.argv[1:]
 given = sys.stdin.read() if "join" in words else ""
-with open(state / "calls", "a") as out:
-    out.write(json.dumps([os.getuid(), os.environ.get("WINDFALL_SLOTS"), words, given]) + "\\n")
+told = [os.getuid(), os.environ.get("WINDFALL_SLOTS"), words, given]
+(state / ("call-%d" % time.time_ns())).write_text(json.dumps(told))
 if "join" in words:
     code = int(given.split("-")[-1]) if "fail" in given else 0
     if not code:
@@ -104,8 +104,8 @@ class Machinery:
 
     def calls(self) -> list[list[object]]:
         """How the agent was called: user, slots, words, standard input."""
-        path = self.path("/var/lib/windfall-agent/calls")
-        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+        told = sorted(self.path("/var/lib/windfall-agent").glob("call-*"))
+        return [json.loads(path.read_text()) for path in told if path.stat().st_size]
 
 
 @pytest.fixture
@@ -201,7 +201,14 @@ def test_without_a_token_it_says_how_to_pair(machinery: Machinery) -> None:
     machinery.place(machine(machinery, token=""))
     done = machinery.start()
     assert done.returncode == 0
-    assert f"windfall-agent pair --server {machinery.url}" in done.stdout
+    assert f"windfall-agent pair, and have {machinery.url}/pair open" in done.stdout
+    until(lambda: len(machinery.calls()) == 2)
+    hung, waiting = machinery.calls()
+    assert (hung[0], hung[2]) == (0, ["banner"])
+    assert waiting[0] != 0
+    assert waiting[2] == ["run"]
+    settings = machinery.path(joining.SETTINGS).read_text()
+    assert f"WINDFALL_SERVER={machinery.url}" in settings
     assert machinery.path("/usr/local/bin/windfall-agent").stat().st_mode & 0o777 == 0o755
 
 

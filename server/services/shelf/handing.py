@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from contexts.part import Machine
 from contexts.schema import Document
 from server.db import contexts
 from server.db.base import Tx
@@ -14,7 +13,7 @@ from server.db.contexts import Context
 from server.domain.errors import NotFound
 from server.services.deps import Deps
 from server.services.desk import Chosen, Rendering
-from server.services.shelf import library, rendering, sight, veil
+from server.services.shelf import library, pool, rendering, sight, veil
 
 OFFERED_MOST = 200
 
@@ -57,10 +56,10 @@ class Shelf:
         if card is None:
             raise NotFound("host", host)
         owner = Owner(card.account)
-        machine = Machine(
+        machine = replace(
+            pool.machine(self.deps),
             name=_label(card.name),
             number=host,
-            server=self.deps.desk.url,
             cores=card.facts.cores,
             memory_mb=card.facts.memory_mb,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from contexts.hiding import hidden
@@ -17,7 +17,7 @@ from server.db.base import Tx
 from server.db.contexts import Revision
 from server.domain.errors import BadInput, NotFound
 from server.services.deps import Deps
-from server.services.shelf import draft, keep, layering, library, sight
+from server.services.shelf import draft, keep, layering, library, pool, sight
 from server.services.shelf.faults import BadContext
 from server.services.shelf.sight import Caller
 from server.services.shelf.veil import Said
@@ -36,11 +36,11 @@ class Wish:
     memory_mb: int = 2048
     disk_gb: int = 20
 
-    def machine(self, server: str) -> Machine:
+    def machine(self, of: Machine) -> Machine:
         """The machine."""
-        return Machine(
+        return replace(
+            of,
             name=self.name,
-            server=server,
             memory_mb=self.memory_mb,
             cores=self.cores,
             disk_gb=self.disk_gb,
@@ -76,9 +76,9 @@ def make(document: Document, revision: int, target: str, machine: Machine) -> Re
         raise BadInput([f"target {target[:40]!r}: its variants are {known}"]) from error
 
 
-def shown(whole: Resolved, revision: int, wish: Wish, server: str, *, clear: bool) -> Preview:
+def shown(whole: Resolved, revision: int, wish: Wish, of: Machine, *, clear: bool) -> Preview:
     """What somebody is shown of a document; secrets in clear if he may see and wants them."""
-    machine = wish.machine(server)
+    machine = wish.machine(of)
     real = make(whole.document, revision, wish.target, machine)
     bare = Resolved(hidden(whole.document), whole.origins)
     if clear or not real.secrets:
@@ -120,7 +120,6 @@ async def preview(deps: Deps, caller: Caller, said: Said, wish: Wish, *, of: str
 
     Masks in it stand for the secrets of the context ``of``, which must be the caller's.
     """
-    server = deps.desk.url
 
     async def read(tx: Tx) -> tuple[Resolved, int]:
         circles = await sight.circles_of(tx, caller)
@@ -137,7 +136,7 @@ async def preview(deps: Deps, caller: Caller, said: Said, wish: Wish, *, of: str
         return layering.on(lower, whole), number
 
     whole, number = await deps.store.read(read)
-    return shown(whole, number, wish, server, clear=wish.secrets)
+    return shown(whole, number, wish, pool.machine(deps), clear=wish.secrets)
 
 
 async def checked(deps: Deps, caller: Caller, said: Said) -> Resolved:
@@ -160,7 +159,7 @@ async def of_context(
     """What a machine would get of a revision. Raises NotFound, BadInput, BadContext."""
     opened, whole = await whole_of(deps, caller, context, number)
     clear = wish.secrets and opened.sight.mine
-    made = shown(whole, opened.revision.number, wish, deps.desk.url, clear=clear)
+    made = shown(whole, opened.revision.number, wish, pool.machine(deps), clear=clear)
     if clear and made.secrets:
         await library.note_reading(deps, caller, context, opened.revision.number)
     return opened, made

@@ -14,11 +14,10 @@ from dataclasses import replace
 from typing import Any
 
 from contexts import envelope
-from contexts.part import Machine
 from server.db.contexts import Context
 from server.domain.errors import BadInput, Refusal
 from server.services.deps import Deps
-from server.services.shelf import keep, rendering, veil
+from server.services.shelf import keep, pool, rendering, veil
 from server.services.shelf.draft import Draft
 from server.services.shelf.library import Opened
 from server.services.shelf.sight import Caller
@@ -74,7 +73,7 @@ async def _sealed(
 ) -> Draft:
     said = replace(draft.said or Said(), site=draft.site, role=draft.role)
     whole = await rendering.checked(deps, caller, said)
-    machine = Machine(server=deps.desk.url)
+    machine = pool.machine(deps)
     user_data = rendering.make(whole.document, revision, "mime", machine).file("user-data").text
     aad = keep.aad(context, revision)
     # Some tenths of a second of scrypt each: beside the loop.
