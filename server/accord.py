@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from server.sections import Mail
 from server.settings import Settings
 
 
@@ -19,6 +20,7 @@ def together(settings: Settings) -> Iterator[tuple[str, str]]:
     for name, value in (("tls_cert", server.tls_cert), ("tls_key", server.tls_key)):
         if value and not Path(value).is_file():
             yield f"server.{name}", f"{value} is not a file; name the PEM file"
+    yield from mail_together(settings.mail)
     for name in server.proxies:
         try:
             ipaddress.ip_network(name, strict=False)
@@ -48,3 +50,15 @@ def is_loopback(host: str) -> bool:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def mail_together(mail: Mail) -> Iterator[tuple[str, str]]:
+    """What does not go together in it, as (section.key, rule and cure)."""
+    if mail.host and not mail.sender:
+        yield "mail.sender", "letters need an address that they come from; set it"
+    if mail.host and mail.security == "none" and not is_loopback(mail.host):
+        yield "mail.security", "links in letters are secrets; set it to starttls or tls"
+    if mail.user and not mail.password_file:
+        yield "mail.password_file", "mail.user needs a password; name the file that holds it"
+    if mail.password_file and not Path(mail.password_file).is_file():
+        yield "mail.password_file", f"{mail.password_file} is not a file; name the one to read"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from server.handlers import appearance, context_routes, hot, keys, pages, peer, sse
+from server.handlers import appearance, context_routes, hot, keys, pages, peer, people_routes, sse
 from server.handlers.access import Public
 from server.handlers.admin_api import AdminApi
 from server.handlers.agent_api import AgentApi
@@ -17,7 +17,6 @@ from server.handlers.agents_api import AgentsApi
 from server.handlers.ban_pages import BanPages
 from server.handlers.credit_api import CreditApi
 from server.handlers.door import Door
-from server.handlers.door_pages import DoorPages
 from server.handlers.enrolment_api import EnrolmentApi
 from server.handlers.follow import STREAMS, Streams
 from server.handlers.host_pages import HostPages
@@ -123,7 +122,7 @@ def routes_of(deps: Deps, facts: Facts, look: Look) -> list[Route]:
         *HostPages(deps, look).routes(),
         *BanPages(deps).routes(),
         *PatternPages(deps).routes(),
-        *DoorPages(deps).routes(),
+        *people_routes.routes(deps),
         *OidcPages(deps).routes(),
         Route("GET", "/healthz", health, Public(), "Whether the server is up.", reply=Health),
     ]

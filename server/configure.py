@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from server.accord import together
-from server.settings import DEFAULTS, Rule, Settings, rules, sections, shown
+from server.rule import Rule
+from server.settings import DEFAULTS, Settings, rules, sections, shown
 
 PREFIX = "WINDFALL_"
 # Of the command line, not settings of the server.

@@ -9,24 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-
-@dataclass(frozen=True)
-class Rule:
-    """What one setting means and may be."""
-
-    meaning: str
-    unit: str = ""
-    least: float | None = None
-    most: float | None = None
-    choices: tuple[str, ...] = ()
-    pattern: str = ""
-    form: str = ""
-    path: bool = False
-
-
-def told(default: Any, meaning: str, **rule: Any) -> Any:
-    """A field of a section: its default, and a `Rule` in its metadata."""
-    return field(default=default, metadata={"rule": Rule(meaning, **rule)})
+from server.rule import Rule, told
+from server.sections import Accounts, Mail, Pairing
 
 
 @dataclass(frozen=True)
@@ -209,107 +193,6 @@ class Credit:
 
 
 @dataclass(frozen=True)
-class Pairing:
-    """How machines are paired by PIN or code, and what is held against guessing."""
-
-    life_s: float = told(
-        300.0, "How long a PIN is good, and then each step after it.", unit="seconds",
-        least=30, most=3600,
-    )  # fmt: skip
-    code_life_s: float = told(
-        600.0, "How long a code that a machine shows is good.", unit="seconds", least=60, most=3600
-    )
-    interval_s: float = told(
-        5.0, "How long a machine waits between two questions.", unit="seconds", least=1, most=60
-    )
-    live_per_account: int = told(
-        3, "PINs that an account may have open at a time.", unit="PINs", least=1, most=100
-    )
-    wrong_address: int = told(
-        5, "Wrong PINs of one address, and wrong codes of one account, in ten minutes.",
-        unit="tries", least=1, most=1000,
-    )  # fmt: skip
-    wrong_network: int = told(
-        30, "Wrong PINs of one /24 (IPv6: /48) in ten minutes.", unit="tries", least=1, most=10**4
-    )
-    wrong_minute: int = told(
-        100,
-        "Wrong PINs of everybody in a minute; beyond them none is taken, and machines show codes.",
-        unit="tries",
-        least=1,
-        most=10**5,
-    )
-    lock_s: float = told(
-        600.0, "How long no PIN is taken then.", unit="seconds", least=1, most=86_400
-    )
-
-
-@dataclass(frozen=True)
-class Accounts:
-    """How people get in."""
-
-    signup: str = told(
-        "invited",
-        "Who may make an account: nobody but administrators, who was invited, or everybody.",
-        choices=("closed", "invited", "open"),
-    )
-    providers: str = told(
-        "",
-        "File (TOML) of the providers that people may log in with by OpenID Connect; see "
-        "docs/accounts-providers.md.",
-        path=True,
-    )
-    password_least: int = told(
-        10, "How long a password has to be.", unit="characters", least=8, most=64
-    )
-    session_days: float = told(
-        90.0, "After how long a browser has to sign in again.", unit="days", least=0.01, most=3650
-    )
-    idle_days: float = told(
-        14.0,
-        "After how long without a request it has to as well.",
-        unit="days",
-        least=0.01,
-        most=3650,
-    )
-    invitation_days: float = told(
-        7.0, "How long an invitation is good.", unit="days", least=0.01, most=365
-    )
-    reset_minutes: float = told(
-        60.0,
-        "How long a link is good that sets a new password or checks an e-mail address.",
-        unit="minutes",
-        least=1,
-        most=10_080,
-    )
-    tries_per_account: int = told(
-        10,
-        "Wrong passwords and codes for one account in tries_minutes.",
-        unit="tries",
-        least=1,
-        most=10_000,
-    )
-    tries_per_address: int = told(
-        50,
-        "Wrong passwords and codes from one network address (IPv6: from 64 bits of one) in "
-        "tries_minutes.",
-        unit="tries",
-        least=1,
-        most=10**6,
-    )
-    tries_minutes: float = told(
-        15.0, "The time in which tries are counted.", unit="minutes", least=0.01, most=1440
-    )
-    addresses_days: float = told(
-        30.0,
-        "How long the audit log and sessions that are over keep network addresses.",
-        unit="days",
-        least=0.01,
-        most=3650,
-    )
-
-
-@dataclass(frozen=True)
 class Log:
     """What is written to standard error."""
 
@@ -330,8 +213,9 @@ class Settings:
     limits: Limits = Limits()
     leases: Leases = Leases()
     credit: Credit = Credit()
-    pairing: Pairing = Pairing()
-    accounts: Accounts = Accounts()
+    pairing: Pairing = field(default_factory=Pairing)
+    accounts: Accounts = field(default_factory=Accounts)
+    mail: Mail = field(default_factory=Mail)
     log: Log = Log()
     sources: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
 

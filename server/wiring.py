@@ -13,7 +13,7 @@ import ssl
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,8 @@ from server.services import doors, enrol, oidc, start
 from server.services.agentfile import AgentDigest
 from server.services.deps import Deps, Limits
 from server.services.desk import Desk
+from server.services.postman import Postman
+from server.services.postman import Route as Post
 from server.services.shelf.handing import Shelf
 from server.services.turns import Doorway, Turns
 from server.settings import Settings
@@ -122,6 +124,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         facts = _facts(settings, keys)
         app = application.build(deps, facts)
         url = await _listen(stack, settings, app, application.lane(deps, facts))
+        deps.doors.rules = replace(deps.doors.rules, url=url.rstrip("/"))  # the port that was free
         deps.desk.url = url.rstrip("/")
         tasks = loops.start(deps, keys.renew)
         stack.push_async_callback(loops.stop, tasks)
@@ -160,7 +163,9 @@ async def _deps(stack: AsyncExitStack, settings: Settings, keys: KeyHolder) -> D
         ),
         doorway=Doorway(Turns(limits.joins_per_minute), Turns(limits.wrong_tokens_per_minute)),
         safe=safefile.read(settings.at_rest_file),
-        doors=doors.Doors(_account_rules(settings), oidc=_providers(settings)),
+        doors=doors.Doors(
+            _account_rules(settings), postman=_postman(settings), oidc=_providers(settings)
+        ),
     )
 
 
@@ -168,6 +173,15 @@ def _providers(settings: Settings) -> oidc.Desk:
     """Who people may sign in with."""
     path = settings.accounts.providers
     return oidc.Desk(providers.read(Path(path)) if path else {})
+
+
+def _postman(settings: Settings) -> Postman:
+    """Who brings letters to people."""
+    mail = settings.mail
+    password = ""
+    if mail.password_file:
+        password = Path(mail.password_file).read_text(encoding="utf-8").strip()
+    return Postman(Post(mail.host, mail.port, mail.security, mail.user, password, mail.sender))
 
 
 def _account_rules(settings: Settings) -> doors.Rules:

@@ -6,7 +6,8 @@ import sys
 from collections.abc import Iterator
 
 from server.configure import PLACES, PREFIX
-from server.settings import DEFAULTS, Rule, rules, sections
+from server.rule import Rule
+from server.settings import DEFAULTS, rules, sections
 from tools.drawn import run
 
 HEAD = f"""# Settings

@@ -21,7 +21,8 @@ from server.cli.groups import House
 from server.cli.options import PATH, with_settings
 from server.cli.output import emit, is_json, tell
 from server.configure import PLACES, locate
-from server.settings import Rule, Settings, rules, sections, shown
+from server.rule import Rule
+from server.settings import Settings, rules, sections, shown
 
 HEAD = "# Settings of a Windfall server. Lines that begin with # are the defaults.\n"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
-from server.cli import agent_bans, bans, trust  # noqa: F401  # they add to `agent` and `host`
+from server.cli import agent_bans, bans, people, trust  # noqa: F401  # they add to other groups
 from server.cli.account import account
 from server.cli.agent import agent
 from server.cli.client import Client
@@ -20,6 +20,7 @@ from server.cli.groups import House
 from server.cli.host import host
 from server.cli.key import key
 from server.cli.machine import machine
+from server.cli.me import me
 from server.cli.options import with_server
 from server.cli.output import emit, tell, tell_facts
 from server.cli.pair import pair
@@ -45,7 +46,7 @@ def windfall() -> None:
 
 for part in (
     *(serve_command, init_command, config, key, payload, production, pattern),
-    *(context, pair, machine, account, host, site, cluster, agent, credit, db),
+    *(context, pair, machine, me, account, host, site, cluster, agent, credit, db),
 ):
     windfall.add_command(part)
 

@@ -72,7 +72,8 @@ async def of_account(tx: Tx, account: int, seen_since: float, now: float) -> lis
     """The open sessions of an account, last seen first."""
     rows = await tx.all(
         f"{_SELECT} WHERE sessions.account = $1 AND sessions.state = 'open'"
-        " AND revoked_at IS NULL AND seen_at > $2 AND ends_at > $3 ORDER BY seen_at DESC, id DESC",
+        " AND revoked_at IS NULL AND seen_at > $2 AND ends_at > $3"
+        " ORDER BY seen_at DESC, sessions.id DESC",
         account,
         seen_since,
         now,

@@ -218,6 +218,18 @@ class SignInRefused(Refusal):
     code = "sign-in-refused"
 
 
+class CodeRefused(Refusal):
+    """This code is not right, or was used before; wait for the next one, or use a recovery code."""
+
+    code = "code-refused"
+
+
+class LinkOver(Refusal):
+    """This link is good no more: it was used, revoked, or is too old; ask for a new one."""
+
+    code = "link-over"
+
+
 class AccountDisabled(Refusal):
     """The account {name} is disabled; ask those who run the server why."""
 
@@ -351,6 +363,12 @@ class AgentBanned(Later):
         """Which version, why, what to take, and after how many seconds it may ask again."""
         shown = version or "without a version"
         Refusal.__init__(self, version=shown, reason=reason, cure=cure, retry_after=retry_after)
+
+
+class NoMail(Later):
+    """No mail leaves this site now; ask those who run it for a link, or try in {retry_after:g} s"""
+
+    code = "no-mail"
 
 
 class DiskFull(Later):

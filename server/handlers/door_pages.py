@@ -14,7 +14,7 @@ from server.handlers.door import DOOR, Form, safe_path
 from server.handlers.routes import HTML, Body, Query, Route
 from server.services import signin
 from server.services.deps import Deps
-from server.services.sessions import Opened, Visit
+from server.services.sessions import HALF_S, Opened, Visit
 
 
 def visit_of(request: web.Request) -> Visit:
@@ -60,6 +60,10 @@ class DoorPages:
             ways = ways_in(self.deps, onto)
             facts = {"next": onto, "name": name[:254], "here": "login", "ways": ways}
             return showing.again(request, caller, "login", refusal, **facts)
+        if opened.half:
+            response = showing.onward(request, f"/login/code?next={quote(onto, safe='/')}")
+            request.app[DOOR].keep(response, "half", opened.text, int(HALF_S))
+            return response
         return welcome(request, opened, onto)
 
     async def logout(self, request: web.Request, caller: Caller | None, form: Form) -> web.Response:

@@ -148,7 +148,7 @@ class PeopleApi:
         self, request: web.Request, caller: Caller, message: AccountRequest
     ) -> Reply:
         """A new account."""
-        made = await enrol.create_account(self.deps, message.name, message.role)
+        made = await enrol.create_account(self.deps, message.name, message.role, caller.name)
         return Reply(AccountView(made.id, made.name, made.role, made.created_at), 201)
 
     async def list_accounts(self, request: web.Request, caller: Caller) -> AccountList:

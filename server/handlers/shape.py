@@ -44,6 +44,7 @@ STATUSES = {
     "provider-refused": 403,
     "nobody-linked": 403,
     "sign-in-refused": 403,
+    "code-refused": 403,
     "account-disabled": 403,
     "form-forged": 403,
     "not-yours": 403,
@@ -69,6 +70,7 @@ STATUSES = {
     "pairing-collected": 409,
     "pins-many": 409,
     "production-over": 410,
+    "link-over": 410,
     "pairing-over": 410,
     "host-unmanaged": 410,
     "length-missing": 411,
@@ -82,6 +84,7 @@ STATUSES = {
     "provider-away": 503,
     "unavailable": 503,
     "banned": 503,
+    "no-mail": 503,
     "too-many-listeners": 503,
     "disk-full": 507,
 }

@@ -35,6 +35,9 @@ def note(
     audit.add(tx, moment, who[:64], what[:64], subject[:200], text[:DETAILS_MOST], address)
 
 
-async def entries(deps: Deps, wanted: Wanted) -> list[Entry]:
-    """What was done, newest first."""
+async def entries(
+    deps: Deps, who: str = "", what: str = "", subject: str = "", before: int = 0, most: int = 50
+) -> list[Entry]:
+    """What was done, newest first: see `server.db.audit.Wanted`."""
+    wanted = Wanted(who, what, subject, before, most)
     return await deps.store.read(lambda tx: audit.entries(tx, wanted))

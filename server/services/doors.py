@@ -10,9 +10,11 @@ from server.domain.errors import TooMany
 from server.domain.throttle import Bucket, Rate, place_of
 from server.services.oidc import Desk
 from server.services.passwords import Passwords
+from server.services.postman import Postman
 
 KEPT_MOST = 100_000
 """Buckets in memory; the least lately used goes first, so many names cost no more than this."""
+RARELY = Rate(5, 3600.0)
 ACCOUNT_TRIES, ADDRESS_TRIES = Rate(10, 900.0), Rate(50, 900.0)
 
 
@@ -78,6 +80,17 @@ class Doors:
     throttle: Throttle = field(default_factory=Throttle)
     passwords: Passwords = field(default_factory=Passwords)
     oidc: Desk = field(default_factory=Desk)
+    postman: Postman = field(default_factory=Postman)
+
+    def try_rarely(self, now: float, what: str, whose: str, address: str) -> None:
+        """Count something that costs others a mail or us a row, well done or not. Raises TooMany"""
+        self.throttle.take(
+            now,
+            (
+                (f"{what} {whose.lower()[:254]}", RARELY),
+                (f"{what} from {place_of(address)}", self.rules.address_tries),
+            ),
+        )
 
     def try_password(self, now: float, account: str, address: str) -> Callable[[], None]:
         """Count a try of a password or code: by the name typed and by where it comes from."""

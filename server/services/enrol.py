@@ -28,6 +28,7 @@ from server.domain.errors import (
 )
 from server.domain.farm import check_name
 from server.domain.pairing import within
+from server.domain.people import name_faults
 from server.domain.roles import ROLES
 from server.services import audit, switching
 from server.services.cards import HostCard
@@ -62,14 +63,21 @@ def digest_of(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
 
-async def create_account(deps: Deps, name: str, role: str) -> Account:
+async def create_account(deps: Deps, name: str, role: str, by: str = "") -> Account:
     """A new account. Raises Exists, BadInput."""
     if role not in ROLES:
         raise BadInput([f"role {role!r}: must be one of {', '.join(ROLES)}"])
-    if not name or len(name) > 64 or not name.replace("-", "").replace("_", "").isalnum():
-        raise BadInput([f"name {name!r}: 1 to 64 letters, digits, - and _"])
+    if faults := name_faults(name):
+        raise BadInput(faults)
     now = deps.clock()
-    number = await deps.store.write(lambda tx: accounts.create(tx, name, role, now))
+
+    async def write(tx: Tx) -> int | None:
+        number = await accounts.create(tx, name, role, now)
+        if number is not None:
+            audit.note(tx, by, "account.create", name, role, at=now)
+        return number
+
+    number = await deps.store.write(write)
     if number is None:
         raise Exists("account", name)
     return Account(number, name, role, now)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from server.db import sessions
 from server.db.accounts import Account
@@ -13,6 +14,9 @@ from server.db.sessions import Session
 from server.domain.errors import NotFound
 from server.services import audit
 from server.services.deps import Deps
+
+Listed: TypeAlias = Session
+"""A session as it is listed."""
 
 SEEN_S = 60.0  # how exactly it is kept when a session was seen last: each time would be a write
 HALF_S = 600.0  # how long the code may take after the password

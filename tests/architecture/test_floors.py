@@ -33,6 +33,7 @@ SERVER = (
         "server.services",
         "server.settings",
     ),
+    *("server.rule", "server.sections"),
     *("server.steady", "server.wiring"),
 )
 # Part -> what it may import of the house beside itself. The longest part that fits a module counts.
@@ -44,9 +45,11 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "server": (),
     "server.blobs": (),
     "server.clusters": (),
-    "server.settings": (),
-    "server.accord": ("server.settings",),
-    "server.configure": ("server.accord", "server.settings"),
+    "server.rule": (),
+    "server.sections": ("server.rule",),
+    "server.settings": ("server.rule", "server.sections"),
+    "server.accord": ("server.sections", "server.settings"),
+    "server.configure": ("server.accord", "server.rule", "server.settings"),
     "server.keyring": ("vmagent.wire",),
     "server.keyholder": ("server.keyring", "server.handlers.sealing", "vmagent.wire"),
     "server.safefile": ("server.blobs.descriptor", "server.keyring", "server.services.safe"),
@@ -69,7 +72,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "server.__main__": ("server.cli", *SERVER),
     "tools": ("vmagent.wire", "server.domain"),
     # Pages that are made from the program need the program.
-    "tools.draw_settings": ("server.settings", "server.configure", "tools.drawn"),
+    "tools.draw_settings": ("server.rule", "server.settings", "server.configure", "tools.drawn"),
     "tools.draw_commands": ("server.cli", "tools.drawn"),
     "tools.draw_states": ("server.domain",),
     "tools.draw_contexts": ("contexts", "tools.drawn"),
