@@ -44,6 +44,7 @@ def test_nothing_is_lost_or_doubled_by_a_handful_of_faults(tmp_path: Path) -> No
     ]
     assert (result["seed"], result["events"], result["digest_equal"]) == (5, 4000, True)
     assert (result["finished_events_lost"], result["duplicates"]) == (0, 0)
+    assert result["recomputed_events"] >= 0, "each copy that was needed was told by a payload"
     assert len(result["faults"]) >= 5, done.stderr
     assert list(tmp_path.iterdir()) == [], "a good run leaves nothing behind"
 

@@ -19,6 +19,7 @@ from tools import pack_agent
 from tools.chaoses import faults, schedule, shim, world
 from tools.chaoses.ledger import Ledger
 from tools.chaoses.proxy import Line
+from tools.chaoses.tally import Tally
 from tools.demonstration.stage import StageFailed
 
 EVENTS_PER_S = 400  # what the agents settle under faults, about
@@ -91,7 +92,8 @@ async def run(wanted: Wanted) -> Result:
     server = world.Server(wanted.folder / "server", preload)
     await asyncio.to_thread(server.prepare)
     await server.start()
-    name = await asyncio.to_thread(server.produce, wanted.events, wanted.seed)
+    tally = Tally(wanted.folder / world.TALLY)
+    name = await asyncio.to_thread(server.produce, wanted.events, wanted.seed, tally.path)
     chaos = faults.Chaos(
         server, [], Ledger([]), wanted.folder, name, wanted.report, second
     )  # fmt: skip
@@ -99,7 +101,9 @@ async def run(wanted: Wanted) -> Result:
         await _populate(chaos, wanted, first, preload)
         view = await _disturb(chaos, wanted)
         await chaos.hold(most=10_000)
-        return await _judge(chaos, wanted, view, still, time.monotonic() - begun)
+        await asyncio.to_thread(tally.close)
+        again = tally.again(wanted.events)
+        return await _judge(chaos, wanted, view, still, again, time.monotonic() - begun)
     finally:
         await _close(chaos)
 
@@ -243,7 +247,12 @@ async def _backups(chaos: faults.Chaos) -> None:
 
 
 async def _judge(
-    chaos: faults.Chaos, wanted: Wanted, view: dict[str, Any], still: str, seconds: float
+    chaos: faults.Chaos,
+    wanted: Wanted,
+    view: dict[str, Any],
+    still: str,
+    again: int,
+    seconds: float,
 ) -> Result:
     output = wanted.folder / "output.zst"
     await asyncio.to_thread(
@@ -258,7 +267,7 @@ async def _judge(
         finished_events_lost=sum(chaos.ledger.lost.values()),
         duplicates=len(seen) - len(set(seen)),
         missing=wanted.events - len(set(seen)),
-        recomputed_events=view["recomputed"],
+        recomputed_events=again,
         digest_equal=view["output"]["digest"] == still,
         acknowledged=sum(len(line.receipts) for line in chaos.ledger.lines),
     )

@@ -26,6 +26,7 @@ from tools.demonstration.stage import ROOT, StageFailed, _descendants, windfall
 PACKAGES = ("server", "vmagent", "contexts", "web", "tools")
 RUN = ["--grace", "2", "--flush-s", "0.3", "--poll-s", "5", "--reserve-mb", "0"]
 START_S = 60.0
+TALLY = "tally"  # the folder beside those of the agents in which payloads tell what they make
 OFTEN = {"limits.work_per_minute": "100000", "leases.retry_s": "0.5", "blobs.segment_mb": "1"}
 
 
@@ -175,12 +176,15 @@ class Server:
             raise StageFailed(f"{path}: {reply.status} {reply.data[:300]!r}")
         return dict(json.loads(reply.data))
 
-    def produce(self, events: int, seed: int) -> str:
-        """Sign and create a production of ticks; its name."""
+    def produce(self, events: int, seed: int, tally: Path | None = None) -> str:
+        """Sign and create a production of ticks, which tells a tally what it makes; its name."""
         source, folder = ROOT / "tools" / "payloads" / "ticks", self.folder / "production"
         text = (source / "production.toml").read_text()
         for name, value in (("events", events), ("seed", seed)):
             text = re.sub(rf"(?m)^{name} = \d+$", f"{name} = {value}", text, count=1)
+        if tally is not None:
+            told = f"[environment]\nTICKS_TALLY = {json.dumps(str(tally))}\n"
+            text = text.replace("[environment]\n", told)
         shutil.copytree(source, folder / "payload", ignore=shutil.ignore_patterns("__*", "*.toml"))
         definition, bundle = folder / "production.toml", folder / "payload.tar.gz"
         definition.write_text(text)
@@ -255,7 +259,8 @@ class Agent:
             raise StageFailed(f"{self.name} could not join: {done.stderr.strip()}")
 
     def _environment(self) -> dict[str, str]:
-        return {**shim.environment(), "PYTHONPATH": str(ROOT)}
+        shown = f"/cvmfs:{self.folder.parent / TALLY}"
+        return {**shim.environment(), "PYTHONPATH": str(ROOT), "WINDFALL_SANDBOX_PATHS": shown}
 
     def launch(self, state: Path | None = None) -> subprocess.Popen[bytes]:
         """Start an agent on the state folder, or on a copy of it (that one without the shim)."""
