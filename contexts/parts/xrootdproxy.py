@@ -14,7 +14,11 @@ from contexts.schema import Values
 from contexts.shapes import PATH, SERVER, Shape
 
 _CONFIG = "/etc/xrootd/xrootd-proxy.cfg"
-_USERS = Shape(r"[A-Za-z0-9.*:/-]{1,100}", "a host or a pattern of hosts", "*.example.org")
+_USERS = Shape(
+    r"[A-Za-z0-9.:-]{0,60}\*?[A-Za-z0-9.:-]{1,60}",
+    "a host, an address, or a pattern with one *",
+    "*.example.org",
+)
 _START = (
     "command -v xrootd >/dev/null && { install -d -o xrootd -g xrootd %s && "
     "systemctl enable xrootd@proxy && systemctl restart xrootd@proxy; } || true"
@@ -25,10 +29,7 @@ def _pieces(values: Values, machine: Machine) -> Pieces:
     folder = text(values, "folder")
     cloud = {
         "packages": ["xrootd-server", "xrootd-client"],
-        "write_files": [
-            file(_CONFIG, "\n".join([*_config(values), ""])),
-            *_authorization(lines(values, "clients")),
-        ],
+        "write_files": [file(_CONFIG, "\n".join([*_config(values), ""]))],
         "runcmd": [["sh", "-c", _START % folder]],
     }
     return Pieces(cloud=cloud, warnings=tuple(_warnings(values, machine)))
@@ -44,15 +45,7 @@ def _config(values: Values) -> Iterator[str]:
     yield f"pfc.ram {figure(values, 'memory_mb')}m"
     size = figure(values, "size_gb") or 0
     yield f"pfc.diskusage {size * 8 // 10 or 1}g {size * 9 // 10 or size}g"
-    if lines(values, "clients"):
-        yield "acc.authdb /etc/xrootd/context.authdb"
-        yield "ofs.authorize 1"
-
-
-def _authorization(clients: list[str]) -> Iterator[dict[str, str]]:
-    if clients:
-        found = "".join(f"h {client} / rl\n" for client in clients)
-        yield file("/etc/xrootd/context.authdb", found)
+    yield from (f"xrd.allow host {client}" for client in lines(values, "clients"))
 
 
 def _warnings(values: Values, machine: Machine) -> Iterator[str]:
@@ -97,7 +90,7 @@ PART = Made(
             example="/var/spool/xcache",
         ),
         number("size_gb", "Cache size", "GB of disk that it may fill.", 10, 1_000_000, default=100),
-        number("memory_mb", "Memory", "MB for blocks on their way.", 256, 1_000_000, default=1024),
+        number("memory_mb", "Memory", "MB for blocks on their way.", 1024, 1_000_000, default=1024),
         several("clients", "Clients", "Hosts that may read; everybody if none is named.", _USERS),
     ),
     _pieces,
