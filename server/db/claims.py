@@ -130,13 +130,14 @@ async def tries(tx: Tx, address: str, network: str, now: float) -> Tries:
     return Tries(row[0], row[1], many[0], row[2] or row[3], locked[0])
 
 
-async def codes_since(tx: Tx, network: str, since: float) -> tuple[int, float]:
-    """How many codes machines of a network have asked for since then, and when the first."""
+async def codes_since(tx: Tx, network: str, since: float) -> tuple[int, int, float]:
+    """How many codes machines of a network, and of all, asked for since; when its first did."""
     row = await tx.one(
-        "SELECT count(*), coalesce(min(at), 0) FROM claims"
-        " WHERE way = 'code' AND network = $1 AND at > $2",
+        "SELECT coalesce(sum(CASE WHEN network = $1 THEN 1 ELSE 0 END), 0), count(*),"
+        " coalesce(min(CASE WHEN network = $1 THEN at END), 0) FROM claims"
+        " WHERE way = 'code' AND at > $2",
         network,
         since,
     )
     assert row is not None  # noqa: S101  an aggregate always has a row
-    return row[0], row[1]
+    return row[0], row[1], row[2]

@@ -226,11 +226,29 @@ async def wrong_code(tx: Tx, account: int, at: float) -> None:
     await tx.run("INSERT INTO wrong_codes (account, at) VALUES ($1, $2)", account, at)
 
 
-async def forget(tx: Tx, at: float, claims_before: float, wrong_before: float) -> None:
-    """Forget wrong tries that no bound looks at any more."""
+async def begun(tx: Tx, account: int, since: float) -> tuple[int, float]:
+    """How many pairings an account began since then, and when the first."""
+    row = await tx.one(
+        "SELECT count(*), coalesce(min(created_at), 0) FROM pairings"
+        " WHERE account = $1 AND created_at > $2",
+        account,
+        since,
+    )
+    assert row is not None  # noqa: S101  an aggregate always has a row
+    return row[0], row[1]
+
+
+async def forget(tx: Tx, at: float, tries_before: float, pairings_before: float) -> None:
+    """Forget wrong tries that no bound looks at any more, and old pairings without a host."""
     await tx.run(
         "DELETE FROM claims WHERE pairing IS NULL AND at < $1 AND expires_at < $2",
-        claims_before,
+        tries_before,
         at,
     )
-    await tx.run("DELETE FROM wrong_codes WHERE at < $1", wrong_before)
+    await tx.run("DELETE FROM wrong_codes WHERE at < $1", tries_before)
+    await tx.run(
+        "DELETE FROM claims WHERE pairing IN (SELECT id FROM pairings WHERE host IS NULL"
+        " AND expires_at < $1)",
+        pairings_before,
+    )
+    await tx.run("DELETE FROM pairings WHERE host IS NULL AND expires_at < $1", pairings_before)

@@ -208,7 +208,7 @@ class PairingApi:
         return [
             Route("POST", f"{base}/pairings", self.begin, own, "A new PIN to type at a machine.",
                   Body.JSON, PairingRequest, PairingView, 201,
-                  codes=(*_NEW, "pins-many", "pins-locked")),
+                  codes=(*_NEW, "pins-many", "pins-locked", "too-many")),
             Route("POST", f"{base}/pairings/code", self.type_code, own,
                   "The machine that shows a code, to be confirmed.", Body.JSON, CodeRequest,
                   PairingView, 201, codes=(*_NEW, "code-unknown", "too-many")),
@@ -236,7 +236,7 @@ class PairingApi:
                   "A machine that was confirmed becomes a host; with its poll token.", Body.JSON,
                   p.CollectRequest, p.Collected,
                   codes=("token-missing", "token-unknown", "pairing-pending", "pairing-over",
-                         "pairing-collected", "not-yours", "bad-input")),
+                         "pairing-collected", "not-yours", "bad-input", "account-disabled")),
         ]  # fmt: skip
 
 

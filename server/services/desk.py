@@ -73,6 +73,7 @@ class Desk:
     contexts: Contexts | None = None
     news: dict[str, asyncio.Event] = field(default_factory=dict)
     polls: dict[int, tuple[float, float]] = field(default_factory=dict)
+    waiting: int = 0
 
     def poll_token(self, claim: str) -> str:
         """The token of a machine's request, made again from its random id."""

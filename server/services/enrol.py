@@ -183,11 +183,12 @@ async def caller(deps: Deps, text: str) -> Caller:
     found = await deps.store.read(lambda tx: accounts.token(tx, digest))
     if found is None or found.kind != "api":
         raise TokenUnknown
-    _check(found, now)
+    check(found, now)
     return Caller(found.account, found.account_name, found.role)
 
 
-def _check(token: Token, now: float) -> None:
+def check(token: Token, now: float) -> None:
+    """Raises AccountDisabled, TokenRevoked, TokenExpired."""
     if token.account_state != "active":
         raise AccountDisabled(token.account_name)
     if token.revoked_at is not None:
@@ -201,7 +202,7 @@ async def _enrolling(tx: Tx, text: str, now: float, address: str) -> Token:
     found = await accounts.token(tx, digest_of(text))
     if found is None or found.kind != "enrol":
         raise TokenUnknown
-    _check(found, now)
+    check(found, now)
     if not within(found.networks, address):
         raise TokenElsewhere
     return found

@@ -31,6 +31,9 @@ from server.services.desk import Chosen
 DRAWS = 100  # of a PIN, until one is free: with all 10^6 but one taken that may fail
 NAME_MOST = 100
 SHOWN = 50
+BEGUN_MOST = 100  # pairings of one account in ten minutes
+WAITING_MOST = 2000  # people who wait for news at a time; others are answered at once
+KEPT_S = 30 * 86_400.0  # so long a pairing that brought no host is remembered
 SITES_FROM = "institute"
 """The role from which on somebody may put machines into a site."""
 
@@ -115,6 +118,7 @@ async def begin(
         if locked > now:
             raise PinsLocked(locked - now)
         await pairings.hold(tx, account)
+        await _not_too_often(tx, account, now)
         open_ones = [one for one in await _open(tx, account, now) if one.way == "pin"]
         for one in open_ones:
             if one.handle == instead:
@@ -146,6 +150,7 @@ async def type_code(deps: Deps, account: int, role: str, code: str, wish: Wish) 
 
     async def write(tx: Tx) -> Pairing | None:
         await pairings.hold(tx, account)
+        await _not_too_often(tx, account, now)
         wrong = await pairings.wrong_codes(tx, account, now - WINDOW_S)
         if len(wrong) >= desk.rules.wrong_address:
             raise TooMany(max(1.0, wrong[0] + WINDOW_S - now))
@@ -201,7 +206,13 @@ async def wait(
         latest = await look(deps, account, handle)
         return (latest.changes, latest.state) != known or deps.registry.closing
 
-    await deps.desk.until(handle, differs, seconds)
+    desk = deps.desk
+    if desk.waiting < WAITING_MOST:
+        desk.waiting += 1
+        try:
+            await desk.until(handle, differs, seconds)
+        finally:
+            desk.waiting -= 1
     return latest
 
 
@@ -262,10 +273,10 @@ async def expire(deps: Deps) -> int:
 
 
 async def forget(deps: Deps) -> None:
-    """Forget wrong tries that no bound looks at any more."""
+    """Forget wrong tries that no bound looks at any more, and what came to nothing long ago."""
     now = deps.clock()
     old = now - 2 * WINDOW_S
-    await deps.store.write(lambda tx: pairings.forget(tx, now, old, old))
+    await deps.store.write(lambda tx: pairings.forget(tx, now, old, now - KEPT_S))
 
 
 async def _note(tx: Tx, account: int, verb: str, handle: str, at: float, address: str = "") -> None:
@@ -279,6 +290,12 @@ async def _open(tx: Tx, account: int, now: float) -> list[Pairing]:
     """The pairings of an account that wait for something its owner does."""
     live = await pairings.live(tx, account, now)
     return [one for one in live if one.state is not PairState.CONFIRMED]
+
+
+async def _not_too_often(tx: Tx, account: int, now: float) -> None:
+    many, first = await pairings.begun(tx, account, now - WINDOW_S)
+    if many >= BEGUN_MOST:
+        raise TooMany(max(1.0, first + WINDOW_S - now))
 
 
 async def _mine(tx: Tx, account: int, handle: str) -> Pairing:

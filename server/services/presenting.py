@@ -31,6 +31,7 @@ from server.services.enrol import Joined, digest_of
 from server.services.factsheet import Sheet, to_text
 
 CODES_MOST = 100  # codes that one network may ask for in ten minutes
+CODES_ALL = 5000  # and everybody: what a crowd asks for must not fill the disk
 INNER_S = 60.0  # life of a token that is used in the transaction that makes it
 
 
@@ -138,9 +139,11 @@ async def show_code(deps: Deps, said: Said, address: str) -> Started:
         known = await claims.same(tx, said.nonce, said.commitment)
         if known is not None:
             return known.handle
-        many, first = await claims.codes_since(tx, new.network, now - WINDOW_S)
+        many, all_, first = await claims.codes_since(tx, new.network, now - WINDOW_S)
         if many >= CODES_MOST:
             raise TooMany(max(1.0, first + WINDOW_S - now))
+        if all_ >= CODES_ALL:
+            raise TooMany(60.0)
         await claims.add(tx, new, None)
         return new.handle
 
@@ -289,6 +292,7 @@ async def _enter(
         await sites.bind_token(tx, token, site.id)
     owner = await accounts.token(tx, inner)
     assert owner is not None  # noqa: S101  it was made above
+    enrol.check(owner, now)
     called = found.name or name
     host, place = await enrol.enter(tx, owner, request, called, digest, to_text(sheet), now)
     machine = Machine(host, claim.uuid)

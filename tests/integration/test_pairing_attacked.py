@@ -11,7 +11,7 @@ import pytest
 
 from server.domain.errors import PinsLocked, TooMany
 from server.handlers.access import Public
-from server.services import presenting
+from server.services import pairing, presenting
 from server.services.presenting import Said
 from tests.architecture.test_routes import ROUTES
 from tests.kit.house import House, house
@@ -372,3 +372,49 @@ async def test_what_a_machine_says_of_itself_cannot_write_on_a_terminal(
     [seen] = (await ada.look(made["id"]))["machines"]
     assert seen["hostname"].isprintable()
     assert json.dumps(seen)
+
+
+async def test_no_crowd_fills_the_disk_with_codes(
+    found: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(presenting, "CODES_ALL", 20)
+    for number in range(20):
+        await presenting.show_code(found.deps, said(number), f"10.{number}.0.1")
+    with pytest.raises(TooMany):
+        await presenting.show_code(found.deps, said(99), "10.99.0.1")
+
+
+async def test_pins_are_not_asked_for_without_end(
+    found: House, ada: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pairing, "BEGUN_MOST", 5)
+    last = ""
+    for _ in range(5):
+        last = (await ada.begin(instead=last))["id"]
+    answer = await ada.ask("POST", "/pairings", {"instead": last})
+    assert (answer.status, answer.code) == (429, "too-many")
+
+
+async def test_what_came_to_nothing_is_forgotten_after_a_month(found: House, ada: Owner) -> None:
+    made = await ada.begin()
+    await Vm(found).present(made["pin"])
+    await Vm(found).present(wrong(made["pin"]))
+    hand = await ada.pair(Vm(found))
+    before = found.deps.clock
+    found.deps.clock = lambda: before() + 31 * 86_400
+    await pairing.forget(found.deps)
+    assert [row[0] for row in await found.rows("SELECT host FROM pairings")] == [hand.id]
+    assert len(await found.rows("SELECT id FROM claims")) == 1
+
+
+async def test_an_account_that_was_disabled_gets_no_machine(found: House, ada: Owner) -> None:
+    made = await ada.begin()
+    vm = Vm(found)
+    await vm.present(made["pin"])
+    await ada.confirm(made["id"], vm.words)
+    await found.deps.store.write(
+        lambda tx: tx.run("UPDATE accounts SET state = 'disabled' WHERE name = 'ada'")
+    )
+    answer = await vm.collect()
+    assert (answer.status, answer.code) == (403, "account-disabled")
+    assert await found.rows("SELECT id FROM hosts") == []
