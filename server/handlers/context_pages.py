@@ -74,6 +74,7 @@ class ContextPages:
             "opened": opened, "one": opened.context, "made": made, "limit": LIMIT,
             "preview_fault": fault, "target": target, "targets": TARGET_WORDS,
             "shown": context_sheet.told, "title_of": context_sheet.title_of,
+            "runs": context_sheet.runs,
             "groups": sorted(circles.groups),
             "sites": sorted(circles.sites),
             "here": "dashboard" if opened.sight.mine else "library",

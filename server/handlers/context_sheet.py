@@ -164,11 +164,30 @@ def text_of(value: object) -> str:
 
 
 def told(part: str, key: str, value: object) -> str:
-    """A value of a document with masks, in a few words."""
-    for one in PARTS[part].fields if part in PARTS else ():
-        if one.key == key:
-            return short(one, value) or "nothing"
-    return str(value)[:SHORT]
+    """A value of a document with masks, all of it: whoever reviews a context has to see it."""
+    fields = PARTS[part].fields if part in PARTS else ()
+    one = next((one for one in fields if one.key == key), None)
+    if one is None or (one.secret and value not in ("", [])):
+        return "a secret" if one else str(value)
+    if one.kind is Kind.ROWS and isinstance(value, list):
+        return "\n".join(_row(one, row) for row in value if isinstance(row, dict)) or "nothing"
+    if one.kind is Kind.SWITCH:
+        return "yes" if value else "no"
+    return text_of(value).rstrip("\n") or "nothing"
+
+
+def _row(one: Field, row: dict[str, str]) -> str:
+    said = ((column, row.get(column.key, "")) for column in one.columns)
+    return ", ".join(
+        f"{column.title.lower()} {'(secret)' if column.secret else cell}"
+        for column, cell in said
+        if cell
+    )
+
+
+def runs(part: str, key: str) -> bool:
+    """Whether a value is itself a program, or names one."""
+    return part in PARTS and any(one.key == key and one.runs for one in PARTS[part].fields)
 
 
 def title_of(part: str, key: str = "") -> str:
