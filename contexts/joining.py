@@ -13,6 +13,7 @@ from contexts.part import Machine, Pieces
 START = "/usr/local/sbin/windfall-agent-start"
 TOKEN = "/etc/windfall-agent/token"  # noqa: S105 - where it lies, not what it is
 SETTINGS = "/etc/default/windfall-agent"
+SECTION = "windfall-agent"
 LOG = "/var/log/windfall-agent-start.log"
 SERVER = re.compile(r"https?://[A-Za-z0-9.:\[\]_-]+(/[A-Za-z0-9._~/-]*)?")
 DIGEST = re.compile(r"[0-9a-f]{64}|")
@@ -51,11 +52,17 @@ def pieces(machine: Machine, options: Mapping[str, str]) -> Pieces:
     found = placed(machine, start, options)
     entries = [{"path": p, "permissions": mode, "content": text} for p, mode, text in found]
     return Pieces(
+        amiconfig={SECTION: _own(options)} if options else {},
         cloud={"write_files": entries, "runcmd": [["sh", "-c", f"{START} >{LOG} 2>&1"]]},
         after=(*(placing(*entry) for entry in found), f"{START} </dev/null >{LOG} 2>&1 &"),
         environment={**options, **_container(machine)},
         warnings=warnings(machine),
     )
+
+
+def _own(options: Mapping[str, str]) -> dict[str, str]:
+    """The same settings for an agent that reads the context itself; amiconfig passes over them."""
+    return {name.removeprefix("WINDFALL_").lower(): value for name, value in options.items()}
 
 
 def placed(machine: Machine, start: str, options: Mapping[str, str]) -> list[tuple[str, str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ def pair(
     home: Home, wishes: console.Wishes, settings: Settings, device: Optional[str], plain: bool
 ) -> int:
     """Give this machine an owner; the exit code."""
+    _as_owner_of(home)
     home.prepare()
     rights = context.Rights.of(settings.apply, os.environ)
     banner.hang(home, wishes.server, rights.root)
@@ -45,6 +47,8 @@ def _converse(
                 return 0
             identity = talk.pair()
             if identity is None:
+                if service:
+                    return 0  # started anew, it shows whose the machine is
                 continue
             try:
                 _contextualize(home, talk, identity, settings)
@@ -93,6 +97,7 @@ def _contextualize(
 
 def recontextualize(home: Home, settings: Settings, device: Optional[str]) -> int:
     """Fetch this machine's context and apply it; 0 if there is nothing left to do."""
+    _as_owner_of(home)
     home.prepare()
     identity = home.identity()
     line = link.Link(identity.server, identity.token, settings.ca)
@@ -117,6 +122,29 @@ def recontextualize(home: Home, settings: Settings, device: Optional[str]) -> in
             tty.say("The agent's settings are others now: restart it, and they count.")
     fine = done is not None and done.outcome in (context.APPLIED, context.ONLY_KEPT)
     return 0 if fine else WENT
+
+
+def _as_owner_of(home: Home) -> None:
+    """Root who pairs the machine of an agent that runs as another user goes on as that user."""
+    try:
+        facts = home.path.stat()
+    except OSError:
+        return
+    if os.geteuid() == 0 and facts.st_uid != 0:
+        user = _user(facts.st_uid)
+        if user:
+            os.initgroups(user, facts.st_gid)
+        else:
+            os.setgroups([])
+        os.setgid(facts.st_gid)
+        os.setuid(facts.st_uid)
+
+
+def _user(number: int) -> str:
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return ""
 
 
 @contextmanager

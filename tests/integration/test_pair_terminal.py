@@ -7,9 +7,12 @@ import os
 import signal
 import socket
 import subprocess
+import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import cryptography
 import pytest
 import segno
 
@@ -22,6 +25,8 @@ from tests.unit.test_agent_contexts import FAKE, GCM, ID, SECRET
 from vmagent.wire.pairing import PINS_LOCKED, MachineContext
 
 PIN = "859116"
+NOBODY = 65534
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -417,3 +422,41 @@ def test_the_banner_hangs_until_the_machine_has_an_owner(
         finish(person, server)
         assert person.wait() == 0
     assert not banner.exists()
+
+
+def python_of_others() -> list[str]:
+    """A Python with our libraries that another user may start too; empty if there is none."""
+    where = str(Path(cryptography.__file__).parents[1])
+    path = f"import sys; sys.path.insert(0, {where!r}); import vmagent.__main__ as m"
+    for python in (sys.executable, "/usr/bin/python3"):
+        try:
+            done = subprocess.run(
+                [python, "-c", f"{path}, vmagent.desk, encodings.idna"],
+                user=NOBODY,
+                env={"PYTHONPATH": str(ROOT)},
+                capture_output=True,
+                check=False,
+            )
+        except OSError:
+            continue
+        if done.returncode == 0:
+            return [python, "-c", f"{path}; m.main()"]
+    return []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another user")
+def test_root_pairs_the_machine_of_an_agent_that_runs_as_another_user(
+    server: FakeServer,
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)  # pytest's own folders are closed to others
+        program = python_of_others()
+        if not program:
+            pytest.skip("the Python of these tests is closed to other users")
+        agent = AgentProcess(Path(folder) / "state", program)
+        agent.state.mkdir(mode=0o700)
+        os.chown(agent.state, NOBODY, NOBODY)
+        with at(agent, server) as person:
+            finish(person, server)
+            assert person.wait() == 0
+        assert (agent.state / "identity.json").stat().st_uid == NOBODY
