@@ -142,9 +142,16 @@ def _pair(found: argparse.Namespace) -> int:
 def _wishes(found: argparse.Namespace) -> Any:
     from vmagent.console import Wishes
 
-    server = found.server or os.environ.get("WINDFALL_SERVER", "")
-    release = found.release_key or os.environ.get("WINDFALL_RELEASE_KEY", "")
+    server = found.server or _configured("WINDFALL_SERVER")
+    release = found.release_key or _configured("WINDFALL_RELEASE_KEY")
     return Wishes(server, release, found.name, found.code, found.service)
+
+
+def _configured(name: str) -> str:
+    from vmagent import machine
+
+    root = Path(os.environ.get("WINDFALL_ROOT", "/"))
+    return os.environ.get(name, "") or machine.configured(name, root)
 
 
 def _recontextualize(found: argparse.Namespace) -> int:
@@ -159,7 +166,7 @@ def _banner(found: argparse.Namespace) -> int:
     from vmagent import banner
 
     root = Path(os.environ.get("WINDFALL_ROOT", "/"))
-    hangs = banner.hang(_home(found), os.environ.get("WINDFALL_SERVER", ""), root)
+    hangs = banner.hang(_home(found), _configured("WINDFALL_SERVER"), root)
     print(f"{root / banner.NAME}: {'hangs' if hangs else 'is down'}")
     return 0
 

@@ -16,6 +16,7 @@ from vmagent.plaintext import printable
 from vmagent.wire import pairing
 
 FIRMWARE = "sys/class/dmi/id/product_uuid"
+SERVICE = "etc/default/windfall-agent"
 # As CernVM's own pairing script kept it.
 CERNVM = "etc/cernvm/default.conf"
 _CERNVM_UUID = re.compile(r"^(?:CERNVM_UUID|VM_UUID)=\"?([0-9A-Fa-f-]{36})\"?\s*$", re.M)
@@ -63,6 +64,15 @@ def _text(path: Path) -> str:
         return path.read_bytes()[:65_536].decode("utf-8", "replace")
     except OSError:
         return ""
+
+
+def configured(name: str, root: Path = Path("/")) -> str:
+    """A variable as the service's own file sets it (data, not run); empty if it does not."""
+    for line in _text(root / SERVICE).splitlines():
+        said, equals, value = line.strip().partition("=")
+        if equals and said == name:
+            return _bare(value)
+    return ""
 
 
 def introduction(

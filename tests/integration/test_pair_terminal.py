@@ -424,6 +424,23 @@ def test_the_banner_hangs_until_the_machine_has_an_owner(
     assert not banner.exists()
 
 
+def test_the_server_is_the_one_of_the_service_or_is_asked_for(
+    agent: AgentProcess, server: FakeServer, tmp_path: Path
+) -> None:
+    with agent.at_terminal("pair", "--no-run") as person:
+        person.sees("Address of the server")
+        person.types("ftp://nonsense\r")
+        person.sees("That is no address of a server")
+        person.types(f"{server.url}\r")
+        person.sees("PIN: ")
+    service = tmp_path / "root" / "etc" / "default" / "windfall-agent"
+    service.parent.mkdir(parents=True)
+    service.write_text(f"WINDFALL_SLOTS=1\nWINDFALL_SERVER='{server.url}'\n")
+    with agent.at_terminal("pair", "--no-run") as person:
+        finish(person, server)
+        assert person.wait() == 0
+
+
 def python_of_others() -> list[str]:
     """A Python with our libraries that another user may start too; empty if there is none."""
     where = str(Path(cryptography.__file__).parents[1])

@@ -168,6 +168,13 @@ def test_plain_amiconfig_text_is_read_as_amiconfig_does() -> None:
     assert dict(found.settings) == {"slots": 1}
 
 
+@pytest.mark.parametrize("target", ["mime/user-data", "amiconfig/user-data.ini"])
+def test_settings_are_found_in_contexts_as_they_are_rendered(target: str) -> None:
+    rendered = Path(__file__).parents[1] / "golden" / "rendered" / "volunteer" / target
+    found = dict(wanted.read(rendered.read_text()).settings)
+    assert found == {"slots": 2, "hours": "mon-fri 18:30-7; sat,sun 0-24"}
+
+
 def home(tmp_path: Path) -> Home:
     made = Home(tmp_path / "state")
     made.prepare()
