@@ -21,8 +21,15 @@ COOKIE = Door().name("session")
 
 _PARAMETER = re.compile(r"\{([a-z_]+)(?::((?:[^{}]|\{[^{}]*\})*))?\}")
 _PROBLEM = {"$ref": "#/components/schemas/Problem"}
-_HOST_CODES = ("token-missing", "token-unknown", "token-revoked", "host-unmanaged")
+_HOST_CODES = (
+    "token-missing",
+    "token-unknown",
+    "token-revoked",
+    "host-unmanaged",
+    "too-many",
+)
 _ROLE_CODES = (
+    "too-many",
     "token-missing",
     "token-unknown",
     "token-revoked",

@@ -75,7 +75,7 @@ def test_numbers_of_the_path_and_of_the_query_are_described() -> None:
 
 def test_each_problem_stands_under_its_status() -> None:
     responses = document()["paths"]["/p/{production}/frames/{first}-{last}"]["put"]["responses"]
-    found = {"200", "400", "401", "404", "408", "410", "411", "413", "415", "500", "507"}
+    found = {"200", "400", "401", "404", "408", "410", "411", "413", "415", "429", "500", "507"}
     assert set(responses) == found
     problem = responses["507"]["content"]["application/problem+json"]["schema"]["allOf"]
     assert problem[0] == {"$ref": "#/components/schemas/Problem"}
