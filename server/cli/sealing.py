@@ -45,7 +45,9 @@ def sealed(server: Client, body: Body, context: str = "", revision: int = 1) -> 
     said |= {"document": body.get("document") or {}, "without": body.get("without") or []}
     try:
         document = merge(_layers(server, said)).document
-        made = render(document, revision, "mime", Machine(server=server.url))
+        known = server.get("context-parts")
+        machine = Machine(server=known["server"], agent_sha256=known["agent_sha256"])
+        made = render(document, revision, "mime", machine)
     except NotRenderable as error:
         raise BadFile(f"it cannot be sealed yet: {error}") from error
     aad = envelope.bound_to(id, revision)

@@ -17,7 +17,7 @@ from server.handlers.context_api import BASE, LAST, NO_STORE, ONE, UNKNOWN
 from server.handlers.params import query_number
 from server.handlers.routes import Body, Query, Reply, Route
 from server.services.deps import Deps
-from server.services.shelf import files, layering, rendering
+from server.services.shelf import files, layering, pool, rendering
 from server.services.shelf.veil import Said
 
 BAD = ("bad-context", "bad-input", "secret-lost")
@@ -56,10 +56,15 @@ class PartView:
 
 @dataclass(frozen=True)
 class PartList:
-    """Every part that there is, and every target that contexts are rendered for."""
+    """Every part that there is, and every target that contexts are rendered for.
+
+    ``server`` and ``agent_sha256`` (empty: none) are what machines are told of this pool.
+    """
 
     parts: list[PartView] = field(default_factory=list)
     targets: list[v.Json] = field(default_factory=list)
+    server: str = ""
+    agent_sha256: str = ""
 
 
 @dataclass(frozen=True)
@@ -126,7 +131,8 @@ class ContextFilesApi:
              "variants": list(one.variants)}
             for one in TARGETS.values()
         ]  # fmt: skip
-        return PartList(parts, targets)
+        known = pool.machine(self.deps)
+        return PartList(parts, targets, known.server, known.agent_sha256)
 
     async def defaults(self, request: web.Request, caller: Caller) -> v.DefaultsList:
         """Every layer."""

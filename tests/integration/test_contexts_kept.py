@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from server.services.shelf import keep
+from server.db.base import Tx
+from server.services.shelf import keep, tidy
 from tests.kit.house import House, house
 from tests.kit.shelves import HASH, WORKER, Somebody, somebody
 
@@ -209,6 +210,37 @@ async def test_what_was_removed_is_gone_for_all_and_comes_back_whole(anna: Someb
     assert (await anna.call("POST", f"/{id}/bring-back"))[0] == 200
     assert (await anna.call("POST", f"/{id}/bring-back"))[0] == 404
     assert (await anna.call("GET", f"/{id}?secrets=1"))[1]["document"] == WORKER
+
+
+async def test_a_context_that_machines_have_is_removed_only_on_purpose(
+    found: House, anna: Somebody
+) -> None:
+    id = (await anna.made())["context"]["id"]
+    token = await found.token("anna")
+    _, joined = await found.enrol(token["token"], "node-1")
+
+    async def give(tx: Tx) -> None:
+        sql = "INSERT INTO host_contexts (host, context, revision, given_at) VALUES ($1, $2, 1, 1)"
+        await tx.run(sql, joined["host"], id)
+
+    await found.deps.store.write(give)
+    assert (await anna.call("GET", f"/{id}"))[1]["context"]["machines"] == 1
+    status, said = await anna.call("DELETE", f"/{id}")
+    assert (status, said["code"]) == (409, "in-use")
+    assert (await anna.call("DELETE", f"/{id}?anyway=1"))[0] == 200
+
+
+async def test_what_was_removed_is_forgotten_after_its_time(
+    found: House, anna: Somebody, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    id = (await anna.made())["context"]["id"]
+    await anna.call("DELETE", f"/{id}")
+    await tidy.tidy(found.deps)
+    assert len((await anna.call("GET", "?scope=removed"))[1]["contexts"]) == 1
+    monkeypatch.setattr(keep, "GRACE_S", -1.0)
+    await tidy.tidy(found.deps)
+    assert (await anna.call("GET", "?scope=removed"))[1] == {"contexts": []}
+    assert (await anna.call("POST", f"/{id}/bring-back"))[0] == 404
 
 
 async def test_a_role_template_alone_makes_a_context_and_says_what_it_asks_for(
