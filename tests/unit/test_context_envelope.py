@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import copy
+import functools
 import hashlib
 import json
 import shutil
@@ -32,6 +33,16 @@ from contexts.envelope import (
 SECRET = "protected-file"
 TEXT = "[amiconfig]\nplugins=cernvm\n"
 AAD = bound_to("22b13425ef7244c4b7de60dbbca64728", 3)
+
+
+SCRYPT, PBKDF2 = functools.cache(hashlib.scrypt), functools.cache(hashlib.pbkdf2_hmac)
+
+
+@pytest.fixture(autouse=True)
+def keys_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The key of one secret and salt is worked out once for all tests."""
+    monkeypatch.setattr("contexts.envelope.scrypt", SCRYPT)
+    monkeypatch.setattr("contexts.envelope.pbkdf2_hmac", PBKDF2)
 
 
 def _counting(count: int) -> bytes:

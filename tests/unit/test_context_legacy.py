@@ -258,7 +258,7 @@ TEXTS = st.builds(
 )
 
 
-@settings(STEADY, max_examples=250)
+@settings(STEADY, max_examples=120)
 @given(text=TEXTS)
 def test_whatever_old_text_is_loaded_without_fault_and_keeps_its_meaning(text: str) -> None:
     document = load(text).document
@@ -278,7 +278,7 @@ def _without_dropped(document: Document) -> dict[str, Any]:
     return found
 
 
-@settings(STEADY, max_examples=100)
+@settings(STEADY, max_examples=60)
 @given(text=TEXTS)
 def test_no_line_of_an_old_text_is_lost_without_a_word(text: str) -> None:
     old = read(text)
