@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from contexts.asking import block, several, switch
 from contexts.made import Made
@@ -63,6 +63,9 @@ def _pieces(values: Values, machine: Machine) -> Pieces:
     warnings = ["unknown: it holds lines that no part knows; a machine gets them unchecked"]
     if held:
         warnings.append(f"unknown: left out, a shell may read more than text: {', '.join(held)}")
+    risky = [f"[{name}] {key}" for name, key in _risky(ini, block_)]
+    if risky:
+        warnings.append(f"unknown: given as they are, a shell may run them: {', '.join(risky)}")
     return Pieces(
         amiconfig=ini,
         plugins=tuple(lines(values, "plugins")),
@@ -70,6 +73,14 @@ def _pieces(values: Values, machine: Machine) -> Pieces:
         secrets=("unknown.sections",) if ini else (),
         warnings=tuple(warnings) if ini or block_ or held else (),
     )
+
+
+def _risky(
+    ini: Mapping[str, Mapping[str, str]], block_: Mapping[str, str]
+) -> Iterator[tuple[str, str]]:
+    """What only goes to machines because somebody said so."""
+    for name, keys in {**ini, "boot-loader": block_}.items():
+        yield from ((name, key) for key, value in keys.items() if not _is_harmless(key, value))
 
 
 def _kept(where: str, keys: dict[str, str], trusted: bool, held: list[str]) -> dict[str, str]:
@@ -131,6 +142,7 @@ PART = Made(
             "Not read",
             "Lines that nobody ever read. Machines do not get them.",
             "; a comment",
+            secret=True,
             longest=64_000,
         ),
         switch(

@@ -38,7 +38,7 @@ def test_a_file_without_secrets_names_them_and_has_none() -> None:
     assert read.document["agent"] == {"token": "", "slots": 2}
 
 
-@settings(STEADY, max_examples=40)
+@settings(STEADY, max_examples=15)
 @given(document=documents())
 def test_a_file_with_secrets_holds_the_whole_document(document: Document) -> None:
     text = dump(Exchanged(document, "name"), secrets=True)
@@ -81,7 +81,7 @@ def test_a_hostile_file_is_refused_with_what_is_wrong(text: str | bytes, told: s
     str(refused.value).encode()
 
 
-@settings(STEADY, max_examples=200)
+@settings(STEADY, max_examples=100)
 @given(
     body=st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -95,7 +95,7 @@ def test_whatever_json_is_read_or_refused_and_nothing_else(body: object) -> None
             load(text)
 
 
-@settings(STEADY, max_examples=40)
+@settings(STEADY, max_examples=15)
 @given(document=documents())
 def test_secrets_are_masked_and_come_back(document: Document) -> None:
     assert restored(hidden(document), document) == document
@@ -141,7 +141,7 @@ def test_rows_that_cannot_be_told_apart_are_compared_as_a_whole_and_masked() -> 
     assert diff(twice, {}) == [Change("users", True, None), Change("users.users", MASK, None)]
 
 
-@settings(STEADY, max_examples=40)
+@settings(STEADY, max_examples=15)
 @given(old=documents(), new=documents())
 def test_only_equal_documents_do_not_differ(old: Document, new: Document) -> None:
     assert diff(old, old) == []

@@ -93,7 +93,7 @@ def test_a_layer_of_no_level_is_refused() -> None:
         merge([Layer("galaxy", {})])
 
 
-@settings(STEADY, max_examples=30)
+@settings(STEADY, max_examples=15)
 @given(document=documents(), level=st.sampled_from(LEVELS))
 def test_one_layer_alone_is_its_own_document(document: Document, level: str) -> None:
     resolved = merge([Layer(level, document)])
@@ -103,7 +103,7 @@ def test_one_layer_alone_is_its_own_document(document: Document, level: str) -> 
     assert set(itertools.chain(*resolved.origins.values())) <= {level}
 
 
-@settings(STEADY, max_examples=30)
+@settings(STEADY, max_examples=15)
 @given(below=documents(), above=documents())
 def test_a_value_of_two_layers_is_that_of_one_or_of_both(below: Document, above: Document) -> None:
     resolved = merge([Layer("site", below), Layer("user", above)])

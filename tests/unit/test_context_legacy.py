@@ -289,7 +289,7 @@ def test_no_line_of_an_old_text_is_lost_without_a_word(text: str) -> None:
             assert line in kept or not line.strip(" 01")
 
 
-@settings(STEADY, max_examples=30)
+@settings(STEADY, max_examples=15)
 @given(document=documents())
 def test_what_the_old_text_of_a_document_cannot_say_is_named(document: Document) -> None:
     dumped = dump(document)
