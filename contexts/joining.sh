@@ -20,9 +20,8 @@ fail() {
     say "$*"
     exit "$code"
 }
-# PROGRAM... as the agent's user, without rights.
-as() {
-    "$python" -c 'import os, pwd, sys
+# "$python" -c "$drop" USER PROGRAM...: runs it as that user, without rights.
+drop='import os, pwd, sys
 user = pwd.getpwnam(sys.argv[1])
 if os.getuid() != user.pw_uid:
     os.initgroups(user.pw_name, user.pw_gid)
@@ -30,17 +29,18 @@ if os.getuid() != user.pw_uid:
     os.setuid(user.pw_uid)
 os.environ.update(HOME=user.pw_dir, USER=user.pw_name)
 os.chdir("/")
-os.execvp(sys.argv[2], sys.argv[2:])' "$user" "$@"
-}
+os.execvp(sys.argv[2], sys.argv[2:])'
 starting() {
     if [ -d /run/systemd/system ]; then
         unit=/etc/systemd/system/windfall-agent.service
         "$python" $file unit --user $user >$unit && systemctl daemon-reload &&
             systemctl enable --no-block --now windfall-agent ||
             fail 1 "The agent's service does not start; see journalctl -u windfall-agent"
+    elif [ $$ = 1 ]; then
+        exec "$python" -c "$drop" $user "$python" $file run
     else
         touch $log && chown $user $log
-        as "$python" $file run </dev/null >>$log 2>&1 &
+        "$python" -c "$drop" $user "$python" $file run </dev/null >>$log 2>&1 &
     fi
 }
 # Without a token a person joins this machine to the pool, at its console or from anywhere.
@@ -51,9 +51,9 @@ pairing() {
     fi
     "$python" $file banner
     export WINDFALL_UNPAIRED=wait
-    starting
     say "This machine belongs to nobody yet. Press Alt+F10, or log in as root and type" \
         "windfall-agent pair, and have $server/pair open on another screen."
+    starting
 }
 
 [ -f $settings ] && { set -a; . $settings; set +a; }
@@ -107,10 +107,14 @@ printf '#!/bin/sh\nWINDFALL_STATE=${WINDFALL_STATE:-%s} exec "%s" "%s" "$@"\n' \
     $state "$python" $file >/usr/local/bin/windfall-agent
 chmod 0755 /usr/local/bin/windfall-agent
 
+if [ -n "$WINDFALL_TOKEN" ] && [ ! -s $token ]; then
+    mkdir -p ${token%/*} && (umask 077; printf '%s\n' "$WINDFALL_TOKEN" >$token)
+fi
+unset WINDFALL_TOKEN
 if [ ! -s $state/identity.json ]; then
     [ -s $token ] || { pairing; exit 0; }
     for again in 1 2 3 4 5 6 7 8 9 10; do
-        as "$python" $file join --server "$server" --token-file - <$token
+        "$python" -c "$drop" $user "$python" $file join --server "$server" --token-file - <$token
         code=$?
         [ $code = 6 ] || break
         sleep 15
@@ -119,5 +123,5 @@ if [ ! -s $state/identity.json ]; then
     rm -f $token
 fi
 
+say "The agent of $server goes to work; windfall-agent status tells what it does."
 starting
-say "The agent of $server is at work; windfall-agent status tells what it does."

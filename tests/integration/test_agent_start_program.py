@@ -26,7 +26,8 @@ import json, os, pathlib, sys, time
 state = pathlib.Path(os.environ["WINDFALL_STATE"])
 words = sys.argv[1:]
 given = sys.stdin.read() if "join" in words else ""
-told = [os.getuid(), os.environ.get("WINDFALL_SLOTS"), words, given]
+told = [os.getuid(), os.environ.get("WINDFALL_SLOTS"), words, given, os.getpid(),
+        os.environ.get("WINDFALL_TOKEN")]
 (state / ("call-%d" % time.time_ns())).write_text(json.dumps(told))
 if "join" in words:
     code = int(given.split("-")[-1]) if "fail" in given else 0
@@ -75,7 +76,7 @@ class Machinery:
         return self.folder / path.lstrip("/")
 
     def start(
-        self, path: str = "/usr/bin:/bin:/usr/sbin:/sbin"
+        self, path: str = "/usr/bin:/bin:/usr/sbin:/sbin", *first: str, **told: str
     ) -> subprocess.CompletedProcess[str]:
         """Run the program to its end."""
         binds = {"/etc": "etc", "/opt": "opt", "/var/lib": "lib", "/var/log": "log"}
@@ -94,8 +95,8 @@ class Machinery:
         for place, name in (binds | {"/usr/local": "local", "/run": "run"}).items():
             words += ["--bind", str(self.folder / name), place]
         return subprocess.run(
-            [*words, "--die-with-parent", "--", "/bin/sh", joining.START],
-            env={"PATH": path},
+            [*words, *first, "--die-with-parent", "--", "/bin/sh", joining.START],
+            env={"PATH": path, **told},
             capture_output=True,
             text=True,
             timeout=60,
@@ -210,6 +211,17 @@ def test_without_a_token_it_says_how_to_pair(machinery: Machinery) -> None:
     settings = machinery.path(joining.SETTINGS).read_text()
     assert f"WINDFALL_SERVER={machinery.url}" in settings
     assert machinery.path("/usr/local/bin/windfall-agent").stat().st_mode & 0o777 == 0o755
+
+
+def test_in_a_container_the_agent_itself_is_process_one(machinery: Machinery) -> None:
+    machinery.place(machine(machinery, token=""))
+    path = "/usr/bin:/bin:/usr/sbin:/sbin"
+    done = machinery.start(path, "--unshare-pid", "--as-pid-1", WINDFALL_TOKEN="wf1.by-variable")
+    assert done.returncode == 0, done.stdout + done.stderr
+    joined, running = machinery.calls()
+    assert joined[3] == "wf1.by-variable\n"
+    assert running[2:] == [["run"], "", 1, None]
+    assert not machinery.path(joining.TOKEN).exists()
 
 
 def test_a_token_that_is_not_taken_is_told_and_kept(machinery: Machinery) -> None:

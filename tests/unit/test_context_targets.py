@@ -223,6 +223,17 @@ def test_a_container_gets_its_variables_and_folders(tmp_path: Path) -> None:
     assert f"{tmp_path}/workspace:/workspace" in call
 
 
+def test_a_container_with_an_agent_runs_it_and_keeps_what_it_is(tmp_path: Path) -> None:
+    some = parts(agent=joining.pieces(MACHINE, {}))
+    rendered = render({"agent": {}}, 1, "container", MACHINE, some)
+    write(tmp_path, rendered)
+    (call,) = run(tmp_path, "run-container.sh")
+    assert call[-2:] == ["/bin/sh", joining.START]
+    assert f"{tmp_path}/windfall-agent-start:{joining.START}:ro" in call
+    assert "windfall-agent-state:/var/lib/windfall-agent" in call
+    assert rendered.file("container.env").mode == 0o600
+
+
 @pytest.mark.parametrize(("name", "value"), [("A B", "x"), ("A", "x\ny"), ("A=B", "x"), ("", "x")])
 def test_a_variable_that_a_file_of_variables_cannot_hold_is_refused(name: str, value: str) -> None:
     bad = parts(a=Pieces(environment={name: value}))

@@ -12,4 +12,4 @@ else
     set -- --device /dev/fuse --cap-add SYS_ADMIN
 fi
 exec "$engine" run --detach --name volunteer-0001 --hostname volunteer-0001 --cpus 2 --memory 4096m --env-file container.env \
-    --volume "$PWD/workspace:/workspace" --volume "$PWD/data:/data" "$@" "$image"
+    --volume "$PWD/workspace:/workspace" --volume "$PWD/data:/data" --volume "$PWD/windfall-agent-start:/usr/local/sbin/windfall-agent-start:ro" --volume windfall-agent-state:/var/lib/windfall-agent "$@" "$image" /bin/sh /usr/local/sbin/windfall-agent-start

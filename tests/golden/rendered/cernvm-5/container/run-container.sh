@@ -12,4 +12,4 @@ else
     set -- --device /dev/fuse --cap-add SYS_ADMIN
 fi
 exec "$engine" run --detach --name desktop --hostname desktop --cpus 1 --memory 2048m --env-file container.env \
-    --volume "$PWD/workspace:/workspace" --volume "$PWD/data:/data" "$@" "$image"
+    --volume "$PWD/workspace:/workspace" --volume "$PWD/data:/data" --volume "$PWD/windfall-agent-start:/usr/local/sbin/windfall-agent-start:ro" --volume windfall-agent-state:/var/lib/windfall-agent "$@" "$image" /bin/sh /usr/local/sbin/windfall-agent-start
