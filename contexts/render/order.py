@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
+from contexts import joining
 from contexts.part import Machine, Pieces
 from contexts.render import cloudconfig, ini, mime
 from contexts.render.gather import Form, Whole
@@ -52,7 +53,9 @@ class Order:
     def legacy(self) -> bool:
         """Whether there is something for the readers of CernVM 3 and 4, and these may read it."""
         told = self.pieces
-        return self.version != "5" and bool(told.ucernvm or told.amiconfig or told.plugins)
+        # What our own agent finds in the text is no reason to think of an old image.
+        sections = set(told.amiconfig) - {joining.SECTION}
+        return self.version != "5" and bool(told.ucernvm or sections or told.plugins)
 
     @cached_property
     def cloud(self) -> str:

@@ -117,6 +117,9 @@ def test_cernvm_3_and_4_get_user_data_without_a_session_token_and_nobody_else() 
     plain = parts(plain=Pieces(cloud={"runcmd": [["true"]]}))
     new = json.loads(render({"plain": {}}, 1, "cloud", MACHINE, plain).file("ec2.json").text)
     assert new["MetadataOptions"]["HttpTokens"] == "required"
+    agent = parts(agent=joining.pieces(MACHINE, {"WINDFALL_SLOTS": "2"}))
+    own = json.loads(render({"agent": {}}, 1, "cloud", MACHINE, agent).file("ec2.json").text)
+    assert own["MetadataOptions"]["HttpTokens"] == "required"
 
 
 def test_an_instance_is_as_large_as_asked_for() -> None:
