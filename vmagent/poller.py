@@ -63,6 +63,8 @@ class Poller(threading.Thread):
             self._tell(revoked(error))
             return None
         except errors.LinkFault as error:
+            if self._over:  # cut off, for nobody waits for it any more
+                return None
             self._failures += 1
             if self._failures == 1:
                 log.warning("commands not heard", extra={"why": str(error)})
