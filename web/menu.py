@@ -28,7 +28,6 @@ ENTRIES = (
     Entry("All machines", "/hosts", "hosts", "operator"),
     Entry("Patterns", "/patterns", "patterns"),
     Entry("Accounts", "/admin/accounts", "accounts", "admin"),
-    Entry("Audit log", "/admin/audit", "audit", "admin"),
 )
 """All entries, in their order; a test knows whether their addresses exist."""
 

@@ -127,7 +127,7 @@ class AdminPages:
             further = f"/admin/audit?{urlencode({**more, 'before': str(found.before)})}"
         return showing.show(
             request, caller, "audit", entries=found.entries, asked=asked, further=further,
-            here="audit",
+            here="accounts",
         )  # fmt: skip
 
     def routes(self) -> list[Route]:
