@@ -113,11 +113,11 @@ async def end_all(tx: Tx, account: int, at: float, but: int = 0) -> int:
     )
 
 
-async def sweep(tx: Tx, seen_before: float, now: float) -> int:
-    """Delete what opens nothing any more, with the addresses kept in it; how many."""
+async def sweep(tx: Tx, seen_before: float, over_before: float) -> int:
+    """Delete what was seen last so long ago, or is over since then, with its address; how many."""
     return await tx.run(
-        "DELETE FROM sessions WHERE seen_at < $1 OR ends_at < $2 OR"
-        " (revoked_at IS NOT NULL AND revoked_at < $1)",
+        "DELETE FROM sessions WHERE seen_at < $1 OR ends_at < $2"
+        " OR (revoked_at IS NOT NULL AND revoked_at < $2)",
         seen_before,
-        now,
+        over_before,
     )

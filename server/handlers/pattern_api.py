@@ -229,7 +229,7 @@ class PatternApi:
                   status=204, codes=("pattern-unknown", "built-in")),
             Route("GET", f"{production}/failures", self.failures, operator,
                   "What was found in the logs of a production.", reply=FailuresView,
-                  codes=("production-unknown",),
+                  codes=("production-unknown", "bad-parameter"),
                   query=(Query("kind", "string", "Only of this kind."),
                          Query("pattern", "string", "Only of this pattern."),
                          Query("limit", "integer", "At most so many tasks.", 20))),

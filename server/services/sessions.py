@@ -7,7 +7,8 @@ import secrets
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from server.db import sessions
+from server.db import audit as log
+from server.db import links, sessions
 from server.db.accounts import Account
 from server.db.base import Tx
 from server.db.sessions import Session
@@ -144,3 +145,16 @@ async def end_all(deps: Deps, account: Account, by: str, but: int = 0) -> int:
         return count
 
     return await deps.store.write(write)
+
+
+async def sweep(deps: Deps) -> None:
+    """Forget what opens nothing any more, and where people were so long ago."""
+    now, rules = deps.clock(), deps.doors.rules
+    old = now - rules.addresses_s
+
+    async def write(tx: Tx) -> None:
+        await sessions.sweep(tx, now - max(rules.idle_s, rules.addresses_s), old)
+        await links.sweep(tx, old)
+        await log.forget_addresses(tx, old)
+
+    await deps.store.write(write)

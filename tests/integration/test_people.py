@@ -14,6 +14,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from server.services import sessions
 from tests.integration.test_doors import WORD, doors, give_password
 from tests.kit.house import House
 from tests.kit.letters import Mailbox, mail_server
@@ -412,3 +413,40 @@ async def test_nobody_invites_somebody_of_a_higher_role_than_his_own(tmp_path: P
         number = listed["invitations"][0]["id"]
         assert (await api(found, "POST", f"/invitations/{number}/revoke", token=manager))[0] == 204
         assert (await api(found, "POST", f"/invitations/{number}/revoke", token=manager))[0] == 404
+
+
+async def test_addresses_are_forgotten_when_they_are_of_no_use_any_more(tmp_path: Path) -> None:
+    async with doors(tmp_path) as (found, browser):
+        await browser.log_in("admin", WORD)
+        await browser.log_in("admin", "a wrong password")
+        present = found.deps.clock
+
+        async def kept() -> tuple[int, bool]:
+            await sessions.sweep(found.deps)
+            rows = await found.deps.store.read(
+                lambda tx: tx.all("SELECT address FROM audit WHERE address <> ''")
+            )
+            left = await found.deps.store.read(lambda tx: tx.all("SELECT id FROM sessions"))
+            return len(left), bool(rows)
+
+        assert await kept() == (1, True)
+        found.deps.clock = lambda: present() + 29 * 86_400
+        assert await kept() == (1, True)
+        found.deps.clock = lambda: present() + 31 * 86_400
+        assert await kept() == (0, False)
+
+
+async def test_a_session_ends_when_it_was_not_used_for_long_and_in_any_case_at_last(
+    tmp_path: Path,
+) -> None:
+    options = {"accounts.idle_days": "10", "accounts.session_days": "25"}
+    async with doors(tmp_path, **options) as (found, browser), surfer(found.url) as idle:
+        await browser.log_in("admin", WORD)
+        await idle.log_in("admin", WORD)
+        present = found.deps.clock
+        for days in (9, 18, 24):
+            found.deps.clock = lambda days=days: present() + days * 86_400
+            assert "Logged in as" in (await browser.get("/")).text, days
+        assert "Logged in as" not in (await idle.get("/")).text
+        found.deps.clock = lambda: present() + 26 * 86_400
+        assert "Logged in as" not in (await browser.get("/")).text
