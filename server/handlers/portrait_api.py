@@ -44,6 +44,6 @@ class PortraitApi:
                   "One host: what it is, how far it is believed, what is held against it.",
                   reply=Portrait, codes=("host-unknown",)),
             Route("GET", f"{base}/bans", self.list_bans, operator,
-                  "The bans, those that stand first.", reply=BanList,
+                  "The bans, those that stand first.", reply=BanList, codes=("bad-parameter",),
                   query=(Query("limit", "integer", "At most so many.", 200),)),
         ]  # fmt: skip
