@@ -48,12 +48,12 @@ USABLE = """[...document.querySelectorAll(
   .filter(e => e.type !== "radio" || e.checked || !document.querySelector(
       `input[name="${CSS.escape(e.name)}"]:checked`) && e === document.querySelector(
       `input[name="${CSS.escape(e.name)}"]`))"""
-FOCUSED = f"""(usable => {{
+NAMES = f"(window.usable = {USABLE}).map(e => e.outerHTML.slice(0, 120))"
+FOCUSED = """(() => {
   const e = document.activeElement, s = getComputedStyle(e);
   const ring = s.outlineStyle !== "none" && parseFloat(s.outlineWidth) >= 2;
-  return [usable.indexOf(e), ring, e.outerHTML.slice(0, 120)];
-}})({USABLE})"""
-NAMES = f"{USABLE}.map(e => e.outerHTML.slice(0, 120))"
+  return [window.usable.indexOf(e), ring, e.outerHTML.slice(0, 120)];
+})()"""
 SAID = """[...document.querySelectorAll("h1, h2, h3, label, legend, th, button:not([data-copy])")]
   .filter(e => e.checkVisibility()).map(e => e.textContent.trim())"""
 
