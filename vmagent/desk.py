@@ -28,13 +28,16 @@ def pair(
     _as_owner_of(home)
     home.prepare()
     rights = context.Rights.of(settings.apply, os.environ)
-    banner.hang(home, wishes.server, rights.root)
+    hangs = wishes.service or home.is_awaited()  # a try by hand leaves no notice behind
+    if hangs:
+        banner.hang(home, wishes.server, rights.root)
     try:
         with _on(device, plain) as tty:
             talk = console.Console(home, wishes, settings, rights, tty)
             return _converse(home, talk, wishes.service, settings, tty)
     finally:
-        banner.hang(home, wishes.server, rights.root)
+        if hangs or home.is_joined():
+            banner.hang(home, wishes.server, rights.root)
 
 
 def _converse(

@@ -416,7 +416,7 @@ def test_the_banner_hangs_until_the_machine_has_an_owner(
     banner = tmp_path / "root" / "etc" / "issue.d" / "windfall.issue"
     assert agent.call("banner").returncode == 0
     assert "windfall-agent pair" in banner.read_text()
-    with at(agent, server) as person:
+    with at(agent, server, "--service") as person:
         person.sees("PIN: ")
         assert server.url in banner.read_text()
         finish(person, server)
