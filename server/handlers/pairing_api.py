@@ -236,7 +236,8 @@ class PairingApi:
                   "A machine that was confirmed becomes a host; with its poll token.", Body.JSON,
                   p.CollectRequest, p.Collected,
                   codes=("token-missing", "token-unknown", "pairing-pending", "pairing-over",
-                         "pairing-collected", "not-yours", "bad-input", "account-disabled")),
+                         "pairing-collected", "not-yours", "bad-input", "account-disabled",
+                         "agent-banned")),
         ]  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from server.db.bans import AgentBan
 from server.db.base import Tx
 from server.domain.errors import AgentBanned, BadInput, NotFound
 from server.domain.versions import RULE, Span, order
-from server.services import factsheet, reap
+from server.services import audit, factsheet, reap
 from server.services.bans import AGAIN_S, REASON_MOST
 from server.services.cards import HostCard
 from server.services.deps import Deps
@@ -41,7 +41,12 @@ async def ban(
         raise BadInput([f"reason: 1 to {REASON_MOST} printable characters, told to the hosts"])
     now = deps.clock()
     made = AgentBan(span.text, reason, None if seconds is None else now + seconds, by, now)
-    await deps.store.write(lambda tx: rows.lay_agent(tx, made))
+
+    async def write(tx: Tx) -> None:
+        await rows.lay_agent(tx, made)
+        audit.note(tx, by, "agent.ban", made.span, reason, at=now)
+
+    await deps.store.write(write)
     deps.registry.agent_bans[made.span] = made
     for card in _hold(deps):
         for task in list(card.tasks.values()):
@@ -52,7 +57,14 @@ async def ban(
 async def lift(deps: Deps, version: str, below: str, by: str) -> None:
     """Take a version again. Raises NotFound, BadInput."""
     span, now = _span(version, below), deps.clock()
-    if not await deps.store.write(lambda tx: rows.lift_agent(tx, span.text, by, now)):
+
+    async def write(tx: Tx) -> bool:
+        found = await rows.lift_agent(tx, span.text, by, now)
+        if found:
+            audit.note(tx, by, "agent.unban", span.text, at=now)
+        return found
+
+    if not await deps.store.write(write):
         raise NotFound("ban of agent", span.text, "ban-unknown")
     deps.registry.agent_bans.pop(span.text, None)
     _hold(deps)

@@ -24,7 +24,7 @@ from server.domain.errors import (
     TooMany,
 )
 from server.domain.pairing import LIVE, WINDOW_S, PairState
-from server.services import enrol
+from server.services import agentbans, enrol
 from server.services.deps import Deps
 from server.services.desk import Desk
 from server.services.enrol import Joined, digest_of
@@ -226,7 +226,7 @@ async def collect(
 
     The same request again brings the same host with a new secret, until the host was heard of; any
     other second collection is refused and told to the owner. Raises TokenUnknown, PairingPending,
-    PairingOver, PairingCollected, NotYours, BadInput.
+    PairingOver, PairingCollected, NotYours, BadInput, AgentBanned.
     """
     enrol.check_facts(name, sheet)
     now, secret = deps.clock(), enrol.new_secret()
@@ -248,6 +248,7 @@ async def collect(
             return await _again(deps, tx, found, request, digest), found.handle
         if found.state is not PairState.CONFIRMED or found.expires_at <= now:
             return PairingOver(), ""
+        agentbans.welcome(deps, sheet.agent)
         entered = await _enter(deps, tx, found, claim, request, name, digest, sheet, now)
         return entered, found.handle
 

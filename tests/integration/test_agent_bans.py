@@ -12,6 +12,7 @@ from tests.kit.agent_process import AgentProcess
 from tests.kit.fake_server import FakeServer
 from tests.kit.house import Hand, House, finish, house
 from tests.kit.payload_scripts import SLOW
+from tests.kit.vm import Vm, owner
 from vmagent import __version__
 from vmagent.wire import codec
 from vmagent.wire import messages as m
@@ -83,6 +84,37 @@ async def test_all_before_a_version_are_banned_and_none_of_them_joins(tmp_path: 
         found.deps.clock = lambda: before() + 61
         assert (await ask(ada, "1.9.9"))[0] == 200
         assert (await found.enrol(token, "bob"))[0] == 201
+
+
+async def test_a_banned_version_is_not_paired_until_the_ban_is_lifted(tmp_path: Path) -> None:
+    async with house(tmp_path) as found:
+        ada, old, late = await owner(found, "ada"), Vm(found, "old"), Vm(found, "late")
+        await ada.pair(old)  # it says no version
+        body = {"below": "2.0", "reason": "too old"}
+        assert (await found.manage("POST", "/agents/ban", body))[0] == 200
+        made = await ada.begin()
+        await late.present(made["pin"])
+        assert (await ada.confirm(made["id"], late.words)).status == 200
+        answer = await late.collect()
+        assert (answer.status, answer.code) == (403, "agent-banned")
+        assert len((await ada.ask("GET", "/machines")).body["machines"]) == 1
+        assert (await ada.look(made["id"]))["state"] == "confirmed"  # nothing is used up
+        assert (await old.collect()).status == 200  # a lost answer is sent again
+        await found.manage("POST", "/agents/unban", {"below": "2.0"})
+        assert (await late.collect()).status == 200
+
+
+async def test_bans_of_versions_are_in_the_audit_log(tmp_path: Path) -> None:
+    async with house(tmp_path) as found:
+        await found.manage("POST", "/agents/ban", {"below": "2.0", "reason": "too old"})
+        await found.manage("POST", "/agents/unban", {"below": "2.0"})
+        await found.manage("POST", "/agents/unban", {"below": "2.0"})  # there is none by now
+        rows = await found.rows("SELECT who, what, subject, details FROM audit ORDER BY id")
+        deeds = [tuple(row) for row in rows if row[1].startswith("agent.")]
+        assert deeds == [
+            ("admin", "agent.ban", "<2.0", "too old"),
+            ("admin", "agent.unban", "<2.0", ""),
+        ]
 
 
 async def test_a_ban_that_names_nothing_or_no_version_is_refused(tmp_path: Path) -> None:
