@@ -67,11 +67,14 @@ def _own(options: Mapping[str, str]) -> dict[str, str]:
 
 def placed(machine: Machine, start: str, options: Mapping[str, str]) -> list[tuple[str, str, str]]:
     """The files: path, mode, text."""
-    own = {"WINDFALL_SERVER": machine.server}
-    if machine.release_key:
-        own["WINDFALL_RELEASE_KEY"] = machine.release_key
-    files = [(START, "0755", start), (SETTINGS, "0644", settings({**options, **own}))]
+    files = [(START, "0755", start), (SETTINGS, "0644", settings({**options, **_pool(machine)}))]
     return [*files, (TOKEN, "0600", f"{machine.token}\n")] if machine.token else files
+
+
+def _pool(machine: Machine) -> dict[str, str]:
+    """Which pool it belongs to, and whose key it believes."""
+    key = {"WINDFALL_RELEASE_KEY": machine.release_key} if machine.release_key else {}
+    return {"WINDFALL_SERVER": machine.server, **key}
 
 
 def placing(path: str, mode: str, text: str) -> str:
@@ -84,7 +87,7 @@ def placing(path: str, mode: str, text: str) -> str:
 
 def _container(machine: Machine) -> dict[str, str]:
     token = {"WINDFALL_TOKEN": machine.token} if machine.token else {}
-    return {"WINDFALL_SERVER": machine.server, **token}
+    return {**_pool(machine), **token}
 
 
 def warnings(machine: Machine) -> tuple[str, ...]:

@@ -116,7 +116,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         extra = tuple(Path(name) for name in settings.keys.release)
         keys = KeyHolder(settings.keys_folder, extra)
         deps = await _deps(stack, settings, keys)
-        deps.desk = _desk(deps, settings)
+        deps.desk = _desk(deps, settings, keys)
         deps.desk.contexts = Shelf(deps)
         await start.load(deps)
         stack.push_async_callback(deps.frames.empty, deps.store)
@@ -202,7 +202,7 @@ def _account_rules(settings: Settings) -> doors.Rules:
     )
 
 
-def _desk(deps: Deps, settings: Settings) -> Desk:
+def _desk(deps: Deps, settings: Settings, keys: KeyHolder) -> Desk:
     """Where pairing is done."""
     own = settings.pairing
     rules = Rules(
@@ -210,7 +210,8 @@ def _desk(deps: Deps, settings: Settings) -> Desk:
         own.wrong_network, own.wrong_minute, own.lock_s,
     )  # fmt: skip
     agent = AgentDigest(settings.data / "agent" / AGENT_FILE)
-    return Desk(deps.safe.digest("desk", "pairing"), rules, settings.url, agent)
+    secret = deps.safe.digest("desk", "pairing")
+    return Desk(secret, rules, settings.url, agent, lambda: keys.root)
 
 
 def _blobs(url: str) -> Blobs:

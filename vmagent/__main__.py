@@ -57,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     _options(run)
     join = verbs.add_parser("join", help="join a server with an enrolment token", parents=[both])
     join.add_argument("--server", required=True, help="https://...")
+    join.add_argument("--release-key", default="", help="kid to believe (WINDFALL_RELEASE_KEY)")
     join.add_argument("--token-file", help="file with the token; - is stdin (or WINDFALL_TOKEN)")
     join.add_argument("--name", default="", help="name of this machine (its host name)")
     shared = ("ca", "slots", "memory_mb", "reserve_mb", "sandbox", "sandbox_paths", "network")
@@ -180,6 +181,7 @@ def _join(found: argparse.Namespace) -> int:
     home.prepare()
     home.lock()
     token = joining.read_token(found.token_file, os.environ)
+    joining.expect(token, found.release_key or _configured("WINDFALL_RELEASE_KEY"))
     identity = joining.join(home, found.server, token, found.name, settings)
     print(printable(f"joined {identity.server} as host {identity.host} of {identity.account}"))
     return 0

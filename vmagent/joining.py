@@ -16,6 +16,7 @@ from vmagent import clock, errors, link, monitor, trust
 from vmagent.backoff import pause
 from vmagent.calls import Server
 from vmagent.home import Home, Identity
+from vmagent.plaintext import printable
 from vmagent.settings import Settings
 from vmagent.wire import messages
 
@@ -42,6 +43,13 @@ def read_token(path: Optional[str], environment: Mapping[str, str]) -> str:
     if not token:
         raise errors.NoToken("give --token-file FILE (- is stdin) or WINDFALL_TOKEN")
     return token
+
+
+def expect(token: str, release: str) -> None:
+    """`Untrusted` if the token vouches for another release key than the one named here, if any."""
+    if release and token.startswith("wf1.") and trust.root_of(token) != release:
+        named = f"this machine is to believe {printable(release, 40)} (--release-key names another)"
+        raise errors.Untrusted("foreign", "the enrolment token", named)
 
 
 def join(home: Home, server_url: str, token: str, name: str, settings: Settings) -> Identity:

@@ -107,6 +107,7 @@ def _pieces(values: Values, machine: Machine) -> Pieces:
         token=(own or machine.token) if by_token else "",
         agent_sha256=text(values, "sha256")
         or (machine.agent_sha256 if server == machine.server else ""),
+        release_key=machine.release_key if server == machine.server else "",
     )
     made = joining.pieces(asked, _given(values))
     unused = ("agent: the token is not used, for the machine is paired by PIN",)

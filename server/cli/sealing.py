@@ -45,9 +45,7 @@ def sealed(server: Client, body: Body, context: str = "", revision: int = 1) -> 
     said |= {"document": body.get("document") or {}, "without": body.get("without") or []}
     try:
         document = merge(_layers(server, said)).document
-        known = server.get("context-parts")
-        machine = Machine(server=known["server"], agent_sha256=known["agent_sha256"])
-        made = render(document, revision, "mime", machine)
+        made = render(document, revision, "mime", _machine(server.get("context-parts")))
     except NotRenderable as error:
         raise BadFile(f"it cannot be sealed yet: {error}") from error
     aad = envelope.bound_to(id, revision)
@@ -59,6 +57,15 @@ def sealed(server: Client, body: Body, context: str = "", revision: int = 1) -> 
     bare = {key: value for key, value in body.items() if key not in ("document", "without")}
     own = {} if context else {"id": id}
     return {**bare, **own, "envelope": envelopes}
+
+
+def _machine(known: Body) -> Machine:
+    """What a server tells every machine of its pool, as `server.services.shelf.pool` does."""
+    return Machine(
+        server=known["server"],
+        agent_sha256=known["agent_sha256"],
+        release_key=known.get("release_key", ""),
+    )
 
 
 def _layers(server: Client, said: Mapping[str, Any]) -> list[Layer]:

@@ -58,13 +58,15 @@ class PartView:
 class PartList:
     """Every part that there is, and every target that contexts are rendered for.
 
-    ``server`` and ``agent_sha256`` (empty: none) are what machines are told of this pool.
+    ``server``, ``agent_sha256`` (empty: none) and ``release_key`` (the kid that they believe) are
+    what machines are told of this pool.
     """
 
     parts: list[PartView] = field(default_factory=list)
     targets: list[v.Json] = field(default_factory=list)
     server: str = ""
     agent_sha256: str = ""
+    release_key: str = ""
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,7 @@ class ContextFilesApi:
             for one in TARGETS.values()
         ]  # fmt: skip
         known = pool.machine(self.deps)
-        return PartList(parts, targets, known.server, known.agent_sha256)
+        return PartList(parts, targets, known.server, known.agent_sha256, known.release_key)
 
     async def defaults(self, request: web.Request, caller: Caller) -> v.DefaultsList:
         """Every layer."""

@@ -63,13 +63,15 @@ class Desk:
     """What pairing needs beside the database.
 
     ``secret`` is the key of the server's own HMACs: PINs, codes, poll tokens and words hang on it.
-    ``url`` is the address of the site, ``agent`` tells the SHA-256 of the agent that it hands out.
+    ``url`` is the address of the site, ``agent`` tells the SHA-256 of the agent that it hands out
+    and ``release`` the kid of the release key that machines shall believe.
     """
 
     secret: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
     rules: Rules = field(default_factory=Rules)
     url: str = ""
     agent: Callable[[], str] = lambda: ""
+    release: Callable[[], str] = lambda: ""
     contexts: Contexts | None = None
     news: dict[str, asyncio.Event] = field(default_factory=dict)
     polls: dict[int, tuple[float, float]] = field(default_factory=dict)

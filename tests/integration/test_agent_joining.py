@@ -62,6 +62,18 @@ def test_a_token_of_another_kind_is_named(
     assert server.seen == [], "it is not sent to anybody"
 
 
+def test_a_token_of_another_release_key_than_the_one_to_believe_is_not_used(
+    server: FakeServer, agent: AgentProcess
+) -> None:
+    words = ("join", "--server", server.url, "--token-file", "-", "--release-key")
+    done = agent.call(*words, "0" * 16, stdin=server.token)
+    assert done.returncode == 8
+    assert "this machine is to believe 0000000000000000" in done.stderr
+    assert server.seen == [], "the token is not sent to anybody"
+    done = agent.call(*words, server.keys.kid(server.keys.release), stdin=server.token)
+    assert done.returncode == 0, done.stderr
+
+
 def test_plain_http_behind_an_https_address_is_told_at_once(
     server: FakeServer, agent: AgentProcess
 ) -> None:

@@ -13,7 +13,7 @@ import threading
 import time
 import zipfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -27,7 +27,7 @@ state = pathlib.Path(os.environ["WINDFALL_STATE"])
 words = sys.argv[1:]
 given = sys.stdin.read() if "join" in words else ""
 told = [os.getuid(), os.environ.get("WINDFALL_SLOTS"), words, given, os.getpid(),
-        os.environ.get("WINDFALL_TOKEN")]
+        os.environ.get("WINDFALL_TOKEN"), os.environ.get("WINDFALL_RELEASE_KEY")]
 (state / ("call-%d" % time.time_ns())).write_text(json.dumps(told))
 if "join" in words:
     code = int(given.split("-")[-1]) if "fail" in given else 0
@@ -165,6 +165,13 @@ def test_the_agent_joins_by_the_token_without_rights_and_is_started(machinery: M
     assert state.stat().st_uid == joined[0]
 
 
+def test_the_release_key_of_the_context_reaches_join_and_run(machinery: Machinery) -> None:
+    machinery.place(replace(machine(machinery), release_key="0123456789abcdef"))
+    assert machinery.start().returncode == 0
+    until(lambda: len(machinery.calls()) == 2)
+    assert [call[6] for call in machinery.calls()] == ["0123456789abcdef"] * 2
+
+
 def test_a_machine_that_has_joined_does_not_join_again(machinery: Machinery) -> None:
     machinery.place(machine(machinery))
     machinery.start()
@@ -220,7 +227,7 @@ def test_in_a_container_the_agent_itself_is_process_one(machinery: Machinery) ->
     assert done.returncode == 0, done.stdout + done.stderr
     joined, running = machinery.calls()
     assert joined[3] == "wf1.by-variable\n"
-    assert running[2:] == [["run"], "", 1, None]
+    assert running[2:6] == [["run"], "", 1, None]
     assert not machinery.path(joining.TOKEN).exists()
 
 

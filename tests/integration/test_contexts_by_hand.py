@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -236,3 +237,23 @@ async def test_a_machine_gets_secrets_that_its_owner_may_have(desk: Desk) -> Non
     with pytest.raises(Exception, match="no context"):
         await shelf.choose(account, made["context"]["id"], 0)
     assert await shelf.offered(account) == []
+
+
+async def test_what_is_sealed_at_home_brings_the_agent_and_pins_the_key_of_the_pool(
+    desk: Desk,
+) -> None:
+    agent = desk.found.settings.data / "agent" / "windfall-agent.pyz"
+    agent.parent.mkdir(exist_ok=True)
+    agent.write_bytes(b"an agent")
+    said = await desk.done("create", "Sealed", "--field", "agent.slots=2", "--seal", "--json",
+                           answers=SECRET)  # fmt: skip
+    id = json.loads(said.out[said.out.index("{") :])["context"]["id"]
+    token = (await desk.found.token("anna"))["token"]
+    _, joined = await desk.found.enrol(token, "node-1")
+    given = await Shelf(desk.found.deps).render(id, 1, joined["host"])
+    text = envelope.open_(given.envelope, "protected-file", envelope.bound_to(id, 1))
+    await desk.done("create", "Open", "--field", "agent.slots=2")
+    await desk.done("render", "Open", "--out", desk.place / "open")
+    for user_data in (text, (desk.place / "open" / "user-data").read_text()):
+        assert hashlib.sha256(b"an agent").hexdigest() in user_data
+        assert f"WINDFALL_RELEASE_KEY={token.rpartition('.')[2]}" in user_data

@@ -103,3 +103,12 @@ def test_whatever_passes_is_one_line_of_text_to_every_shell(
     for name, values in filled(document).items():
         if values.get("as_is") is not True:  # a person has said that commands may be in it
             is_harmless(PARTS[name].pieces(values, MACHINE))
+
+
+def test_the_release_key_of_a_pool_is_given_to_its_own_machines_alone() -> None:
+    machine = Machine(server="https://pool.example.org", release_key="0123456789abcdef")
+    for said, told in (({}, True), ({"server": "https://other.example.org"}, False)):
+        values = filled({"agent": said})["agent"]
+        made = PARTS["agent"].pieces(values, machine)
+        assert ("WINDFALL_RELEASE_KEY" in made.environment) is told
+        assert ("WINDFALL_RELEASE_KEY=0123456789abcdef" in str(made.cloud)) is told

@@ -8,4 +8,5 @@ from server.services.deps import Deps
 
 def machine(deps: Deps) -> Machine:
     """A machine of which no more is known than whom it belongs to."""
-    return Machine(server=deps.desk.url, agent_sha256=deps.desk.agent())
+    desk = deps.desk
+    return Machine(server=desk.url, agent_sha256=desk.agent(), release_key=desk.release())
