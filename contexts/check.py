@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from typing import cast
 
 from contexts.part import Part
@@ -13,18 +14,24 @@ from contexts.schema import Document, Fault, Field, Kind, Value
 
 MOST_PARTS = 100
 """Parts in a document; a bound on work done for a hostile one."""
+MOST_FAULTS = 1000
+"""Faults that are told: more than all fields that may be missing, and no work without end."""
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _CONTROL_IN_TEXT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _TEXTS = (Kind.LINE, Kind.TEXT, Kind.CHOICE)
 
 
 def check(document: object, parts: Mapping[str, Part] = PARTS) -> list[Fault]:
-    """All that is wrong with a document, whatever it is; [] if it can be rendered."""
+    """What is wrong with a document, whatever it is; [] if it can be rendered.
+
+    Of more than `MOST_FAULTS` the first are told.
+    """
     if not isinstance(document, Mapping):
         return [Fault("", "a context is a mapping of parts: give {part: {field: value}}")]
     if len(document) > MOST_PARTS:
         return [Fault("", f"a context has at most {MOST_PARTS} parts: leave some out")]
-    faults = [fault for name, values in document.items() for fault in _part(name, values, parts)]
+    found = (fault for name, values in document.items() for fault in _part(name, values, parts))
+    faults = list(islice(found, MOST_FAULTS))
     if faults:
         return faults
     known = cast(Document, document)

@@ -32,6 +32,7 @@ class Found:
     kept: list[Line] = field(default_factory=list)
     boot: list[Line] = field(default_factory=list)
     dropped: list[str] = field(default_factory=list)
+    _held: set[Line] = field(default_factory=set)
 
     def put(self, part: str, key: str, value: Value, lines: list[Line]) -> None:
         """A value, and the lines that said it."""
@@ -40,9 +41,9 @@ class Found:
 
     def keep(self, line: Line) -> None:
         """A line that no part has."""
-        held = self.boot if line.section == BEGIN else self.kept
-        if line not in held:
-            held.append(line)
+        if line not in self._held:
+            self._held.add(line)
+            (self.boot if line.section == BEGIN else self.kept).append(line)
 
     def give_back(self, path: str) -> None:
         """The value at a path, or its whole part, becomes lines again."""
@@ -72,6 +73,7 @@ class Found:
         """What even the part of what is unknown cannot hold is only shown."""
         self.dropped += [line.raw for line in (*self.kept, *self.boot)] + self.plugins
         self.kept, self.boot, self.plugins = [], [], []
+        self._held.clear()
 
     def give_back_keys(self, changed: set[tuple[str, str]]) -> None:
         """Every value that any of these keys comes from, or that is written as one of them."""

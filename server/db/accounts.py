@@ -58,9 +58,10 @@ def _account(row: Row) -> Account:
 
 
 async def create(tx: Tx, name: str, role: str, at: float) -> int | None:
-    """A new account's id; None if the name is taken."""
+    """A new account's id; None if the name is taken, be it in other letters (Ada, ada)."""
     row = await tx.one(
-        "INSERT INTO accounts (name, role, created_at) VALUES ($1, $2, $3)"
+        "INSERT INTO accounts (name, role, created_at) SELECT $1, $2, $3"
+        " WHERE NOT EXISTS (SELECT 1 FROM accounts WHERE lower(name) = lower($1))"
         " ON CONFLICT (name) DO NOTHING RETURNING id",
         name,
         role,

@@ -5,15 +5,17 @@ Pure: what was proved about a token is in `server.services.oidc`.
 
 from __future__ import annotations
 
+import hashlib
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from server.domain.people import NAME
+from server.domain.people import NAME, RESERVED
 from server.domain.roles import ROLES
 
 NAME_MOST = 64
+NUMBERS_MOST = 20
 
 
 @dataclass(frozen=True)
@@ -61,13 +63,15 @@ def role_of(provider: Provider, groups: Iterable[str]) -> str | None:
 
 
 def names_for(identity: Identity) -> Iterator[str]:
-    """Names for a new account, the nicest first, then with numbers, without end."""
+    """Names for a new account: the nicest first, then with numbers, then some that only he has."""
     wished = identity.name or identity.email.partition("@")[0] or identity.full_name
     plain = unicodedata.normalize("NFKD", wished).encode("ascii", "ignore").decode()
     base = re.sub(r"[^a-zA-Z0-9_-]+", "-", plain).strip("-_")[: NAME_MOST - 8]
     base = base if NAME.fullmatch(base) else "person"
-    yield base
-    number = 2
-    while True:
+    if base.lower() not in RESERVED:
+        yield base
+    for number in range(2, NUMBERS_MOST):
         yield f"{base}-{number}"
-        number += 1
+    own = hashlib.sha256(f"{identity.issuer} {identity.subject}".encode()).hexdigest()
+    for length in (4, 7):
+        yield f"{base}-{own[:length]}"

@@ -10,6 +10,14 @@ PASSWORD_MOST = 1000
 EMAIL_MOST = 254  # characters, RFC 5321 4.5.3.1.3
 FULL_NAME_MOST = 100
 NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+RESERVED = frozenset(
+    {
+        *("admin", "administrator", "root", "system", "server", "windfall", "staff", "support"),
+        *("operator", "manager", "security", "postmaster", "webmaster", "hostmaster", "abuse"),
+        *("anonymous", "nobody", "everybody"),
+    }
+)
+"""Names by which somebody would be taken for who runs the site; nobody gives them to himself."""
 # What a mail server would take, and nothing that ends a header line or begins another address.
 _EMAIL = re.compile(
     r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9-]{0,62})"

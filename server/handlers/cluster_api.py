@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from server.domain.errors import BadInput
+from server.domain.throttle import place_of
 from server.handlers.access import Caller, Public, Role
 from server.handlers.door import DOOR
 from server.handlers.params import query_number
@@ -180,5 +181,5 @@ class ClusterApi:
 
 
 def _place(request: web.Request) -> str:
-    """Where a machine speaks from."""
-    return request.app[DOOR].address(request)
+    """Where a machine speaks from; of IPv6 its network, in which it may take any address."""
+    return place_of(request.app[DOOR].address(request))

@@ -59,7 +59,9 @@ class OidcPages:
         provider, now = self._provider(request), self.deps.clock()
         trip = oidc.Trip(secrets.token_urlsafe(32), purpose, onto)
         desk = self.deps.doors.oidc
+        well = self.deps.doors.try_provider(now, request.app[DOOR].address(request))
         place = await oidc.leave(desk, provider, trip, self._back(request, provider), now)
+        well()
         headers = {**showing.HEADERS, hdrs.LOCATION: place, "Cache-Control": "no-store"}
         response = web.Response(status=303, headers=headers)
         request.app[DOOR].keep(response, "trip", trip.secret, TRIP_S)
@@ -78,6 +80,7 @@ class OidcPages:
         provider, door = self._provider(request), request.app[DOOR]
         answer = {key: request.query[key][:4096] for key in _ANSWER if key in request.query}
         trip = oidc.Trip.back(door.read(request, "trip"), answer.get("state", ""))
+        well = self.deps.doors.try_provider(self.deps.clock(), door.address(request))
         try:
             who = await oidc.arrive(
                 self.deps.doors.oidc,
@@ -87,6 +90,7 @@ class OidcPages:
                 answer,
                 self.deps.clock(),
             )
+            well()
             if trip.purpose == "in":
                 opened = await identities.sign_in(
                     self.deps, provider, who, visit_of(request), door.session(request)
@@ -145,7 +149,7 @@ class OidcPages:
         """Every route of providers."""
         word = "{provider:[a-z0-9-]{1,32}}"
         mine = "/api/v1/me/identities"
-        away = ("provider-unknown", "provider-away")
+        away = ("provider-unknown", "provider-away", "too-many")
         return [
             Route("GET", f"/login/with/{word}", self.sign_in, Visitor(), "Go to a provider.",
                   media=HTML, status=303, codes=away,

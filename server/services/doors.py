@@ -92,6 +92,11 @@ class Doors:
             ),
         )
 
+    def try_provider(self, now: float, address: str) -> Callable[[], None]:
+        """Count what has a provider asked in this site's name; taken back if it answered well."""
+        place = place_of(address)
+        return self.throttle.take(now, ((f"provider from {place}", self.rules.address_tries),))
+
     def try_password(self, now: float, account: str, address: str) -> Callable[[], None]:
         """Count a try of a password or code: by the name typed and by where it comes from."""
         place = place_of(address)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from itertools import islice
 
 from server.db import accounts, credentials, identities
 from server.db.accounts import Account
@@ -16,7 +15,6 @@ from server.services import audit, sessions
 from server.services.deps import Deps
 from server.services.sessions import Opened, Visit
 
-NAMES_MOST = 50
 SEALED_S = 600.0  # how long somebody may take to confirm a link
 
 
@@ -80,7 +78,7 @@ async def _account(tx: Tx, deps: Deps, provider: Provider, who: Identity, now: f
 
 async def _made(tx: Tx, provider: Provider, who: Identity, now: float) -> Account:
     role = role_of(provider, who.groups) or "volunteer"
-    for name in islice(names_for(who), NAMES_MOST):
+    for name in names_for(who):
         number = await accounts.create(tx, name, role, now)
         if number is not None:
             break

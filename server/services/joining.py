@@ -8,7 +8,7 @@ from server.db import accounts, credentials
 from server.db.accounts import Account
 from server.db.base import Tx
 from server.domain.errors import BadInput, Exists, Forbidden
-from server.domain.people import email_faults, full_name_faults, name_faults
+from server.domain.people import RESERVED, email_faults, full_name_faults, name_faults
 from server.services import audit, links, people, sessions
 from server.services.deps import Deps
 from server.services.sessions import Opened, Visit
@@ -42,6 +42,8 @@ async def join(deps: Deps, wish: Wish, visit: Visit, link: str = "", old: str = 
     faults += email_faults(email) if email else []
     if faults:
         raise BadInput(faults)
+    if wish.name.lower() in RESERVED:
+        raise Exists("account", wish.name)
     kept = await people.hashed(deps, wish.password, wish.name, email, wish.full_name)
     now = deps.clock()
     role = invitation.role if invitation else "volunteer"

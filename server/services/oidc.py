@@ -233,7 +233,8 @@ async def _verified(
     several = isinstance(claims["aud"], list) and len(claims["aud"]) > 1
     if claims.get("azp", provider.client_id if not several else None) != provider.client_id:
         raise ProviderRefused(provider.title, "its ID token is for another site")
-    if not isinstance(claims["sub"], str) or not 0 < len(claims["sub"]) <= 255:
+    sub = claims["sub"]
+    if not isinstance(sub, str) or not 0 < len(sub) <= 255 or not sub.isprintable():
         raise ProviderRefused(provider.title, "its ID token names nobody")
     return claims
 
@@ -249,7 +250,7 @@ async def _keys(session: aiohttp.ClientSession, provider: Provider, known: Known
 def _decoded(text: str, keys: KeySet) -> dict[str, Any] | None:
     try:
         return dict(jwt.decode(text, keys, algorithms=list(ALGORITHMS)).claims)
-    except (JoseError, ValueError, TypeError, KeyError):
+    except (JoseError, ValueError, TypeError, KeyError, RecursionError):
         return None
 
 
@@ -305,7 +306,7 @@ async def _json(call: Any, provider: Provider) -> dict[str, Any]:
         raise ProviderAway(provider.title, type(error).__name__) from error
     try:
         said = json.loads(body) if len(body) <= BODY_MOST else None
-    except ValueError:
+    except (ValueError, RecursionError):
         said = None
     if status >= 500 or 300 <= status < 400 or not isinstance(said, dict):
         raise ProviderAway(provider.title, f"it answered {status}")

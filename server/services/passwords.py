@@ -11,6 +11,8 @@ from typing import TypeVar
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 
+from server.domain.people import PASSWORD_MOST
+
 T = TypeVar("T")
 
 AT_ONCE = 2
@@ -54,5 +56,11 @@ class Passwords:
 
 
 def _bytes(password: str) -> bytes:
-    """The same characters typed on any keyboard (RFC 8265 4.2, without its refusals)."""
+    """The same characters typed on any keyboard (RFC 8265 4.2, without its refusals).
+
+    What is too long to be a password stays as it is: putting tens of thousands of accents in order
+    takes seconds, in which nothing else runs.
+    """
+    if len(password) > PASSWORD_MOST:
+        return password.encode("utf-8", "surrogatepass")
     return unicodedata.normalize("NFC", password).encode("utf-8", "surrogatepass")

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import unicodedata
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from argon2 import PasswordHasher
 
+from server.domain.people import PASSWORD_MOST
 from server.services import people
 from tests.kit.house import House, house
 from tests.kit.surfer import Surfer, surfer
@@ -118,6 +121,39 @@ async def test_an_unknown_name_costs_as_many_hashes_as_a_known_one(tmp_path: Pat
             assert (await browser.log_in(name, "not the password")).status == 403
     assert len(checked) == 4
     assert len(set(checked)) == 1, "the parameters of argon2 are the same for all"
+
+
+async def test_accents_without_end_are_refused_as_they_came(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_in_order: list[int] = []
+    normalize = unicodedata.normalize
+
+    def counted(form: Literal["NFC"], text: str) -> str:
+        put_in_order.append(len(text))
+        return normalize(form, text)
+
+    async with doors(tmp_path) as (_, browser):
+        monkeypatch.setattr("server.services.passwords.unicodedata.normalize", counted)
+        accents = "a" + "\u0301\u0316" * 5000
+        assert (await browser.log_in("admin", accents)).status == 403
+        assert (await browser.log_in("admin", WORD)).status == 303
+    assert put_in_order
+    assert max(put_in_order) <= PASSWORD_MOST
+
+
+async def test_a_name_in_other_letters_is_taken_and_clears_nobody_elses_tries(
+    tmp_path: Path,
+) -> None:
+    async with doors(tmp_path, **{"accounts.signup": "open"}) as (_, browser):
+        for name in ("ADMIN", "Server", "postmaster"):
+            fields = {"name": name, "password": "three other words"}
+            assert (await browser.send("/signup", "/signup", fields)).status == 409
+        fields = {"name": "Ada", "password": "three other words"}
+        assert (await browser.send("/signup", "/signup", fields)).status == 303
+        await browser.send("/profile", "/logout", {})
+        fields["name"] = "ada"
+        assert (await browser.send("/signup", "/signup", fields)).status == 409
 
 
 @pytest.mark.parametrize("site", NOT_FROM_HERE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
 import pytest
@@ -14,6 +14,7 @@ from server import providers
 from server.db import accounts, audit
 from server.db.audit import Wanted
 from server.domain.oidc import Identity, Provider, names_for, role_of
+from server.domain.people import NAME
 from server.keyring import KeyTrouble
 from server.services import identities, oidc, people
 from tests.integration.test_doors import WORD, doors, give_password
@@ -58,12 +59,12 @@ async def test_who_comes_for_the_first_time_gets_an_account_and_the_same_one_aga
         assert 'href="/login/with/lab?next=/"' in (await browser.get("/login")).text
         back = await sign_in(browser, "ada-1")
         assert (back.status, back.onto) == (303, "/patterns")
-        assert "Logged in as <strong>ada</strong>" in (await browser.get("/")).text
+        assert "<strong>ada</strong>" in (await browser.get("/")).text
         made = await people.account_of(found.deps, "ada")
         assert (made.role, made.full_name) == ("operator", "Ada of the Lab")
         async with surfer(found.url) as other:
             await sign_in(other, "ada-1")
-            assert "Logged in as <strong>ada</strong>" in (await other.get("/")).text
+            assert "<strong>ada</strong>" in (await other.get("/")).text
         names = [row.name for row in await found.deps.store.read(accounts.everyone)]
         assert sorted(names) == ["ada", "admin"]
 
@@ -102,7 +103,7 @@ async def test_who_has_an_account_links_it_by_saying_so_and_unlinks_it(
         assert [one.subject for one in await identities.of_account(found.deps, 1)] == ["bob-1"]
         async with surfer(found.url) as other:
             await sign_in(other, "bob-1")
-            assert "Logged in as <strong>admin</strong>" in (await other.get("/")).text
+            assert "<strong>admin</strong>" in (await other.get("/")).text
         await browser.get("/login")
         assert (await browser.post("/profile/unlink/lab")).status == 303
         assert await identities.of_account(found.deps, 1) == []
@@ -128,7 +129,7 @@ async def test_an_address_opens_an_account_only_if_the_settings_believe_the_prov
     async with doors(tmp_path / "data", **{"accounts.providers": str(file)}) as (found, browser):
         await found.deps.store.write(lambda tx: accounts.set_email(tx, 1, "admin@example.org", 1.0))
         await sign_in(browser, "bob-1")
-        assert f"Logged in as <strong>{expected}</strong>" in (await browser.get("/")).text
+        assert f"<strong>{expected}</strong>" in (await browser.get("/")).text
 
 
 async def test_a_disabled_account_is_not_opened(tmp_path: Path, lab: str) -> None:
@@ -171,6 +172,7 @@ LIES: dict[str, Callable[[Liar], None]] = {
     "without a nonce": lambda one: spoil(one, nonce=None),
     "of nobody": lambda one: spoil(one, sub=None),
     "of a number": lambda one: spoil(one, sub=7),
+    "of a name of two lines": lambda one: spoil(one, sub="two\nlines"),
     "of two people": lambda one: spoil(one, email=None),  # userinfo has no sub, or another
 }
 
@@ -207,6 +209,41 @@ async def test_an_id_token_that_does_not_hold_is_refused(lie: str) -> None:
         LIES[lie](one)
         with pytest.raises(oidc.ProviderRefused):
             await arrive(one)
+
+
+async def test_a_provider_whose_answers_are_too_deep_to_read_is_away() -> None:
+    async with liar() as one:
+        one.depth = 100_000
+        with pytest.raises(oidc.ProviderAway):
+            await arrive(one)
+
+
+async def test_a_stranger_has_a_provider_asked_so_often_and_no_more(
+    tmp_path: Path, lab: str
+) -> None:
+    options = {
+        "accounts.providers": str(write_file(tmp_path, lab)), "accounts.tries_per_address": "3"
+    }  # fmt: skip
+    async with doors(tmp_path / "data", **options) as (_, browser):
+        for _ in range(4):  # what goes well is not counted
+            assert (await sign_in(browser, "ada-1")).status == 303
+        statuses = []
+        for _ in range(4):
+            leaving = await browser.get("/login/with/lab")
+            state = parse_qs(urlsplit(leaving.onto).query).get("state", [""])[0]
+            answer = await browser.get(f"/login/with/lab/back?code=made-up&state={state}")
+            statuses.append(answer.status)
+        assert statuses == [403, 403, 403, 429]
+        assert (await browser.get("/login/with/lab")).status == 429
+
+
+def test_a_name_is_found_though_all_nice_ones_are_taken_and_none_that_runs_the_site() -> None:
+    mine, other = (list(names_for(Identity("i", sub, "p", "物理"))) for sub in ("1", "2"))
+    assert mine[0] == "person"
+    assert not {*mine[-2:]} & {*other}
+    found = list(names_for(Identity("i", "s", "p", "Admin")))
+    assert found[0] == "Admin-2"
+    assert all(NAME.fullmatch(name) for name in [*mine, *found])
 
 
 async def test_a_code_that_another_provider_sent_is_refused() -> None:

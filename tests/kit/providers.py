@@ -96,6 +96,7 @@ class Liar:
     userinfo: dict[str, Any] = field(default_factory=lambda: {"sub": "another"})
     key: RSAKey = field(default_factory=lambda: RSAKey.generate_key(2048, private=True))
     codes: dict[str, dict[str, str]] = field(default_factory=dict)
+    depth: int = 0
 
     def authorize(self, address: str) -> str:
         """What a browser is sent back with that was sent to this address."""
@@ -119,6 +120,9 @@ class Liar:
 
     async def keys(self, request: web.Request) -> web.Response:
         """Its keys."""
+        if self.depth:
+            text = '{"keys":' + "[" * self.depth + "]" * self.depth + "}"
+            return web.Response(text=text, content_type="application/json")
         return web.json_response({"keys": [self.key.as_dict(private=False)]})
 
     async def token(self, request: web.Request) -> web.Response:

@@ -7,7 +7,7 @@ from importlib.metadata import EntryPoint
 
 import pytest
 
-from contexts.check import check, filled
+from contexts.check import MOST_FAULTS, check, filled
 from contexts.registry import PARTS, ours, with_others
 
 
@@ -46,6 +46,13 @@ def test_whatever_is_no_document_is_told_so(document: object) -> None:
 
 def test_a_document_of_more_parts_than_there_can_be_is_not_looked_at() -> None:
     assert len(check({f"part{number}": {} for number in range(100_000)})) == 1
+
+
+def test_fields_that_are_none_are_told_up_to_a_bound_and_cost_no_more() -> None:
+    assert len(check({"repository": {f"field{n}": 1 for n in range(20_000)}})) == MOST_FAULTS
+    columns = {f"column{n}": "x" for n in range(2000)}
+    assert len(check({"users": {"users": [columns] * 20}})) == MOST_FAULTS
+    assert sum(len(part.fields) for part in PARTS.values()) < MOST_FAULTS
 
 
 def test_a_secret_that_is_at_fault_is_not_repeated() -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from contexts.check import check
 from contexts.diff import diff
 from contexts.legacy import Loaded, NoOldContext, dump, load
-from contexts.oldtext import meaning, read
+from contexts.oldtext import Line, meaning, read
 from contexts.render.readers import amiconfig, boot_loader
 from contexts.schema import Document
 from tests.kit.contexts import STEADY, documents
@@ -132,6 +132,23 @@ def test_what_no_part_knows_is_kept_as_it_was_and_shown() -> None:
     )
     assert unknown["dropped"] == "; note\n"
     _same_machine(_ini(body, "cernvm sfcb-client-setup"), dump(loaded.document).text)
+
+
+def test_a_long_old_text_is_held_against_itself_no_more_often_than_it_is_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    compared: list[int] = []
+    same = Line.__eq__
+
+    def counted(one: Line, other: object) -> bool:
+        compared.append(1)
+        return bool(same(one, other))
+
+    monkeypatch.setattr(Line, "__eq__", counted)
+    keys = "".join(f"key{number}=x\n" for number in range(500))
+    loaded = load(f"[amiconfig]\nplugins=cernvm\n[cernvm]\n{keys}")
+    assert "key499=x" in str(loaded.document["unknown"]["sections"])
+    assert len(compared) < 5000
 
 
 def test_the_parcel_of_cernvm_online_is_opened() -> None:
