@@ -123,7 +123,7 @@ def test_a_service_manager_hears_ready_alive_and_stopping(
     agent.join(server)
     kept = agent.env()
     told = {"NOTIFY_SOCKET": "@" + place if abstract else place, "WATCHDOG_USEC": "600000"}
-    monkeypatch.setattr(agent, "_env", lambda: {**kept, **told})
+    monkeypatch.setattr(agent, "env", lambda: {**kept, **told})
     try:
         process = agent.start("--grace", "1")
         assert manager.hears("READY=1") == "READY=1"

@@ -324,7 +324,8 @@ async def test_of_requests_written_without_end_little_is_held(
     raw = request("POST /api/v1/heartbeat", side.hand.token, b"{}" + b" " * 2000)
     reader, writer = await asyncio.open_connection("127.0.0.1", side.found.port)
     writer.write(raw * count + BYE)
-    assert (await reader.read()).count(b"HTTP/1.1 200 ") == count + 1
+    answers = await reader.read()  # more signs of life than a host may give in a minute
+    assert answers.count(b"HTTP/1.1 200 ") + answers.count(b"HTTP/1.1 429 ") == count + 1
     writer.close()
     assert 0 < most < 1_000_000
 
