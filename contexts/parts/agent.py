@@ -99,15 +99,15 @@ def _pieces(values: Values, machine: Machine) -> Pieces:
     if not said(values, "enabled"):
         return Pieces()
     server = text(values, "server") or machine.server
-    own = text(values, "token")
+    own, home = text(values, "token"), server == machine.server
     by_token = text(values, "join") != "pin"
     asked = replace(
         machine,
         server=server,
-        token=(own or machine.token) if by_token else "",
-        agent_sha256=text(values, "sha256")
-        or (machine.agent_sha256 if server == machine.server else ""),
-        release_key=machine.release_key if server == machine.server else "",
+        # What this pool gave out is not for another.
+        token=(own or (machine.token if home else "")) if by_token else "",
+        agent_sha256=text(values, "sha256") or (machine.agent_sha256 if home else ""),
+        release_key=machine.release_key if home else "",
     )
     made = joining.pieces(asked, _given(values))
     unused = ("agent: the token is not used, for the machine is paired by PIN",)

@@ -283,16 +283,29 @@ def import_command(file: Path, name: str, dry_run: bool, server: Client) -> None
 @REVISION
 @SECRETS
 @click.option("--name", default="", help="The name of the machine.")
+@click.option("--enrol", is_flag=True, help="With a new enrolment token, so that it joins alone.")
+@click.option("--uses", default=1, show_default=True, help="Machines that may join with it.")
+@click.option("--days", default=1.0, show_default=True, help="How long it is good.")
+@click.option("--site", default="", help="The site of machines that join with it.")
 @click.option("-o", "--out", type=PATH, help="A folder for the files; else they are printed.")
 @with_server
 def render_command(
-    context: str, target: str, revision: int, secrets: bool, name: str, out: Path | None,
-    server: Client,
+    context: str, target: str, revision: int, secrets: bool, name: str, enrol: bool, uses: int,
+    days: float, site: str, out: Path | None, server: Client,
 ) -> None:  # fmt: skip
-    """Make of CONTEXT the files that a machine is started with."""
+    """Make of CONTEXT the files that a machine is started with.
+
+    With --enrol they hold a token: whoever reads them can join machines to your account.
+    """
     id = documents.identify(server, context)
-    body = {"target": target, "revision": revision, "secrets": secrets, "name": name}
+    body: dict[str, Any] = {
+        "target": target, "revision": revision, "secrets": secrets, "name": name,
+    }  # fmt: skip
+    if enrol:
+        body["enrol"] = {"uses": uses, "expires_s": days * 86_400, "site": site}
     found = server.post("contexts", id, "render", body=body)
+    if enrol:
+        note(f"enrolment token {found['token_id']} stands in them: {uses} uses, {days:g} days")
     for line in found["warnings"]:
         note(f"warning: {line}")
     if found["hidden"]:

@@ -14,10 +14,11 @@ from contexts.templates import TEMPLATES
 from server.handlers import context_views as v
 from server.handlers.access import Caller, Role
 from server.handlers.context_api import BASE, LAST, NO_STORE, ONE, UNKNOWN
+from server.handlers.context_launch import LaunchRequest, wanted
 from server.handlers.params import query_number
 from server.handlers.routes import Body, Query, Reply, Route
 from server.services.deps import Deps
-from server.services.shelf import files, layering, pool, rendering
+from server.services.shelf import files, launching, layering, pool, rendering
 from server.services.shelf.veil import Said
 
 BAD = ("bad-context", "bad-input", "secret-lost")
@@ -76,12 +77,19 @@ class ContextFilesApi:
     deps: Deps
     json_most: int
 
-    async def render(self, request: web.Request, caller: Caller, message: v.RenderRequest) -> Reply:
+    async def render(self, request: web.Request, caller: Caller, message: LaunchRequest) -> Reply:
         """The files of a context for a target."""
-        opened, made = await rendering.of_context(
-            self.deps, caller, request.match_info["id"], message.revision, v.wish(message)
-        )
-        view = v.rendered(made, message.target, opened.revision.number)
+        id, number, token = request.match_info["id"], message.revision, 0
+        if message.enrol is None:
+            opened, made = await rendering.of_context(
+                self.deps, caller, id, number, v.wish(message)
+            )
+        else:
+            asked = wanted(message.enrol)
+            opened, made, token = await launching.launch(
+                self.deps, caller, id, number, v.wish(message), asked
+            )
+        view = v.rendered(made, message.target, opened.revision.number, token)
         return Reply(view, 200, dict(NO_STORE))
 
     async def preview(
@@ -161,8 +169,8 @@ class ContextFilesApi:
         layer = f"{DEFAULTS}/{{layer:experiment|site|role|user}}/{{subject:[A-Za-z0-9_.-]{{1,64}}}}"
         return [
             Route("POST", f"{ONE}/render", self.render, own,
-                  "The files of a context for a kind of machine.", Body.JSON, v.RenderRequest,
-                  v.RenderedView, codes=(*BAD, *OLD)),
+                  "The files of a context for a kind of machine.", Body.JSON, LaunchRequest,
+                  v.RenderedView, codes=(*BAD, *OLD, "site-unknown", "forbidden")),
             Route("POST", f"{BASE}/preview", self.preview, own,
                   "The files of a document that is not kept.", Body.JSON, v.PreviewRequest,
                   v.RenderedView, most=most, codes=(*BAD, UNKNOWN)),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
 
 from aiohttp import web
 
@@ -13,6 +12,7 @@ from server.handlers import context_editor, context_form, showing
 from server.handlers.access import Caller, Person
 from server.handlers.context_editor import CODES, FORM_MOST, ONE, Frame
 from server.handlers.context_form import Typed
+from server.handlers.context_launch import sent
 from server.handlers.door import DOOR, Form
 from server.handlers.params import query_number
 from server.handlers.routes import BYTES, HTML, Body, Query, Route
@@ -48,7 +48,7 @@ class ContextFilesPages:
         wish = Wish(found["target"], secrets)
         _, made = await rendering.of_context(self.deps, caller, found["id"], number, wish)
         file = rendering.file_of(made, found["file"])
-        return _sent(file.name, file.body)
+        return sent(file.name, file.body)
 
     async def export(self, request: web.Request, caller: Caller) -> web.Response:
         """A context as a file to keep or send."""
@@ -56,7 +56,7 @@ class ContextFilesPages:
         secrets = query_number(request, "secrets", 0, 0, 1) == 1
         form, id = request.query.get("form", "json"), request.match_info["id"]
         made = await files.exported(self.deps, caller, id, form, number, secrets=secrets)
-        return _sent(made.file, made.text.encode())
+        return sent(made.file, made.text.encode())
 
     async def ask_file(self, request: web.Request, caller: Caller) -> web.Response:
         """The page on which a file is given."""
@@ -222,13 +222,3 @@ class ContextFilesPages:
 def _layer(request: web.Request) -> tuple[str, str]:
     found = request.match_info
     return found.get("layer", "experiment"), found.get("subject", "")
-
-
-def _sent(name: str, body: bytes) -> web.Response:
-    """A file to be saved, never shown as a page."""
-    headers = {
-        **showing.HEADERS,
-        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(name)}",
-        "Cache-Control": "no-store",
-    }
-    return web.Response(body=body, content_type=BYTES, headers=headers)

@@ -8,7 +8,8 @@ from typing import Any
 from aiohttp import web
 
 from server.domain.errors import BadInput, NotFound, Refusal
-from server.handlers import context_sheet, showing
+from server.domain.roles import reaches
+from server.handlers import context_launch, context_sheet, showing
 from server.handlers.access import Caller, Person
 from server.handlers.context_editor import ONE, TARGET_WORDS
 from server.handlers.door import Form
@@ -17,7 +18,8 @@ from server.handlers.routes import HTML, Body, Query, Route
 from server.services import enrol, machines
 from server.services.deps import Deps
 from server.services.look import Look
-from server.services.shelf import keep, layering, library, rendering, share
+from server.services.pairing import SITES_FROM
+from server.services.shelf import keep, launching, layering, library, rendering, share
 from server.services.shelf.rendering import LIMIT, Preview, Wish
 from server.services.shelf.share import Verdict
 
@@ -77,11 +79,32 @@ class ContextPages:
             "runs": context_sheet.runs,
             "groups": sorted(circles.groups),
             "sites": sorted(circles.sites),
+            "places": self._places() if reaches(caller.role, SITES_FROM) else [],
             "here": "dashboard" if opened.sight.mine else "library",
         }  # fmt: skip
         if refusal is None:
             return showing.show(request, caller, "context", fault="", **facts)
         return showing.again(request, caller, "context", refusal, **facts)
+
+    def _places(self) -> list[str]:
+        """Sites that machines can be sent to."""
+        return sorted(one.name for one in self.deps.registry.sites.values())
+
+    async def launch(self, request: web.Request, caller: Caller, form: Form) -> web.Response:
+        """The files of a context with a new enrolment token in them."""
+        id, target = request.match_info["id"], form.get("target", "mime")
+        try:
+            wish = Wish(target, bool(form.get("secrets")))
+            opened, made, _ = await launching.launch(
+                self.deps, caller, id, _number(form, "revision"), wish,
+                context_launch.invitation(form),
+            )  # fmt: skip
+        except Refusal as refusal:
+            return await self._show(request, caller, refusal)
+        if len(made.files) == 1:
+            return context_launch.sent(made.files[0].name, made.files[0].body)
+        name = f"{id[:8]}-{opened.revision.number}-{target.replace(':', '-')}.zip"
+        return context_launch.sent(name, context_launch.packed(made.files))
 
     async def _preview(
         self, caller: Caller, opened: library.Opened, target: str
@@ -210,6 +233,9 @@ class ContextPages:
                        "revision", "started_from", also=("overtaken", "bad-context")),
             self._form("share", self.share, "Say who else may use it.",
                        "visibility", "group", "site"),
+            self._form("launch", self.launch, "Files with a new enrolment token in them.",
+                       "revision", "target", "uses", "days", "site", "secrets",
+                       also=("bad-context", "site-unknown", "forbidden")),
             self._form("publish", self.publish, "Ask that everybody may use it.",
                        also=("holds-secrets",)),
             self._form("withdraw", self.withdraw, "Take a public context back."),

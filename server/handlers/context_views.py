@@ -228,7 +228,7 @@ class RenderedView:
     """Files; ``size`` in bytes is that of the user data that a machine gets.
 
     For the secrets in ``hidden`` examples stand in the files. ``origins`` says where the values
-    come from, by path.
+    come from, by path. ``token_id`` is the enrolment token that was made for them; 0: none was.
     """
 
     target: str
@@ -240,6 +240,7 @@ class RenderedView:
     size: int
     limit: int
     origins: dict[str, list[str]]
+    token_id: int = 0
 
 
 @dataclass(frozen=True)
@@ -344,12 +345,12 @@ def change(found: Change) -> ChangeView:
     return ChangeView(found.path, found.before, found.after)
 
 
-def rendered(made: Preview, target: str, revision: int) -> RenderedView:
+def rendered(made: Preview, target: str, revision: int, token: int = 0) -> RenderedView:
     """Files with what is to be known of them."""
     origins = {path: list(names) for path, names in made.whole.origins.items()}
     return RenderedView(
         target, revision, [_file(each) for each in made.files], list(made.warnings),
-        list(made.secrets), list(made.hidden), made.size, LIMIT, origins,
+        list(made.secrets), list(made.hidden), made.size, LIMIT, origins, token,
     )  # fmt: skip
 
 

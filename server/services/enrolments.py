@@ -60,6 +60,17 @@ async def create(deps: Deps, caller: Caller, kid: str, wanted: Invitation) -> tu
 
     Raises BadInput, Forbidden, NotFound.
     """
+    text = new_text(kid)
+    return await keep(deps, caller, text, wanted), text
+
+
+def new_text(kid: str) -> str:
+    """A token; it opens nothing before it is kept."""
+    return f"wf1.{secrets.token_urlsafe(32)}.{kid}"
+
+
+async def keep(deps: Deps, caller: Caller, text: str, wanted: Invitation) -> int:
+    """The id of a token, which opens from now on. Raises BadInput, Forbidden, NotFound."""
     networks = read_networks(wanted.networks)
     _check(deps, wanted)
     if wanted.site:
@@ -69,7 +80,7 @@ async def create(deps: Deps, caller: Caller, kid: str, wanted: Invitation) -> tu
         if deps.desk.contexts is None:
             raise NotFound("context", wanted.context[:40])
         chosen = await deps.desk.contexts.choose(caller.account, wanted.context, wanted.revision)
-    text, now = f"wf1.{secrets.token_urlsafe(32)}.{kid}", deps.clock()
+    now = deps.clock()
 
     async def write(tx: Tx) -> int:
         live = [one for one in await enrolments.of_account(tx, caller.account)
@@ -90,7 +101,7 @@ async def create(deps: Deps, caller: Caller, kid: str, wanted: Invitation) -> tu
         audit.note(tx, caller.name, "enrolment.create", str(token), told, at=now)
         return token
 
-    return await deps.store.write(write), text
+    return await deps.store.write(write)
 
 
 def _check(deps: Deps, wanted: Invitation) -> None:

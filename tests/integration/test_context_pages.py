@@ -364,3 +364,19 @@ async def test_a_form_without_its_csrf_value_changes_nothing(
     status, _ = await browser.post(f"/contexts/{id}/remove", [("csrf", "x")])
     assert status == 403
     assert (await anna.call("GET", f"/{id}"))[0] == 200
+
+
+async def test_files_with_a_new_token_are_made_by_a_form_alone(
+    browser: Browser, anna: Somebody
+) -> None:
+    id = (await anna.made(document={"agent": {"slots": 2}}))["context"]["id"]
+    _, page = await browser.get(f"/contexts/{id}")
+    form = f"/contexts/{id}/launch"
+    assert (await browser.get(form))[0] == 405
+    assert "wf1." not in page
+    status, file = await browser.send(page, form, "", {"uses": "3", "days": "2"})
+    assert (status, len(set(re.findall(r"wf1\.[A-Za-z0-9_-]{43}", file)))) == (200, 1)
+    [token] = (await anna.call("GET", "/api/v1/enrolments"))[1]["tokens"]
+    assert (token["uses_left"], token["context_id"], token["revision"]) == (3, id, 1)
+    status, page = await browser.send(page, form, "", {"uses": "3", "days": "some"})
+    assert (status, "whole numbers" in page) == (400, True)

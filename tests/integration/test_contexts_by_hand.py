@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import hashlib
 import json
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -257,3 +259,50 @@ async def test_what_is_sealed_at_home_brings_the_agent_and_pins_the_key_of_the_p
     for user_data in (text, (desk.place / "open" / "user-data").read_text()):
         assert hashlib.sha256(b"an agent").hexdigest() in user_data
         assert f"WINDFALL_RELEASE_KEY={token.rpartition('.')[2]}" in user_data
+
+
+@pytest.mark.parametrize("target", ["mime", "cloud-config", "iso", "container", "cloud", "agent"])
+async def test_files_for_a_launch_hold_a_token_of_their_own(
+    desk: Desk, tmp_path: Path, target: str
+) -> None:
+    words = ("--field", "agent.slots=2", "--field", f"users.users=name=ada,password={HASH}")
+    made = (await desk.done("create", "Node", *words, "--json")).json()
+    said = await desk.done("render", "Node", "--target", target, "--enrol", "--uses", "2",
+                           "--out", tmp_path / "out")  # fmt: skip
+    assert "stands in them: 2 uses, 1 days" in said.err
+    raw = b"".join(path.read_bytes() for path in (tmp_path / "out").iterdir())
+    assert HASH.encode() not in raw, "other secrets are asked for apart"
+    [token] = set(re.findall(rb"wf1\.[A-Za-z0-9_-]{43}\.[0-9a-f]{16}", _unpacked(raw)))
+    assert (await desk.found.enrol(token.decode(), "vm-1"))[0] == 201
+    status, listed = await desk.person.call("GET", "/api/v1/enrolments")
+    [one] = listed["tokens"]
+    assert (one["uses_left"], one["hosts"], one["revision"]) == (1, 1, 1)
+    assert one["context_id"] == made["context"]["id"]
+    status, body = await desk.person.call(
+        "POST", f"/{made['context']['id']}/render", {"target": target, "enrol": {}}
+    )
+    assert status == 200
+    assert "machine.token" in body["secrets"]
+    assert "machine.token" not in body["hidden"]
+    rows = await desk.found.rows("SELECT who FROM audit WHERE what = 'enrolment.create'")
+    assert [row[0] for row in rows] == ["anna", "anna"]
+
+
+def _unpacked(raw: bytes) -> bytes:
+    """With what is in base64 in clear beside it."""
+    found = re.findall(rb"echo ([A-Za-z0-9+/=]{8,}) \| base64", raw)
+    return b"\n".join([raw, *(base64.b64decode(each) for each in found)])
+
+
+async def test_a_file_that_takes_no_token_makes_none(desk: Desk) -> None:
+    for words in (
+        "agent.join=pin",
+        "agent.server=https://other.example.org",
+        "general.timezone=UTC",
+    ):
+        await desk.done("create", words, "--field", words)
+        said = await desk.say("render", words, "--enrol")
+        assert said.code == 4, (words, said.err)
+        assert "nothing in these files takes a token" in said.err
+    _, listed = await desk.person.call("GET", "/api/v1/enrolments")
+    assert listed["tokens"] == []

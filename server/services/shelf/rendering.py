@@ -10,6 +10,7 @@ from contexts.hiding import hidden
 from contexts.layers import Resolved
 from contexts.part import Machine
 from contexts.registry import PARTS
+from contexts.render.gather import TOKEN
 from contexts.render.result import USER_DATA_LIMIT, File, NotRenderable, Rendered
 from contexts.render.targets import TARGETS, render
 from contexts.schema import Document, Fault, Field, Kind
@@ -81,10 +82,12 @@ def shown(whole: Resolved, revision: int, wish: Wish, of: Machine, *, clear: boo
     machine = wish.machine(of)
     real = make(whole.document, revision, wish.target, machine)
     bare = Resolved(hidden(whole.document), whole.origins)
-    if clear or not real.secrets:
+    # A token that was made for these files is what they are asked for with.
+    veiled = () if clear else tuple(path for path in real.secrets if path != TOKEN)
+    if not veiled:
         return Preview(real.files, real.warnings, real.secrets, (), real.size, bare)
     examples = make(stand_ins(whole.document), revision, wish.target, machine)
-    return Preview(examples.files, real.warnings, real.secrets, real.secrets, real.size, bare)
+    return Preview(examples.files, real.warnings, real.secrets, veiled, real.size, bare)
 
 
 def stand_ins(document: Document) -> Document:
