@@ -110,7 +110,7 @@ def routes_of(deps: Deps, facts: Facts, look: Look) -> list[Route]:
         *PairingApi(deps, facts.keys, facts.kid).routes(),
         *MachineApi(deps, look).routes(),
         *EnrolmentApi(deps, facts.kid).routes(),
-        *PairingPages(deps).routes(),
+        *PairingPages(deps, facts.kid).routes(),
         *MachinePages(deps, look, facts.kid).routes(),
         *PatternApi(deps, facts.json_bytes).routes(),
         *TrustApi(deps).routes(),

@@ -107,7 +107,7 @@ def refusal(problem: Problem, retry_after: str | None = None) -> Fault:
     """The fault for a problem that the server answered with."""
     detail = problem.detail or problem.title
     if problem.faults and detail == "; ".join(problem.faults):
-        detail = "the server takes it not as it is"
+        detail = "the server does not take it as it is"
     if retry_after and "again in" not in detail:
         detail += f" (try again in {retry_after} s)"
     if problem.status == 404:

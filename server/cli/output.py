@@ -79,6 +79,11 @@ def _lines(name: str, fact: Any) -> list[str]:
     return shown(name, fact).splitlines() or [""]
 
 
+def _is_time(name: str) -> bool:
+    """Whether a fact of this name is a time; "at" alone is one, but no ending."""
+    return name == "at" or name.endswith(TIMES)
+
+
 def shown(name: str, fact: Any) -> str:
     """A fact as people read it: times in UTC, counts with thin groups, lists in a row."""
     match fact:
@@ -88,7 +93,7 @@ def shown(name: str, fact: Any) -> str:
             return "-"
         case bool():
             return "yes" if fact else "no"
-        case int() | float() if name.endswith(TIMES):
+        case int() | float() if _is_time(name):
             return datetime.fromtimestamp(fact, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
         case int() if name.endswith("bytes") or name == "size":
             return size(fact)
@@ -137,8 +142,7 @@ def _table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> Any:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for name in columns:
         figures = all(isinstance(row.get(name), (int, float)) for row in rows)
-        is_time = name.endswith(TIMES)
-        right = figures and not is_time and name != "id"
+        right = figures and not _is_time(name) and name != "id"
         table.add_column(name.replace("_", " "), justify="right" if right else "left")
     for row in rows:
         cells = (shown(name, row.get(name)) for name in columns)

@@ -47,9 +47,10 @@ def wish_of(form: Form) -> Wish:
 
 @dataclass(frozen=True)
 class PairingPages:
-    """The handlers of the pages."""
+    """The handlers of the pages. ``kid`` is the id of the release key that machines are told."""
 
     deps: Deps
+    kid: str
 
     async def start(self, request: web.Request, caller: Caller) -> web.Response:
         """Choose what the machine shall become; a context that a link names is chosen."""
@@ -118,9 +119,10 @@ class PairingPages:
     async def show(self, request: web.Request, caller: Caller) -> web.Response:
         """One pairing: the PIN, and the machines that said it."""
         view = await pairing.look(self.deps, caller.account, request.match_info["pairing"])
-        return showing.show(
-            request, caller, "pairing", here="pair", **_facts(view, self.deps.clock())
-        )
+        return showing.show(request, caller, "pairing", here="pair", **self._facts(view))
+
+    def _facts(self, view: PairingView) -> dict[str, Any]:
+        return {"pairing": view, "now": self.deps.clock(), "release": self.kid}
 
     async def follow(self, request: web.Request, caller: Caller) -> web.StreamResponse:
         """The same, again whenever it differs."""
@@ -131,7 +133,7 @@ class PairingPages:
             nonlocal latest
             view = await pairing.look(self.deps, caller.account, handle)
             latest = view.changes
-            return page("pairing_live", csrf=csrf, **_facts(view, self.deps.clock()))
+            return page("pairing_live", csrf=csrf, **self._facts(view))
 
         async def news() -> object:
             return await pairing.wait(self.deps, caller.account, handle, latest, NEWS_S)
@@ -183,10 +185,6 @@ class PairingPages:
             Route("POST", f"{one}/again", self.again, own, "Another PIN", Body.FORM, media=HTML,
                   codes=(*OVER, "pins-many", "pins-locked")),
         ]  # fmt: skip
-
-
-def _facts(view: PairingView, now: float) -> dict[str, Any]:
-    return {"pairing": view, "now": now}
 
 
 def _said(form: Form) -> dict[str, str]:

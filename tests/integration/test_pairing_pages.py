@@ -87,6 +87,17 @@ async def test_the_whole_story_by_pin(room: Room) -> None:
     assert "joined attic" in story
 
 
+async def test_the_page_names_the_release_key_that_the_machine_was_told(room: Room) -> None:
+    at, pin = await begin(room.ada)
+    vm = Vm(room.found)
+    await vm.present(pin)
+    machine = re.search(r'name="machine" value="([^"]+)"', (await room.ada.get(at)).text)
+    assert machine is not None
+    await room.ada.post(f"{at}/confirm", {"machine": machine[1]})
+    collected = await vm.collect()
+    assert f"<code>{collected.body['release']}</code>" in (await room.ada.get(at)).text
+
+
 async def test_not_mine_gets_nothing(room: Room) -> None:
     at, pin = await begin(room.ada)
     vm = Vm(room.found)

@@ -29,6 +29,12 @@ def test_a_table_shows_nothing_that_a_terminal_obeys(capsys: pytest.CaptureFixtu
     assert shown.splitlines()[-1].strip().startswith("1")
 
 
+def test_a_time_called_at_reads_as_a_time_and_a_format_does_not() -> None:
+    assert output.shown("at", 1_700_000_000.25) == "2023-11-14 22:13:20 UTC"
+    assert output.shown("created_at", 1_700_000_000) == "2023-11-14 22:13:20 UTC"
+    assert output.shown("format", 1_700_000) == "1 700 000"
+
+
 def test_facts_lines_and_faults_show_nothing_that_a_terminal_obeys(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
