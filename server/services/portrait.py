@@ -94,6 +94,7 @@ class Portrait:
     """Everything that people are shown of one host; memory and disk in MB.
 
     ``rests_until`` is when it may ask again after failures, ``failures`` how many in a row.
+    ``tasks`` are at most 50, the latest, of the latest 50,000 of the pool.
     """
 
     host: HostView

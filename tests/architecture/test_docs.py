@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -104,3 +105,28 @@ def test_the_readme_names_both_commands() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert "windfall " in text
     assert "windfall-agent" in text
+
+
+LINK = re.compile(r"\]\(([^)\s#]+)(?:#[^)]*)?\)")
+CODE = re.compile(r"```.*?```|`[^`\n]*`", re.S)
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
+def test_every_relative_link_of_a_page_leads_to_a_file(page: Path) -> None:
+    text = CODE.sub("", page.read_text(encoding="utf-8"))
+    found = [link for link in LINK.findall(text) if not re.match(r"[a-z]+:", link)]
+    assert [link for link in found if not (page.parent / link).exists()] == []
+
+
+def test_a_link_that_leads_nowhere_would_be_found() -> None:
+    text = CODE.sub("", "[a](b.md#c) [d](e.md) `[f](g.md)` [h](https://example.org/i)")
+    assert LINK.findall(text) == ["b.md", "e.md", "https://example.org/i"]
+
+
+def test_every_decision_has_a_number_of_its_own() -> None:
+    pages = sorted((ROOT / "docs/decisions").glob("*.md"))
+    numbers = [page.name.partition("-")[0] for page in pages]
+    assert numbers == [f"{number:04}" for number in range(1, len(pages) + 1)]
+    for page, number in zip(pages, numbers, strict=True):
+        assert re.match(rf"# 0*{int(number)}\b", page.read_text(encoding="utf-8")), page.name

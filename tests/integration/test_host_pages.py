@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from server.services import portrait
 from tests.integration.test_doors import WORD, doors, give_password
 from tests.kit.house import House
 from tests.kit.lived_in import live
@@ -145,3 +147,22 @@ async def test_what_people_do_to_machines_and_patterns_is_in_the_audit_log(desk:
         ("admin", f"host.{what}", host) for what in ("ban", "unban", "trust", "drain", "revoke")
     ]
     assert ("admin", "pattern.save", "no-geometry") in [tuple(row) for row in rows]
+
+
+async def test_lists_of_machines_differ_in_their_titles(desk: Desk) -> None:
+    found = [
+        re.findall(r"<title>(.*?): Windfall</title>.*<h1>(.*?)</h1>", page, re.S)
+        for page in [
+            (await desk.browser.get(path)).text
+            for path in ("/hosts", "/machines?all=1", "/machines")
+        ]
+    ]
+    words = ("All machines", "Machines of all accounts", "My machines")
+    assert found == [[(word, word)] for word in words]
+
+
+async def test_pages_say_among_how_many_the_latest_leases_are(desk: Desk) -> None:
+    host = desk.names["host"]
+    assert "latest 50,000 of the pool" in (await desk.browser.get(f"/hosts/{host}")).text
+    assert f"latest {portrait.AMONG:,} of the pool" in str(portrait.Portrait.__doc__)
+    assert "latest 100,000 of the pool" in (await desk.browser.get(f"/machines/{host}")).text
