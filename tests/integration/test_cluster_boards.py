@@ -142,6 +142,22 @@ async def test_an_address_that_tries_pins_is_stopped_and_a_late_machine_is_not(
     assert (await found.call("GET", right, None, ""))[0] == 429
 
 
+async def test_the_addresses_of_one_ipv6_network_try_pins_together(tmp_path: Path) -> None:
+    proxied = {"server.behind_proxy": "true", "server.proxies": "127.0.0.1"}
+    async with house(tmp_path, **proxied) as made:
+
+        async def tried(number: int, network: int = 1) -> int:
+            headers = {"X-Forwarded-For": f"2001:db8:0:{network}::{number + 1:x}"}
+            path = f"/api/v1/clusters/{number:012}/keys/master_ip"
+            return (await made.answer("GET", path, headers=headers)).status
+
+        assert [await tried(number) for number in range(clusters.WRONG_MOST)] == (
+            [404] * clusters.WRONG_MOST
+        )
+        assert await tried(clusters.WRONG_MOST) == 429
+        assert await tried(clusters.WRONG_MOST, network=2) == 404
+
+
 @pytest.mark.parametrize(
     ("key", "value"),
     [
