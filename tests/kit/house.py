@@ -21,6 +21,7 @@ import aiohttp
 from server import keyring, wiring
 from server.cli.start import set_up
 from server.configure import read
+from server.db.base import Tx
 from server.domain import definition as definitions
 from server.settings import Settings
 from vmagent.wire import codec, frames, jws, merkle, statements
@@ -82,6 +83,10 @@ def content_digest(body: bytes) -> str:
 def frame_path(production: int, first: int, last: int) -> str:
     """Where a frame of these events is sent to."""
     return f"/api/v1/productions/{production}/frames/{first}-{last}"
+
+
+async def nothing(tx: Tx) -> None:
+    """A transaction for its beginning alone: rows that wait are written."""
 
 
 @dataclass(frozen=True)
@@ -218,7 +223,7 @@ class House:
 
     async def rows(self, sql: str, *args: Any) -> list[Any]:
         """What the database has, with the rows of all frames that were acknowledged."""
-        await self.deps.frames.empty(self.deps.store)
+        await self.deps.store.write(nothing)  # after those that are under way
         return list(await self.deps.store.read(lambda tx: tx.all(sql, *args)))
 
     async def until(self, true: Callable[[], Awaitable[Any]], seconds: float = 60.0) -> Any:
