@@ -173,7 +173,7 @@ class ContextFilesApi:
                   v.RenderedView, codes=(*BAD, *OLD, "site-unknown", "forbidden")),
             Route("POST", f"{BASE}/preview", self.preview, own,
                   "The files of a document that is not kept.", Body.JSON, v.PreviewRequest,
-                  v.RenderedView, most=most, codes=(*BAD, UNKNOWN)),
+                  v.RenderedView, most=most, codes=(*BAD, UNKNOWN, "too-many")),
             Route("GET", f"{ONE}/export", self.export, own, "A context as a file to keep or send.",
                   reply=v.ExportView, codes=(*BAD, *OLD, "bad-parameter"), query=(
                       Query("form", "string", "json, or context: that of CernVM.", "json"),

@@ -13,6 +13,7 @@ from typing import Protocol
 from server.domain import spoken
 from server.domain.pairing import Rules, keyed
 
+RENDERINGS = 2  # contexts rendered at a time: each keeps a core busy for 0.2 to 40 ms
 LOOK_S = 2.0  # another process may have changed what is waited for
 POLLS_MOST = 10_000  # machines whose last question is remembered
 
@@ -76,6 +77,7 @@ class Desk:
     news: dict[str, asyncio.Event] = field(default_factory=dict)
     polls: dict[int, tuple[float, float]] = field(default_factory=dict)
     waiting: int = 0
+    turn: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(RENDERINGS))
 
     def poll_token(self, claim: str) -> str:
         """The token of a machine's request, made again from its random id."""

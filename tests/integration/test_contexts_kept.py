@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from contexts.render.targets import render
 from server.db.base import Tx
-from server.services.shelf import keep, tidy
+from server.domain.throttle import Rate
+from server.services.desk import RENDERINGS
+from server.services.shelf import keep, rendering, tidy
 from tests.kit.house import House, house
 from tests.kit.shelves import HASH, WORKER, Somebody, somebody
 
@@ -255,3 +260,30 @@ async def test_a_role_template_alone_makes_a_context_and_says_what_it_asks_for(
     assert status == 200
     assert files["origins"]["squid"] == ["role squid"]
     assert "[squid]" in files["files"][0]["text"] or "plugins" in files["files"][0]["text"]
+
+
+async def test_previews_of_an_account_are_bounded_and_rendered_beside_the_loop(
+    found: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    anna, bob = await somebody(found, "anna"), await somebody(found, "bob")
+    busy, most, loop = 0, 0, threading.get_ident()
+    lock, pair, real = threading.Lock(), threading.Barrier(RENDERINGS), render
+
+    def slow(*args: Any) -> Any:
+        nonlocal busy, most
+        assert threading.get_ident() != loop
+        with lock:
+            busy, most = busy + 1, max(most, busy + 1)
+        pair.wait(60)  # so many come at once
+        with lock:
+            busy -= 1
+        return real(*args)
+
+    monkeypatch.setattr("server.services.shelf.rendering.render", slow)
+    monkeypatch.setattr(rendering, "PREVIEWS", Rate(8, 3600.0))
+    asked: dict[str, Any] = {"document": {"general": {}}}
+    answers = await asyncio.gather(*(anna.call("POST", "/preview", asked) for _ in range(10)))
+    assert sorted(status for status, _ in answers) == [200] * 8 + [429] * 2
+    assert most == RENDERINGS
+    monkeypatch.setattr("server.services.shelf.rendering.render", real)
+    assert (await bob.call("POST", "/preview", asked))[0] == 200

@@ -64,7 +64,7 @@ class Shelf:
             memory_mb=card.facts.memory_mb,
         )
 
-        async def read(tx: Tx) -> Rendering:
+        async def read(tx: Tx) -> tuple[Rendering, Document | None]:
             seen = await sight.seen(tx, owner, context)
             # What was chosen once stays with the machine, though others see a newer one by now.
             found = await contexts.revision(tx, context, revision or seen.revision)
@@ -72,15 +72,18 @@ class Shelf:
                 raise NotFound("revision", revision)
             if found.sealed:
                 sealed = json.dumps(veil.envelope(found.document)["user_data"])
-                return Rendering(context, found.number, found.name, envelope=sealed)
+                return Rendering(context, found.number, found.name, envelope=sealed), None
             whole = await rendering.resolved(self.deps, tx, seen, found)
-            made = rendering.make(whole.document, found.number, "mime", machine)
-            return Rendering(
-                context, found.number, found.name, made.file("user-data").text,
-                root_pubkeys=_root_keys(whole.document),
-            )  # fmt: skip
+            bare = Rendering(
+                context, found.number, found.name, root_pubkeys=_root_keys(whole.document)
+            )
+            return bare, whole.document
 
-        return await self.deps.store.read(read)
+        bare, document = await self.deps.store.read(read)
+        if document is None:
+            return bare
+        made = await rendering.made_beside(self.deps, document, bare.revision, "mime", machine)
+        return replace(bare, user_data=made.file("user-data").text)
 
     async def names(self, wanted: Sequence[str]) -> dict[str, str]:
         """The names of contexts by their ids."""

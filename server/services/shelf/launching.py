@@ -31,7 +31,7 @@ async def launch(
     revision, text = opened.revision, enrolments.new_text(deps.desk.release())
     clear = wish.secrets and opened.sight.mine
     machine = replace(pool.machine(deps), token=text)
-    made = rendering.shown(whole, revision.number, wish, machine, clear=clear)
+    made = await rendering.shown_beside(deps, whole, revision.number, wish, machine, clear=clear)
     if TOKEN not in made.secrets:
         raise BadInput([NO_PLACE])
     note = wanted.note or f"start of {revision.name}, revision {revision.number}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,6 +18,7 @@ from contexts.schema import Document, Fault, Field, Kind
 from server.db.base import Tx
 from server.db.contexts import Revision
 from server.domain.errors import BadInput, NotFound
+from server.domain.throttle import Rate
 from server.services.deps import Deps
 from server.services.shelf import draft, keep, layering, library, pool, sight
 from server.services.shelf.faults import BadContext
@@ -24,6 +26,7 @@ from server.services.shelf.sight import Caller
 from server.services.shelf.veil import Said
 
 LIMIT = USER_DATA_LIMIT
+PREVIEWS = Rate(120, 60.0)  # of one account: an editor asks for one with each change
 
 
 @dataclass(frozen=True)
@@ -118,11 +121,29 @@ def _example(one: Field) -> Any:
     return one.example if one.example is not None else one.default or ""
 
 
-async def preview(deps: Deps, caller: Caller, said: Said, wish: Wish, *, of: str = "") -> Preview:
-    """What a machine would get of a document that is not kept yet. Raises BadContext, BadInput.
+async def made_beside(
+    deps: Deps, document: Document, revision: int, target: str, machine: Machine
+) -> Rendered:
+    """As `make`, beside the loop, in its turn."""
+    async with deps.desk.turn:
+        return await asyncio.to_thread(make, document, revision, target, machine)
 
+
+async def shown_beside(
+    deps: Deps, whole: Resolved, revision: int, wish: Wish, of: Machine, *, clear: bool
+) -> Preview:
+    """As `shown`, beside the loop, in its turn."""
+    async with deps.desk.turn:
+        return await asyncio.to_thread(shown, whole, revision, wish, of, clear=clear)
+
+
+async def preview(deps: Deps, caller: Caller, said: Said, wish: Wish, *, of: str = "") -> Preview:
+    """What a machine would get of a document that is not kept yet.
+
+    Raises BadContext, BadInput, TooMany.
     Masks in it stand for the secrets of the context ``of``, which must be the caller's.
     """
+    deps.doors.throttle.take(deps.clock(), [(f"preview:{caller.account}", PREVIEWS)])
 
     async def read(tx: Tx) -> tuple[Resolved, int]:
         circles = await sight.circles_of(tx, caller)
@@ -139,7 +160,7 @@ async def preview(deps: Deps, caller: Caller, said: Said, wish: Wish, *, of: str
         return layering.on(lower, whole), number
 
     whole, number = await deps.store.read(read)
-    return shown(whole, number, wish, pool.machine(deps), clear=wish.secrets)
+    return await shown_beside(deps, whole, number, wish, pool.machine(deps), clear=wish.secrets)
 
 
 async def checked(deps: Deps, caller: Caller, said: Said) -> Resolved:
@@ -162,7 +183,8 @@ async def of_context(
     """What a machine would get of a revision. Raises NotFound, BadInput, BadContext."""
     opened, whole = await whole_of(deps, caller, context, number)
     clear = wish.secrets and opened.sight.mine
-    made = shown(whole, opened.revision.number, wish, pool.machine(deps), clear=clear)
+    number, machine = opened.revision.number, pool.machine(deps)
+    made = await shown_beside(deps, whole, number, wish, machine, clear=clear)
     if clear and made.secrets:
         await library.note_reading(deps, caller, context, opened.revision.number)
     return opened, made

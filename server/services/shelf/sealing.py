@@ -74,7 +74,8 @@ async def _sealed(
     said = replace(draft.said or Said(), site=draft.site, role=draft.role)
     whole = await rendering.checked(deps, caller, said)
     machine = pool.machine(deps)
-    user_data = rendering.make(whole.document, revision, "mime", machine).file("user-data").text
+    files = await rendering.made_beside(deps, whole.document, revision, "mime", machine)
+    user_data = files.file("user-data").text
     aad = keep.aad(context, revision)
     # Some tenths of a second of scrypt each: beside the loop.
     made = await asyncio.to_thread(seal, user_data, veil.text_of(said), secret, aad)
