@@ -106,6 +106,13 @@ class Accounts:
         least=0.01,
         most=3650,
     )
+    token_days: float = told(
+        366.0,
+        "How long an API token that somebody makes for himself is good at most.",
+        unit="days",
+        least=0.01,
+        most=3650,
+    )
 
 
 @dataclass(frozen=True)

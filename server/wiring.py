@@ -199,6 +199,7 @@ def _account_rules(settings: Settings) -> doors.Rules:
         own.password_least,
         Rate(own.tries_per_account, window),
         Rate(own.tries_per_address, window),
+        own.token_days * DAY_S,
     )
 
 

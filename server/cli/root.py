@@ -21,6 +21,7 @@ from server.cli.host import host
 from server.cli.key import key
 from server.cli.machine import machine
 from server.cli.me import me
+from server.cli.me_token import token as _token  # noqa: F401  joins `me`
 from server.cli.options import with_server
 from server.cli.output import emit, tell, tell_facts
 from server.cli.pair import pair

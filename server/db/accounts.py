@@ -136,11 +136,12 @@ async def add_token(
     at: float,
     expires_at: float | None,
     note: str,
+    scopes: str = "*",
 ) -> int:
     """Store a token by its digest; its id."""
     row = await tx.one(
-        "INSERT INTO tokens (account, kind, hash, uses_left, created_at, expires_at, note)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id",
+        "INSERT INTO tokens (account, kind, hash, uses_left, created_at, expires_at, note, scopes)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id",
         account,
         kind,
         digest,
@@ -148,6 +149,7 @@ async def add_token(
         at,
         expires_at,
         note,
+        scopes,
     )
     assert row is not None  # noqa: S101  an insert that returns always returns
     return int(row[0])

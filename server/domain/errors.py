@@ -212,6 +212,17 @@ class Forbidden(Refusal):
         super().__init__(needs=needs)
 
 
+class ScopeMissing(Refusal):
+    """This needs a token with the scope {needs}; make one that has it (* is all of them)."""
+
+    code = "scope-missing"
+    needs: str
+
+    def __init__(self, needs: str) -> None:
+        """The scope that would do."""
+        super().__init__(needs=needs)
+
+
 class SignInRefused(Refusal):
     """This name and this password do not belong together; check both, or ask for a new password."""
 

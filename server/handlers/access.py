@@ -7,8 +7,9 @@ from typing import Protocol
 
 from aiohttp import hdrs, web
 
-from server.domain.errors import Forbidden
+from server.domain.errors import Forbidden, ScopeMissing
 from server.domain.roles import ROLES, reaches
+from server.domain.scopes import holds
 from server.handlers.errors import TokenMissing
 
 
@@ -74,6 +75,15 @@ class Caller(Protocol):
         ...
 
 
+class Bearer(Caller, Protocol):
+    """Such an account, with what its token may do of all that the account may."""
+
+    @property
+    def scopes(self) -> str:
+        """Words of `server.domain.scopes`, with blanks between."""
+        ...
+
+
 class Gate(Protocol):
     """Tells who a token belongs to; refuses with a `Refusal` of code token-unknown, -revoked .."""
 
@@ -81,7 +91,7 @@ class Gate(Protocol):
         """The card of a host, from memory: this stands on the hot path."""
         ...
 
-    async def caller(self, token: str) -> Caller:
+    async def caller(self, token: str) -> Bearer:
         """The account of an API token."""
         ...
 
@@ -106,9 +116,14 @@ def bearer(request: web.Request) -> str:
     return token.strip()
 
 
-async def admitted(gate: Gate, token: str, least: str) -> Caller:
-    """The caller, whose role reaches ``least``; `Forbidden` if it does not."""
+async def admitted(gate: Gate, token: str, least: str, scope: str) -> Bearer:
+    """The caller, whose role reaches ``least`` and whose token has the scope.
+
+    Raises Forbidden, ScopeMissing.
+    """
     caller = await gate.caller(token)
     if not reaches(caller.role, least):
         raise Forbidden(least)
+    if not holds(caller.scopes, scope):
+        raise ScopeMissing(scope)
     return caller

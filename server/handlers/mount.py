@@ -12,6 +12,7 @@ from aiohttp.web_exceptions import HTTPException
 
 from server.domain.errors import Forbidden, Refusal, TooLarge
 from server.domain.roles import reaches
+from server.domain.scopes import needed
 from server.handlers import ready, showing
 from server.handlers.access import (
     Caller,
@@ -32,6 +33,7 @@ from server.handlers.errors import (
     MethodNotAllowed,
     NothingHere,
 )
+from server.handlers.openapi import template
 from server.handlers.routes import Body, Route
 from server.handlers.schema import decoder, encode
 from server.handlers.shape import answer, broken, foreign, refused
@@ -83,6 +85,7 @@ def serve(route: Route, gate: Gate, strangers: Strangers | None = None) -> Handl
     handler, status, access = route.handler, route.status, route.access
     for_hosts = isinstance(access, Host)
     least = access.least if isinstance(access, Role) else ""
+    scope = needed(route.method, template(route.path))
     said_before, most, slowest = route.body is Body.WHOLE, route.most, route.slowest
     plain = status == 200 and not route.head
     take = _taker(route)
@@ -93,7 +96,7 @@ def serve(route: Route, gate: Gate, strangers: Strangers | None = None) -> Handl
             if for_hosts:
                 args = (request, gate.host(bearer(request)))
             elif least:
-                args = (request, await _admitted(request, gate, least, strangers))
+                args = (request, await _admitted(request, gate, least, scope, strangers))
             else:
                 args = (request,)
             if take is not None:
@@ -167,13 +170,13 @@ async def _person(gate: Gate, request: web.Request) -> Caller | None:
 
 
 async def _admitted(
-    request: web.Request, gate: Gate, least: str, strangers: Strangers | None
+    request: web.Request, gate: Gate, least: str, scope: str, strangers: Strangers | None
 ) -> object:
     token = bearer(request)
     if strangers is None:
-        return await admitted(gate, token, least)
+        return await admitted(gate, token, least, scope)
     digest = strangers.admit(request, token)
-    caller = await admitted(gate, token, least)
+    caller = await admitted(gate, token, least, scope)
     strangers.welcome(digest)
     return caller
 

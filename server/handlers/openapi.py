@@ -8,6 +8,7 @@ from typing import Any, get_args, get_origin
 
 from aiohttp import web
 
+from server.domain import scopes
 from server.handlers.access import Host, Person, Public, Role, Visitor
 from server.handlers.door import FIELD, Door
 from server.handlers.routes import BYTES, FORM, HTML, JSON, Body, Route
@@ -35,6 +36,7 @@ _ROLE_CODES = (
     "token-revoked",
     "token-expired",
     "forbidden",
+    "scope-missing",
     "account-disabled",
 )
 _BODY_CODES = {
@@ -119,6 +121,9 @@ def _operation(route: Route) -> dict[str, Any]:
     }
     if isinstance(route.access, (Role, Person)):
         found["description"] = f"Needs the role {route.access.least}."
+    if isinstance(route.access, Role):
+        scope = scopes.needed(route.method, template(route.path))
+        found["description"] += f" A token needs the scope {scope}."
     if route.body is Body.FORM:
         found["requestBody"] = {"required": True, "content": {FORM: {"schema": _form(route)}}}
     elif route.request is not None:

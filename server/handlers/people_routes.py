@@ -9,6 +9,7 @@ from server.handlers.join_pages import JoinPages
 from server.handlers.me_api import MeApi
 from server.handlers.profile_pages import ProfilePages
 from server.handlers.routes import Route
+from server.handlers.tokens_api import TokensApi
 from server.services.deps import Deps
 
 
@@ -21,4 +22,5 @@ def routes(deps: Deps) -> list[Route]:
         *AdminPages(deps).routes(),
         *AccountsApi(deps).routes(),
         *MeApi(deps).routes(),
+        *TokensApi(deps).routes(),
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,13 +10,16 @@ import segno
 from aiohttp import web
 
 from server.domain.errors import BadInput, Refusal
+from server.domain.scopes import SCOPES
 from server.handlers import showing
 from server.handlers.access import Caller, Person
 from server.handlers.door import Form
 from server.handlers.door_pages import visit_of
 from server.handlers.routes import HTML, Body, Route
-from server.services import codes, enrol, people, sessions, sshkeys
+from server.handlers.tokens_api import maker_of
+from server.services import codes, identities, people, sessions, sshkeys, tokens
 from server.services.deps import Deps
+from server.services.tokens import Wish
 
 ID_MOST = 18  # digits of a number that fits a column
 
@@ -33,6 +37,18 @@ def number_of(form: Form, name: str) -> int:
     return int(text)
 
 
+def _seconds(form: Form) -> float:
+    """The days in a field, in s. Raises BadInput."""
+    text = form.get("days", "")
+    try:
+        found = float(text)
+    except ValueError:
+        found = math.nan
+    if not math.isfinite(found):
+        raise BadInput([f"days {text[:20]!r}: how many days the token is good, as a number"])
+    return found * tokens.DAY_S
+
+
 @dataclass(frozen=True)
 class ProfilePages:
     """The handlers."""
@@ -43,7 +59,8 @@ class ProfilePages:
         account = await people.account_of(self.deps, caller.name)
         kept = await people.credentials_of(self.deps, account)
         setup = await codes.begun(self.deps, account)
-        tokens = await enrol.list_tokens(self.deps, caller.name)
+        linked = await identities.of_account(self.deps, caller.account)
+        providers = self.deps.doors.oidc.providers
         return {
             "account": account,
             "has_password": bool(kept.password),
@@ -53,7 +70,17 @@ class ProfilePages:
             "sessions": await sessions.listed(self.deps, caller.account),
             "present": getattr(caller, "session", 0),
             "keys": await sshkeys.listed(self.deps, caller.account),
-            "tokens": [each for each in tokens if each.kind == "api" and not each.revoked_at],
+            "tokens": await tokens.mine(self.deps, caller.account),
+            "scopes": SCOPES,
+            "token_days": self.deps.doors.rules.token_s / tokens.DAY_S,
+            "made": None,
+            "linked": linked,
+            "titles": {word: each.title for word, each in providers.items()},
+            "ways": [
+                each
+                for word, each in providers.items()
+                if not any(one.provider == word for one in linked)
+            ],
             "least": self.deps.doors.rules.password_least,
             "mails": self.deps.doors.postman.works,
             "now": self.deps.clock(),
@@ -155,6 +182,25 @@ class ProfilePages:
             return await self._again(request, caller, refusal)
         return showing.onward(request, "/profile", said)
 
+    async def make_token(self, request: web.Request, caller: Caller, form: Form) -> web.Response:
+        """A new API token, shown this once."""
+        try:
+            wish = Wish(form.getall("scope", []), _seconds(form), form.get("note", ""))
+            made = await tokens.create(self.deps, maker_of(caller), wish)
+        except Refusal as refusal:
+            return await self._again(request, caller, refusal)
+        facts = {**await self._facts(caller), "made": made}
+        return showing.show(request, caller, "profile", **facts)
+
+    async def revoke_token(self, request: web.Request, caller: Caller, form: Form) -> web.Response:
+        """A token acts for nobody any more."""
+        try:
+            number = number_of(form, "token")
+            await tokens.revoke(self.deps, caller.account, caller.name, number)
+        except Refusal as refusal:
+            return await self._again(request, caller, refusal)
+        return showing.onward(request, "/profile", "The token is revoked.")
+
     def routes(self) -> list[Route]:
         """Every route."""
         own, refusals = Person(), ("bad-input", "too-many", "sign-in-refused", "code-refused")
@@ -167,6 +213,10 @@ class ProfilePages:
              ("session-unknown",)),
             ("/profile/keys", self.keys, "Public SSH keys.", ("key", "remove"),
              ("exists", "ssh-key-unknown")),
+            ("/profile/tokens", self.make_token, "Make an API token.",
+             ("scope", "days", "note"), ()),
+            ("/profile/tokens/revoke", self.revoke_token, "Revoke an API token.", ("token",),
+             ("issued-token-unknown",)),
         )  # fmt: skip
         return [
             Route("GET", "/profile", self.show, own, "My account as a page.", media=HTML,

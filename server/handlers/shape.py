@@ -41,6 +41,7 @@ STATUSES = {
     "token-elsewhere": 401,
     "token-refused": 401,
     "forbidden": 403,
+    "scope-missing": 403,
     "provider-refused": 403,
     "nobody-linked": 403,
     "sign-in-refused": 403,

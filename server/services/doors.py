@@ -32,6 +32,7 @@ class Rules:
     password_least: int = 10
     account_tries: Rate = ACCOUNT_TRIES
     address_tries: Rate = ADDRESS_TRIES
+    token_s: float = 366 * 86_400.0
 
 
 @dataclass(eq=False)

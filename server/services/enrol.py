@@ -30,6 +30,7 @@ from server.domain.farm import check_name
 from server.domain.pairing import within
 from server.domain.people import name_faults
 from server.domain.roles import ROLES
+from server.domain.scopes import WHOLE
 from server.services import audit, switching
 from server.services.cards import HostCard
 from server.services.deps import Deps
@@ -42,11 +43,16 @@ PATH_MOST = 256  # characters of a folder that a host says it has
 
 @dataclass(frozen=True)
 class Caller:
-    """The account behind an API token."""
+    """The account behind an API token, and what the token may do of all that the account may.
+
+    ``until`` is the end of the token, None if it has none.
+    """
 
     account: int
     name: str
     role: str
+    scopes: str = WHOLE
+    until: float | None = None
 
 
 @dataclass(frozen=True)
@@ -184,7 +190,7 @@ async def caller(deps: Deps, text: str) -> Caller:
     if found is None or found.kind != "api":
         raise TokenUnknown
     check(found, now)
-    return Caller(found.account, found.account_name, found.role)
+    return Caller(found.account, found.account_name, found.role, found.scopes, found.expires_at)
 
 
 def check(token: Token, now: float) -> None:

@@ -11,6 +11,7 @@ import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from server import app as application
+from server.domain import scopes
 from server.domain.errors import Refusal
 from server.handlers import openapi
 from server.handlers.access import Host, Person, Public, Role, Visitor
@@ -114,6 +115,26 @@ def test_cookies_open_pages_alone_and_tokens_the_api_alone() -> None:
     by_token = {r.path for r in ROUTES if isinstance(r.access, (Role, Host))}
     assert [path for path in by_cookie if path.startswith(BASE)] == []
     assert [path for path in by_token if not path.startswith(BASE)] == []
+
+
+def test_every_route_of_an_account_needs_a_scope_that_was_decided() -> None:
+    tokens = [(r.method, openapi.template(r.path)) for r in ROUTES if isinstance(r.access, Role)]
+    assert [each for each in tokens if not scopes.decided(*each)] == []
+    needed = {scopes.needed(*each) for each in tokens}
+    assert needed == {scopes.WHOLE, *scopes.SCOPES}, "no word is for nothing"
+
+
+def test_what_could_give_more_than_a_narrow_token_has_needs_a_whole_one() -> None:
+    words = ("password", "reset", "totp", "role", "ssh-keys", "unlink", "accounts/{name}/tokens")
+    found = {
+        name(r): scopes.needed(r.method, openapi.template(r.path))
+        for r in ROUTES
+        if isinstance(r.access, Role) and r.method != "GET"
+    }
+    strong = {k: v for k, v in found.items() if any(f"/{word}" in k for word in words)}
+    assert len(strong) >= len(words)
+    assert set(strong.values()) == {scopes.WHOLE}
+    assert {found[f"PUT {BASE}/me"], found[f"POST {BASE}/invitations"]} == {scopes.WHOLE}
 
 
 def test_no_route_is_declared_twice() -> None:

@@ -93,6 +93,7 @@ async def test_who_has_an_account_links_it_by_saying_so_and_unlinks_it(
     async with doors(tmp_path / "data", **{"accounts.providers": str(file)}) as (found, browser):
         assert (await sign_in(browser, "bob-1")).status == 403
         await browser.log_in("admin", WORD)
+        assert 'href="/profile/link/lab"' in (await browser.get("/profile")).text
         leaving = await browser.get("/profile/link/lab")
         page = await browser.get(await come_back(browser, leaving.onto, "bob-1"))
         assert "admin@example.org" in page.text
@@ -104,7 +105,9 @@ async def test_who_has_an_account_links_it_by_saying_so_and_unlinks_it(
         async with surfer(found.url) as other:
             await sign_in(other, "bob-1")
             assert "<strong>admin</strong>" in (await other.get("/")).text
-        await browser.get("/login")
+        profile = (await browser.get("/profile")).text
+        assert 'action="/profile/unlink/lab"' in profile
+        assert 'href="/profile/link/lab"' not in profile
         assert (await browser.post("/profile/unlink/lab")).status == 303
         assert await identities.of_account(found.deps, 1) == []
         said = await found.deps.store.read(lambda tx: audit.entries(tx, Wanted()))

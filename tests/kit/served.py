@@ -12,7 +12,7 @@ from typing import Any
 from aiohttp import web
 
 from server.domain.errors import TokenRevoked, TokenUnknown
-from server.handlers.access import Caller
+from server.handlers.access import Bearer, Caller
 from server.handlers.mount import RUNNER, mount
 from server.handlers.routes import Route
 
@@ -24,6 +24,7 @@ class SomeCaller:
     account: int
     name: str
     role: str
+    scopes: str = "*"
 
 
 class SomeGate:
@@ -37,7 +38,7 @@ class SomeGate:
             raise TokenUnknown()
         return "card"
 
-    async def caller(self, token: str) -> Caller:
+    async def caller(self, token: str) -> Bearer:
         """An account of this role, if it is one."""
         if token not in ("volunteer", "manager", "admin", "emperor"):
             raise TokenUnknown()
