@@ -114,7 +114,7 @@ class Console:
 
     def _once(self, server: str, code: bool) -> Optional[Identity]:
         """One pairing, begun or taken up."""
-        self._home.lock()
+        self._home.lock_soon()
         attempt = pairing.resumed(self._home, server)
         self._home.unlock()
         if attempt is not None:
@@ -126,7 +126,7 @@ class Console:
             if found is None:
                 return None
             pin = found
-        self._home.lock()  # until the context is applied, and nobody begins to work before
+        self._home.lock_soon()  # until the context is applied, and nobody begins to work before
         try:
             if not self._home.is_joined():
                 return self._go_on(attempt or self._begin(server, pin))

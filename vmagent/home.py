@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import json
 import os
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Optional
@@ -13,6 +14,7 @@ from typing import Any, Optional
 from vmagent import errors, files, trust
 
 # What is true of one host alone, and what of one owner: numbers of another server mean nothing.
+MOMENT_S = 2.0  # for which a program that only looks may have the folder
 OF_A_HOST = (
     "identity.json",
     "seq.json",
@@ -62,6 +64,17 @@ class Home:
         if self._lock is not None:
             return
         self._lock = _hold(self.path / "lock", self.path)
+
+    def lock_soon(self) -> None:
+        """The same, but who has the folder for a moment only is waited for."""
+        until = time.monotonic() + MOMENT_S
+        while True:
+            try:
+                return self.lock()
+            except errors.Locked:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.05)
 
     def await_owner(self) -> int:
         """Say, until the handle is closed, that an agent waits here for an owner; `Locked`."""

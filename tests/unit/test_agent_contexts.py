@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 import stat
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from vmagent import context, envelope, limits, wanted
+from vmagent import context, envelope, errors, limits, wanted
 from vmagent.home import Home
 from vmagent.hours import Hours
 from vmagent.settings import Settings
@@ -370,3 +371,15 @@ def test_a_context_is_kept_for_its_owner_alone(tmp_path: Path) -> None:
     assert context.kept(at) == FOUND
     assert mode(at.path / "context" / "context.json") == 0o600
     assert mode(at.path / "context") == 0o700
+
+
+def test_a_program_that_only_looks_is_waited_for_and_one_that_works_is_not(tmp_path: Path) -> None:
+    looks, waits = home(tmp_path), home(tmp_path)
+    looks.lock()
+    threading.Timer(0.2, looks.unlock).start()
+    waits.lock_soon()  # let go within a moment
+    with pytest.raises(errors.Locked):
+        looks.lock_soon()
+    waits.unlock()
+    looks.lock_soon()
+    looks.unlock()
