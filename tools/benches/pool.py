@@ -95,7 +95,7 @@ class Pool:
         """Start ``windfall serve``: every default but the address and how often a host may ask."""
         command = [sys.executable, "-m", "server", "serve", "--data", str(self.data)]
         command += ["--port", "0"]
-        for often in ("work", "beats"):
+        for often in ("work", "beats", "polls", "joins"):
             command += ["--set", f"limits.{often}_per_minute=1000000"]
         command += ["--set", "log.level=warning"]
         self.served = Served("windfall serve", command)
