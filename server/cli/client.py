@@ -80,7 +80,7 @@ class Client:
         with self._answer("DELETE", _join(BASE, path) + asked) as response:
             return _decoded(response)
 
-    def put(self, *path: str | int, body: Mapping[str, Any]) -> Any:
+    def put(self, *path: str | int, body: Mapping[str, Any] | None = None) -> Any:
         """The answer to this message, which takes the place of what is at this path."""
         return self._said("PUT", path, body, None)
 

@@ -16,6 +16,7 @@ from server.cli.credit import credit
 from server.cli.db import db
 from server.cli.exits import epilog
 from server.cli.farm import site
+from server.cli.group import group
 from server.cli.groups import House
 from server.cli.host import host
 from server.cli.key import key
@@ -47,7 +48,7 @@ def windfall() -> None:
 
 for part in (
     *(serve_command, init_command, config, key, payload, production, pattern),
-    *(context, pair, machine, me, account, host, site, cluster, agent, credit, db),
+    *(context, pair, machine, me, account, group, host, site, cluster, agent, credit, db),
 ):
     windfall.add_command(part)
 

@@ -9,7 +9,9 @@ PASSWORD_MOST = 1000
 
 EMAIL_MOST = 254  # characters, RFC 5321 4.5.3.1.3
 FULL_NAME_MOST = 100
+TITLE_MOST = 200
 NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+GROUP = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 RESERVED = frozenset(
     {
         *("admin", "administrator", "root", "system", "server", "windfall", "staff", "support"),
@@ -60,6 +62,19 @@ def full_name_faults(full_name: str) -> list[str]:
     if len(full_name) <= FULL_NAME_MOST and full_name.isprintable():
         return []
     return [f"full_name: at most {FULL_NAME_MOST} characters, all of them printable"]
+
+
+def group_faults(name: str, title: str) -> list[str]:
+    """Why a group cannot be called so."""
+    faults = []
+    if not GROUP.fullmatch(name):
+        faults.append(
+            f"name {name[:80]!r}: 1 to 64 letters (a to z), digits, dots, - and _,"
+            " a letter or digit first"
+        )
+    if len(title) > TITLE_MOST or not title.isprintable():
+        faults.append(f"title: at most {TITLE_MOST} characters, all of them printable")
+    return faults
 
 
 def password_faults(password: str, least: int, *known: str) -> list[str]:

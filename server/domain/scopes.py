@@ -15,7 +15,7 @@ SCOPES = {
     "pool": "Switch sites, ban and command hosts, edit patterns.",
     "machines": "Pair machines, look after them, make enrolment tokens.",
     "contexts": "Read and change contexts, and boards of clusters.",
-    "people": "See and look after accounts, sessions and tokens.",
+    "people": "See and look after accounts, sessions, tokens and groups.",
 }
 """The words, and what they are for; a token that has none of them but `WHOLE` is not narrower."""
 _AREAS = {
@@ -39,6 +39,7 @@ _AREAS = {
     "clusters": ("contexts", "contexts"),
     "accounts": ("people", "people"),
     "tokens": ("people", "people"),
+    "groups": ("people", "people"),
     "invitations": ("people", WHOLE),
     "audit": ("people", WHOLE),
     "me": ("people", WHOLE),

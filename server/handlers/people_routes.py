@@ -5,6 +5,7 @@ from __future__ import annotations
 from server.handlers.accounts_api import AccountsApi
 from server.handlers.admin_pages import AdminPages
 from server.handlers.door_pages import DoorPages
+from server.handlers.group_api import GroupApi
 from server.handlers.join_pages import JoinPages
 from server.handlers.me_api import MeApi
 from server.handlers.profile_pages import ProfilePages
@@ -23,4 +24,5 @@ def routes(deps: Deps) -> list[Route]:
         *AccountsApi(deps).routes(),
         *MeApi(deps).routes(),
         *TokensApi(deps).routes(),
+        *GroupApi(deps).routes(),
     ]

@@ -49,6 +49,7 @@ STATUSES = {
     "account-disabled": 403,
     "form-forged": 403,
     "not-yours": 403,
+    "not-owner": 403,
     "agent-banned": 403,
     "not-found": 404,
     "method-not-allowed": 405,
