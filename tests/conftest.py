@@ -1,4 +1,4 @@
-"""What holds for every test: hypothesis draws the same examples in every run.
+"""What holds for every test: hypothesis draws the same examples each time; what stays is left be.
 
 A test that fails once in a hundred runs stops whoever comes next, not who broke it. To look for
 what nobody has found yet: ``pytest --hypothesis-profile=search --hypothesis-seed=N``.
@@ -6,8 +6,16 @@ what nobody has found yet: ``pytest --hypothesis-profile=search --hypothesis-see
 
 from __future__ import annotations
 
+import gc
+
 from hypothesis import settings
 
 settings.register_profile("house", derandomize=True, print_blob=True)
 settings.register_profile("search", derandomize=False, print_blob=True, max_examples=500)
 settings.load_profile("house")
+
+
+def pytest_collection_finish() -> None:
+    """From now on the collector looks at what tests make, and not at the modules they are in."""
+    gc.collect()
+    gc.freeze()

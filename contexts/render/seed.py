@@ -12,8 +12,6 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-import pycdlib
-
 from contexts.render.order import ISO, MIME_FORMS, Order, Target
 from contexts.render.result import File, Rendered
 from contexts.render.userdata import legacy_warnings
@@ -66,6 +64,8 @@ def _context(user_data: bytes, keys: bool) -> bytes:
 
 def image(files: dict[str, bytes]) -> bytes:
     """The disk."""
+    import pycdlib  # at the first disk: it takes longer to load than the rest of this package
+
     disk = pycdlib.PyCdlib()
     disk.new(interchange_level=3, vol_ident="cidata", joliet=3, rock_ridge="1.09")
     made: set[str] = set()

@@ -14,7 +14,6 @@ from contexts.hiding import stripped
 from contexts.layers import Layer, merge
 from contexts.part import Machine
 from contexts.render.result import NotRenderable
-from contexts.render.targets import render
 from server.cli.client import Client
 from server.cli.exits import BadFile, CheckFailed, Interrupted, Missing, WrongUse
 from server.cli.payload import rows_of
@@ -40,6 +39,9 @@ def _asked(words: str, *, confirm: bool = False) -> str:
 
 def sealed(server: Client, body: Body, context: str = "", revision: int = 1) -> Body:
     """A body with envelopes instead of its document, and the id that they are bound to."""
+    # Here, not above: every other command would load it, too.
+    from contexts.render.targets import render
+
     secret, id = secret_twice(), context or uuid.uuid4().hex
     said = {key: body.get(key) or "" for key in ("site", "role")}
     said |= {"document": body.get("document") or {}, "without": body.get("without") or []}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Sequence
 from typing import Any, get_args, get_origin
@@ -49,16 +50,22 @@ _BODY_CODES = {
 
 
 def documented(routes: Sequence[Route], version: str) -> list[Route]:
-    """These routes and the one that serves their document, itself included."""
+    """These routes and the one that serves their document, itself included.
+
+    The document is made when it is first asked for: servers start often, and few read it.
+    """
+    made: list[bytes] = []
 
     async def serve_document(request: web.Request) -> web.Response:
-        return web.Response(body=raw, content_type=JSON, headers={"Cache-Control": "max-age=300"})
+        if not made:
+            made.append(await asyncio.to_thread(lambda: encode(build(whole, version))))
+        headers = {"Cache-Control": "max-age=300"}
+        return web.Response(body=made[0], content_type=JSON, headers=headers)
 
     own = Route(
         "GET", PATH, serve_document, Public(), "This document (OpenAPI 3.1)", reply=dict, head=True
     )
     whole = [*routes, own]
-    raw = encode(build(whole, version))
     return whole
 
 
