@@ -9,7 +9,8 @@ from server.db.base import Row, Tx
 
 _COLUMNS = (
     "hosts.id, hosts.account, accounts.name, hosts.name, hosts.hash, hosts.state, hosts.facts,"
-    " hosts.enrolled_at, hosts.seen_at, hosts.agreed_events, hosts.rejected_events"
+    " hosts.enrolled_at, hosts.seen_at, hosts.agreed_events, hosts.rejected_events,"
+    " accounts.role, hosts.country"
 )
 
 
@@ -28,6 +29,8 @@ class Host:
     seen_at: float
     agreed_events: int
     rejected_events: int
+    role: str
+    country: str
 
 
 @dataclass(frozen=True)

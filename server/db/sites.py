@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from server.db.base import Row, Tx
 from server.domain.farm import Mode, Scope, Target
 
-_SITE = "id, name, mode, since, reason, created_at"
+_SITE = "id, name, mode, since, reason, created_at, kind"
 _SWITCH = "seq, scope, subject, members, name, args, issued_by, issued_at, reason"
 _MODES = {"resume": Mode.ONLINE, "stop": Mode.STOP, "suspend": Mode.SUSPEND, "drain": Mode.DRAIN}
 
 
 @dataclass(frozen=True)
 class Site:
-    """Where hosts stand together, and what its last switch said."""
+    """Where hosts stand together, what its last switch said, and what kind of machines they are."""
 
     id: int
     name: str
@@ -23,6 +23,7 @@ class Site:
     since: float
     reason: str
     created_at: float
+    kind: str = ""
 
 
 @dataclass(frozen=True)

@@ -77,6 +77,7 @@ class HostCard:
     ``doing`` and ``why`` are its own word, if it does not simply work.
     ``instance`` is the agent started last, ``older`` those before it; see `speaks`.
     ``barred`` is the ban of its version of the agent, if that is banned.
+    ``system`` is what it runs, ``role`` that of its account, ``country`` two letters if known.
     ``proven`` counts leases that it delivered, ``lost`` those that ran out in its hands.
     """
 
@@ -122,6 +123,9 @@ class HostCard:
     instance_spoke: bool = False
     older: dict[str, int] = field(default_factory=dict)
     cloned_at: float = 0.0
+    system: str = ""
+    role: str = ""
+    country: str = ""
 
     @property
     def lease_cause(self) -> str:

@@ -294,6 +294,7 @@ def let_in(
     card = deps.registry.drop_host(number) or HostCard(
         number, owner.account, owner.account_name, name, sheet.facts, now, sheet.agent
     )
+    card.system, card.role = sheet.system, owner.role
     deps.registry.add_host(card, digest)
     card.site = site
     switching.catch_up(deps, card)
@@ -383,6 +384,7 @@ async def load_hosts(deps: Deps) -> None:
         card = HostCard(
             row.id, row.account, row.account_name, row.name, sheet.facts, row.seen_at, sheet.agent
         )
+        card.system, card.role, card.country = sheet.system, row.role, row.country
         deps.registry.add_host(card, row.hash)
         if place := places.get(row.id):
             card.site, card.acked = place.site, place.acked

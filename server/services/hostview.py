@@ -53,6 +53,16 @@ def believed(
 ) -> HostView:
     """A host as its card tells, with its tallies by id and the name of its site."""
     agreed, rejected = tallies.get(card.id, (0, 0))
+    speed = min(card.speeds.values()) if card.speeds else None
+    return HostView(
+        card.id, card.name, card.account_name, state_of(card, now), card.seen_at, card.facts.cores,
+        card.facts.arch, card.agent, card.running, agreed, rejected, speed, site,
+        sandbox=card.facts.sandbox, why=card.why,
+    )  # fmt: skip
+
+
+def state_of(card: HostCard, now: float) -> str:
+    """How a believed host stands, in a word or three."""
     away = now - card.seen_at > NOW_S
     state = "working" if card.running else "waiting for work"
     if away or card.suspended:
@@ -65,9 +75,4 @@ def believed(
         state = "banned"
     if card.cloned_at and now - card.cloned_at < CLONED_S:
         state = "cloned"
-    speed = min(card.speeds.values()) if card.speeds else None
-    return HostView(
-        card.id, card.name, card.account_name, state, card.seen_at, card.facts.cores,
-        card.facts.arch, card.agent, card.running, agreed, rejected, speed, site,
-        sandbox=card.facts.sandbox, why=card.why,
-    )  # fmt: skip
+    return state

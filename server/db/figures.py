@@ -1,0 +1,200 @@
+"""Counters, gauges and marks of the statistics: added to, read by time, folded and thinned out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from server.db.base import Tx
+from server.domain.rollup import DAY, EVER, MONTH, Gauge, Key, Kind, Measure
+
+_MEASURES = tuple(Measure)
+_COLUMNS = ", ".join(_MEASURES)
+_PLACES = ", ".join(f"${n}" for n in range(1, 5 + len(_MEASURES)))
+_SUMS = ", ".join(f"{each} = figures.{each} + excluded.{each}" for each in _MEASURES)
+_ADD = (
+    f"INSERT INTO figures (kind, key, step, at, {_COLUMNS}) VALUES ({_PLACES})"  # noqa: S608
+    f" ON CONFLICT (kind, step, key, at) DO UPDATE SET {_SUMS}"
+)
+_SAMPLE = (
+    "INSERT INTO gauges (gauge, kind, key, step, at, low, high, total, samples)"
+    " VALUES ($1, $2, $3, $4, $5, $6, $6, $6, 1)"
+    " ON CONFLICT (gauge, kind, step, key, at) DO UPDATE SET"
+    " low = CASE WHEN excluded.low < gauges.low THEN excluded.low ELSE gauges.low END,"
+    " high = CASE WHEN excluded.high > gauges.high THEN excluded.high ELSE gauges.high END,"
+    " total = gauges.total + excluded.total, samples = gauges.samples + 1"
+)
+
+
+class Sample(NamedTuple):
+    """A gauge as it was at a time, for the row of a step."""
+
+    gauge: Gauge
+    kind: Kind
+    key: str
+    step: int
+    at: int
+    value: float
+
+
+async def add(tx: Tx, rows: Mapping[Key, Mapping[Measure, int]]) -> None:
+    """Add to counters; those of one place and time must stand in one row."""
+    await tx.many(
+        _ADD,
+        [
+            (str(kind), key, step, at, *(facts.get(each, 0) for each in _MEASURES))
+            for (kind, key, step, at), facts in rows.items()
+        ],
+    )
+
+
+async def sample(tx: Tx, rows: Iterable[Sample]) -> None:
+    """Take samples into the rows of their times."""
+    await tx.many(
+        _SAMPLE,
+        [(str(r.gauge), str(r.kind), r.key, r.step, r.at, float(r.value)) for r in rows],
+    )
+
+
+async def series(
+    tx: Tx, measure: Measure, kind: Kind, key: str, step: int, start: int, end: int
+) -> list[tuple[int, int]]:
+    """A counter by time, from ``start`` to before ``end``."""
+    rows = await tx.all(
+        f"SELECT at, {measure.value} FROM figures"  # noqa: S608
+        " WHERE kind = $1 AND step = $2 AND key = $3 AND at >= $4 AND at < $5 ORDER BY at",
+        str(kind),
+        step,
+        key,
+        start,
+        end,
+    )
+    return [(row[0], row[1]) for row in rows]
+
+
+async def gauge_series(
+    tx: Tx, gauge: Gauge, kind: Kind, key: str, step: int, start: int, end: int
+) -> list[tuple[int, float, float, float, int]]:
+    """A gauge by time: at, low, high, total, samples."""
+    rows = await tx.all(
+        "SELECT at, low, high, total, samples FROM gauges WHERE gauge = $1 AND kind = $2"
+        " AND step = $3 AND key = $4 AND at >= $5 AND at < $6 ORDER BY at",
+        str(gauge),
+        str(kind),
+        step,
+        key,
+        start,
+        end,
+    )
+    return [(row[0], row[1], row[2], row[3], row[4]) for row in rows]
+
+
+async def split(
+    tx: Tx, measure: Measure, kind: Kind, step: int, start: int, end: int
+) -> dict[str, int]:
+    """The sum of a counter over a time for each key that has any."""
+    name = measure.value
+    rows = await tx.all(
+        f"SELECT key, sum({name}) FROM figures WHERE kind = $1 AND step = $2 AND at >= $3"  # noqa: S608
+        f" AND at < $4 AND {name} <> 0 GROUP BY key ORDER BY key",
+        str(kind),
+        step,
+        start,
+        end,
+    )
+    return {row[0]: int(row[1]) for row in rows}
+
+
+async def gauge_split(tx: Tx, gauge: Gauge, kind: Kind, step: int, at: int) -> dict[str, float]:
+    """The mean of a gauge in the row of one time, for each key that has one."""
+    rows = await tx.all(
+        "SELECT key, total / samples FROM gauges WHERE gauge = $1 AND kind = $2 AND step = $3"
+        " AND at = $4 ORDER BY key",
+        str(gauge),
+        str(kind),
+        step,
+        at,
+    )
+    return {row[0]: float(row[1]) for row in rows}
+
+
+async def months(
+    tx: Tx, kind: Kind, key: str, start: int, end: int
+) -> list[tuple[int, int, dict[Measure, int]]]:
+    """Days, and months of days that were folded: step, at, and every counter."""
+    rows = await tx.all(
+        f"SELECT step, at, {_COLUMNS} FROM figures WHERE kind = $1 AND key = $2"  # noqa: S608
+        " AND step IN ($3, $4) AND at >= $5 AND at < $6 ORDER BY at",
+        str(kind),
+        key,
+        DAY,
+        MONTH,
+        start,
+        end,
+    )
+    return [(row[0], row[1], dict(zip(_MEASURES, row[2:], strict=True))) for row in rows]
+
+
+async def totals(tx: Tx, kind: Kind, key: str) -> dict[Measure, int]:
+    """Every counter of all time."""
+    row = await tx.one(
+        f"SELECT {_COLUMNS} FROM figures WHERE kind = $1 AND key = $2 AND step = $3",  # noqa: S608
+        str(kind),
+        key,
+        EVER,
+    )
+    return dict(zip(_MEASURES, row or (0,) * len(_MEASURES), strict=True))
+
+
+async def begun(tx: Tx, kind: Kind, key: str) -> int | None:
+    """When the oldest day, or month of folded days, of what figures are of begins."""
+    row = await tx.one(
+        "SELECT min(at) FROM figures WHERE kind = $1 AND key = $2 AND step IN ($3, $4)",
+        str(kind),
+        key,
+        DAY,
+        MONTH,
+    )
+    return None if row is None or row[0] is None else int(row[0])
+
+
+async def marks(tx: Tx) -> dict[str, int]:
+    """Up to which row each source was counted."""
+    return {row[0]: row[1] for row in await tx.all("SELECT source, upto FROM figure_marks")}
+
+
+async def mark(tx: Tx, source: str, upto: int, at: float) -> None:
+    """A source is counted up to this row from now on, if this is committed."""
+    await tx.run(
+        "INSERT INTO figure_marks (source, upto, at) VALUES ($1, $2, $3)"
+        " ON CONFLICT (source) DO UPDATE SET upto = excluded.upto, at = excluded.at",
+        source,
+        upto,
+        at,
+    )
+
+
+async def thin(tx: Tx, step: int, before: int) -> int:
+    """Delete the rows of a step that begin before a time; how many."""
+    gone = await tx.run("DELETE FROM figures WHERE step = $1 AND at < $2", step, before)
+    return gone + await tx.run("DELETE FROM gauges WHERE step = $1 AND at < $2", step, before)
+
+
+async def fold(tx: Tx, kind: Kind, start: int, end: int) -> int:
+    """Make one month, from ``start`` to before ``end``, of the days of a kind; how many days."""
+    sums = ", ".join(f"sum({each})" for each in _MEASURES)
+    await tx.run(
+        f"INSERT INTO figures (kind, key, step, at, {_COLUMNS})"  # noqa: S608
+        f" SELECT kind, key, {MONTH}, $2, {sums} FROM figures WHERE kind = $1 AND step = {DAY}"
+        " AND at >= $2 AND at < $3 GROUP BY kind, key"
+        f" ON CONFLICT (kind, step, key, at) DO UPDATE SET {_SUMS}",
+        str(kind),
+        start,
+        end,
+    )
+    return await tx.run(
+        f"DELETE FROM figures WHERE kind = $1 AND step = {DAY} AND at >= $2 AND at < $3",  # noqa: S608
+        str(kind),
+        start,
+        end,
+    )
