@@ -17,7 +17,11 @@ READ = [(ink, ground) for ink in ("ink", "soft", "link", "bad", "good", "warn", 
     ("press-ink", "press"), ("sheet", "good"), ("good", "good-ground"), ("warn", "warn-ground"),
     ("bad", "bad-ground"), ("cool", "cool-ground"), ("ink", "bad-ground"), ("soft", "bad-ground"),
 ]  # fmt: skip
-SEEN = [(shape, ground) for shape in ("edge", "focus", "settled") for ground in ("ground", "sheet")]
+SEEN = [
+    (shape, ground)
+    for shape in ("edge", "focus", "settled", *(f"plot-{k}" for k in range(1, 9)))
+    for ground in ("ground", "sheet")
+]
 
 
 def colours(theme: int) -> dict[str, str]:
