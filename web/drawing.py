@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -11,6 +12,8 @@ from web.axes import Tick, cut, width_of
 
 SIZE = 12.0
 """How high words are laid out; `plots.css` draws them smaller where a plot is shown large."""
+
+_UNFIT = re.compile(r"[\x00-\x1f\ud800-\udfff\ufffe\uffff]")
 
 COLOURS = 8
 """Lines have the classes s1 to s8, and then again from s1."""
@@ -130,9 +133,7 @@ def svg(width: float, height: float, told: str, kind: str, parts: Sequence[str])
 
 def escaped(words: str) -> str:
     """Text that XML may hold: no control characters, no halves of surrogate pairs."""
-    kept = "".join(c if c >= " " and not "\ud800" <= c <= "\udfff" and c not in "\ufffe\uffff"
-                   else " " for c in words)  # fmt: skip
-    return escape(kept)
+    return escape(_UNFIT.sub(" ", words))
 
 
 def num(value: float) -> str:
