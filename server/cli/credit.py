@@ -11,7 +11,8 @@ from server.cli.options import with_server
 from server.cli.output import tell, tell_rows
 from server.cli.payload import rows_of
 
-COLUMNS = ("kind", "name", "credit", "per_event", "source")
+COLUMNS = ("kind", "name", "credit", "per_event", "source", "taken_back")
+CORRECTIONS = ("at", "host", "name", "account", "production", "events", "credit", "cause")
 CHECK_MOST_S = 3600.0
 
 
@@ -25,6 +26,16 @@ def credit() -> None:
 def show_command(server: Client) -> None:
     """Show the credit of accounts, hosts and productions."""
     tell_rows(rows_of(server.get("credit"), "lines"), COLUMNS, "No credit yet.")
+
+
+@credit.command("corrections")
+@click.option("--host", metavar="ID", help="Of this host alone.")
+@with_server
+def corrections_command(host: str | None, server: Client) -> None:
+    """Show credit that was taken back, or given again, and why; the newest first."""
+    wanted = {} if host is None else {"host": host}
+    rows = rows_of(server.get("credit", "corrections", query=wanted), "lines")
+    tell_rows(rows, CORRECTIONS, "Nothing was taken back.")
 
 
 @credit.command("check")

@@ -23,7 +23,7 @@ def distrust_command(id: str, reason: str, server: Client) -> None:
     """Believe nothing of the host ID alone any more.
 
     It goes on computing, but its events need a quorum with others; what was taken on its word is
-    marked as doubtful. It stays so until `reset-trust`.
+    marked as doubtful, and the credit for that taken back. It stays so until `reset-trust`.
     """
     _say(server, id, "distrust", reason, f"host {id} is doubted")
 
@@ -38,6 +38,19 @@ def trust_command(id: str, reason: str, server: Client) -> None:
     For machines of your own. Spot checks go on.
     """
     _say(server, id, "trust", reason, f"host {id} is trusted")
+
+
+@host.command("clear-doubt")
+@click.argument("id")
+@REASON
+@with_server
+def clear_command(id: str, reason: str, server: Client) -> None:
+    """Say that what was taken on the word of the host ID is right after all.
+
+    None of it is doubtful any more, and its credit is given back. How far the host is believed
+    from now on stays as it is.
+    """
+    _say(server, id, "clear", reason, f"nothing of host {id} is doubtful")
 
 
 @host.command("reset-trust")

@@ -1,4 +1,7 @@
-"""The books of credit: each booking takes from a production what it gives to a host."""
+"""The books of credit: each booking takes from a production what it gives to a host.
+
+What turns out to be wrong later is not edited: a correction stands against it, with its cause.
+"""
 
 from __future__ import annotations
 
@@ -34,6 +37,81 @@ def book(tx: Tx, entry: Entry, at: float) -> None:
             " VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (task, first, side) DO NOTHING",
             (task, first, side, subject, account, amount, at),
         )
+
+
+class Correction(NamedTuple):
+    """Credit of events taken back from a host (below 0), or given to it again."""
+
+    id: int
+    host: int
+    account: str
+    production: str
+    events: int
+    micros: int
+    cause: str
+    at: float
+
+
+async def take_back(tx: Tx, host: int, payload: str | None, cause: str, at: float) -> None:
+    """Take back what a host got for events on its word alone, of one payload or any.
+
+    It has to come before these events are marked as doubtful, in the same transaction.
+    """
+    await tx.run(
+        "INSERT INTO corrections (host, account, production, events, micros, cause, at)"
+        " SELECT host, account, production, sum(events), -sum(micros), $1, $2 FROM trusted_credits"
+        " WHERE host = $3 AND doubtful_at IS NULL AND production IN"
+        " (SELECT id FROM productions WHERE payload = coalesce($4, payload))"
+        " GROUP BY host, account, production",
+        cause,
+        at,
+        host,
+        payload,
+    )
+
+
+async def give_back(tx: Tx, host: int, cause: str, at: float) -> None:
+    """Give back what was taken back from a host, before its events are doubtful no longer."""
+    await tx.run(
+        "INSERT INTO corrections (host, account, production, events, micros, cause, at)"
+        " SELECT host, account, production, sum(events), sum(micros), $1, $2 FROM trusted_credits"
+        " WHERE host = $3 AND doubtful_at IS NOT NULL GROUP BY host, account, production",
+        cause,
+        at,
+        host,
+    )
+
+
+async def corrections(tx: Tx, host: int | None, most: int) -> list[Correction]:
+    """The latest corrections, of one host or all, newest first."""
+    rows = await tx.all(
+        "SELECT c.id, c.host, coalesce(a.name, ''), coalesce(p.name, ''), c.events, c.micros,"
+        " c.cause, c.at FROM corrections AS c LEFT JOIN accounts AS a ON a.id = c.account"
+        " LEFT JOIN productions AS p ON p.id = c.production"
+        " WHERE c.host = coalesce($1, c.host) ORDER BY c.id DESC LIMIT $2",
+        host,
+        most,
+    )
+    return [Correction(*row) for row in rows]
+
+
+async def corrected_of(tx: Tx, host: int) -> int:
+    """The millionths that corrections have given to a host (below 0: taken from it)."""
+    row = await tx.one("SELECT coalesce(sum(micros), 0) FROM corrections WHERE host = $1", host)
+    return 0 if row is None else int(row[0])
+
+
+async def corrected(tx: Tx, side: str) -> dict[int | str, int]:
+    """The millionths that were taken back from hosts or accounts, or given to productions."""
+    return {row[0]: int(row[1]) for row in await tx.all(_CORRECTED[side])}
+
+
+_CORRECTED = {
+    "host": "SELECT host, -sum(micros) FROM corrections GROUP BY host",
+    "account": "SELECT name, -sum(micros) FROM corrections JOIN accounts"
+    " ON accounts.id = corrections.account GROUP BY name",
+    "production": "SELECT production, -sum(micros) FROM corrections GROUP BY production",
+}
 
 
 async def booked(tx: Tx, production: int, unit: int) -> list[tuple[int, int, int]]:
@@ -74,7 +152,7 @@ async def measured(tx: Tx, manifest: str) -> dict[int, float]:
 async def balances(tx: Tx, side: str) -> dict[int, int]:
     """The millionths of each production (below 0), or host."""
     rows = await tx.all(
-        "SELECT subject, sum(micros) FROM bookings WHERE side = $1 GROUP BY subject", side
+        "SELECT subject, sum(micros) FROM books WHERE side = $1 GROUP BY subject", side
     )
     return {row[0]: int(row[1]) for row in rows}
 
@@ -82,8 +160,8 @@ async def balances(tx: Tx, side: str) -> dict[int, int]:
 async def of_accounts(tx: Tx) -> dict[str, int]:
     """The millionths of each account, by name."""
     rows = await tx.all(
-        "SELECT accounts.name, sum(micros) FROM bookings"
-        " JOIN accounts ON accounts.id = bookings.account WHERE side = 'host'"
+        "SELECT accounts.name, sum(micros) FROM books"
+        " JOIN accounts ON accounts.id = books.account WHERE side = 'host'"
         " GROUP BY accounts.name ORDER BY accounts.name"
     )
     return {row[0]: int(row[1]) for row in rows}
@@ -115,6 +193,11 @@ _CHECKS = {
     " JOIN credits AS c ON c.task = b.task AND c.first = b.first"
     " JOIN worths AS w ON w.production = c.production"
     " WHERE b.side = 'host' AND b.at >= w.at AND b.micros <> (c.last - c.first) * w.micros",
+    "hosts whose corrections are not the credit of their doubtful events": "SELECT count(*) FROM"
+    " (SELECT host FROM (SELECT host, account, production, micros FROM corrections"
+    " UNION ALL SELECT host, account, production, micros FROM trusted_credits"
+    " WHERE doubtful_at IS NOT NULL) AS sides"
+    " GROUP BY host, account, production HAVING sum(micros) <> 0) AS odd",
     "events booked twice for one account": "SELECT count(*) FROM (SELECT first,"
     " max(last) OVER (PARTITION BY production, account ORDER BY first, last"
     " ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before FROM credits) AS spans"

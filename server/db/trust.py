@@ -114,6 +114,14 @@ async def doubt(tx: Tx, host: int, payload: str | None, at: float) -> int:
     )
 
 
+async def clear(tx: Tx, host: int) -> int:
+    """What was taken on the word of a host is doubtful no longer; how many rows."""
+    return await tx.run(
+        "UPDATE taken_on_trust SET doubtful_at = NULL WHERE host = $1 AND doubtful_at IS NOT NULL",
+        host,
+    )
+
+
 def check(tx: Tx, production: int, events: int) -> None:
     """So many events of trusted hosts were checked by another."""
     tx.later(

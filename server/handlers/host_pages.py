@@ -88,7 +88,10 @@ class HostPages:
             said = await words.say(self.deps, host, form.get("word", ""), why, caller.name)
         except BadInput as fault:
             return await self._show(request, caller, form, {"trust": str(fault)})
-        return showing.onward(request, path, f"It is {said.trust} from now on.")
+        told = f"It is {said.trust} from now on."
+        if form.get("word") == words.CLEAR:
+            told = "Nothing of it is doubtful any more."
+        return showing.onward(request, path, told)
 
     async def command(self, request: web.Request, caller: Caller, form: Form) -> web.Response:
         """Leave a command for a machine."""

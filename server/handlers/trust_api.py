@@ -17,7 +17,10 @@ from vmagent.wire.messages import bound
 
 @dataclass(frozen=True)
 class TrustRequest:
-    """What a person says of a host: trust, distrust, or reset (forget all that is known)."""
+    """What a person says of a host: trust, distrust, reset (forget all that is known), or clear.
+
+    To clear it: what was taken on its word is not doubtful any more, and it gets its credit back.
+    """
 
     word: str = field(metadata=bound(most=16))
     reason: str = field(default="", metadata=bound(most=words.REASON_MOST))
@@ -45,6 +48,6 @@ class TrustApi:
             Route("GET", trust, self.show, Role("manager"), "How far a host is believed, and why.",
                   reply=HostTrust, codes=("host-unknown",)),
             Route("POST", trust, self.say, Role("admin"),
-                  "Trust a host, distrust it, or forget what is known of it.",
+                  "Trust a host, distrust it, forget what is known of it, or clear its events.",
                   Body.JSON, TrustRequest, HostTrust, codes=("host-unknown", "bad-input")),
         ]  # fmt: skip

@@ -1,30 +1,58 @@
-"""Credit: what events are worth, booked when they settle, shown, and re-derived."""
+"""Credit: what events are worth, booked when they settle, corrected, shown, and re-derived."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from server.db import credit as rows
 from server.db.base import Tx
 from server.db.credit import Entry
 from server.db.tasks import Task
 from server.domain.credit import MICROS, credits, worth
+from server.domain.errors import NotFound
 from server.domain.intervals import Intervals
 from server.services.cards import ProductionCard
 from server.services.deps import Deps
 
+SHOWN_MOST = 1000  # corrections
 KEPT_S = 60.0  # for so long sums are shown again: each reads all bookings
 
 
 @dataclass(frozen=True)
 class CreditLine:
-    """Who or what has how much credit; of a production what an event is worth, and why."""
+    """Who or what has how much credit; of a production what an event is worth, and why.
+
+    ``taken_back`` is what would be there as well if nothing had turned out to be doubtful.
+    """
 
     kind: str
     name: str
     credit: float
     per_event: float | None = None
     source: str = ""
+    taken_back: float = 0.0
+
+
+@dataclass(frozen=True)
+class CorrectionView:
+    """Credit of so many events that was taken back from a host (below 0) or given to it again."""
+
+    id: int
+    at: float
+    host: int
+    name: str
+    account: str
+    production: str
+    events: int
+    credit: float
+    cause: str
+
+
+@dataclass(frozen=True)
+class Corrections:
+    """Corrections, the newest first."""
+
+    lines: list[CorrectionView] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -114,23 +142,44 @@ async def show(deps: Deps) -> CreditView:
     names = deps.registry.names
 
     async def read(tx: Tx) -> list[CreditLine]:
-        known = await rows.worths(tx)
-        titles = await rows.titles(tx)
-        found = [
-            CreditLine("account", name, micros / MICROS)
-            for name, micros in (await rows.of_accounts(tx)).items()
-        ]
+        known, titles = await rows.worths(tx), await rows.titles(tx)
+        back = {side: await rows.corrected(tx, side) for side in ("account", "host", "production")}
+
+        def line(kind: str, key: int | str, name: str, micros: int) -> CreditLine:
+            return CreditLine(
+                kind, name, micros / MICROS, taken_back=back[kind].get(key, 0) / MICROS
+            )
+
+        accounts = await rows.of_accounts(tx)
+        found = [line("account", name, name, micros) for name, micros in accounts.items()]
         for host, micros in sorted((await rows.balances(tx, "host")).items()):
-            found.append(CreditLine("host", names.get(host, f"host {host}"), micros / MICROS))
+            found.append(line("host", host, names.get(host, f"host {host}"), micros))
         for number, micros in sorted((await rows.balances(tx, "production")).items()):
-            worth_of = known.get(number)
-            per_event = None if worth_of is None else worth_of.micros / MICROS
-            source = "" if worth_of is None else worth_of.source
-            title = str(titles.get(number, number))
-            found.append(CreditLine("production", title, micros / MICROS, per_event, source))
+            made = line("production", number, titles.get(number, str(number)), micros)
+            if number in known:
+                worth_of = known[number]
+                made = replace(made, per_event=worth_of.micros / MICROS, source=worth_of.source)
+            found.append(made)
         return found
 
     return CreditView(await deps.store.read(read))
+
+
+async def corrections(deps: Deps, host: int | None) -> Corrections:
+    """The latest corrections of a host, or of all. Raises NotFound."""
+    names = deps.registry.names
+    if host is not None and host not in names:
+        raise NotFound("host", host)
+    found = await deps.store.read(lambda tx: rows.corrections(tx, host, SHOWN_MOST))
+    return Corrections(
+        [
+            CorrectionView(
+                one.id, one.at, one.host, names.get(one.host, f"host {one.host}"), one.account,
+                one.production, one.events, one.micros / MICROS, one.cause,
+            )
+            for one in found
+        ]
+    )  # fmt: skip
 
 
 async def check(deps: Deps) -> CreditCheck:

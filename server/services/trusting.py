@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Callable, Iterable
 from functools import partial
 
-from server.db import moves, units
+from server.db import credit, moves, units
 from server.db import trust as rows
 from server.db.base import Tx
 from server.db.tasks import Ready, Task
@@ -108,18 +108,31 @@ async def _catch(
     cause = f"{events} events of unit {unit} were settled against it"
     if stands is not was:
         moves.log(tx, card.id, "trust", host, str(was), str(stands), cause, now)
-    return await disbelieve(tx, deps, host, card.bundle)
+    return await disbelieve(tx, deps, host, card.bundle, f"{cause} in {card.name}")
 
 
-async def disbelieve(tx: Tx, deps: Deps, host: int, payload: str | None) -> list[tuple[int, int]]:
-    """What is written on a host's word is doubtful; the open units to be judged again."""
-    await rows.doubt(tx, host, payload, deps.clock())
+async def disbelieve(
+    tx: Tx, deps: Deps, host: int, payload: str | None, cause: str
+) -> list[tuple[int, int]]:
+    """What is written on a host's word is doubtful, and its credit goes back to the productions.
+
+    Returns the open units to be judged again.
+    """
+    now = deps.clock()
+    await credit.take_back(tx, host, payload, cause, now)
+    await rows.doubt(tx, host, payload, now)
     again = []
     for production, unit in await rows.units_with(tx, host):
         card = deps.registry.productions.get(production)
         if card is not None and card.definition.policy.adaptive:
             again.append((production, unit))
     return again
+
+
+async def believe(tx: Tx, deps: Deps, host: int, cause: str) -> None:
+    """What is written on a host's word is doubtful no longer, and its credit is given back."""
+    await credit.give_back(tx, host, cause, deps.clock())
+    await rows.clear(tx, host)
 
 
 def mark(tx: Tx, again: Iterable[tuple[int, int]]) -> None:

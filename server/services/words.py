@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from types import MappingProxyType
 
-from server.db import moves, payloads
+from server.db import credit, moves, payloads
 from server.db import trust as rows
 from server.db.base import Tx
 from server.db.trust import Word
+from server.domain.credit import MICROS
 from server.domain.errors import BadInput, NotFound
 from server.domain.policy import Policy
 from server.domain.trust import History, Standing, weight
@@ -18,8 +19,9 @@ from server.services import audit, trusting
 from server.services.book import KEPT_S
 from server.services.deps import Deps
 
+CLEAR = "clear"
 WORDS: Mapping[str, Standing | None] = MappingProxyType(
-    {"trust": Standing.TRUSTED, "distrust": Standing.DOUBTED, "reset": None}
+    {"trust": Standing.TRUSTED, "distrust": Standing.DOUBTED, "reset": None, CLEAR: None}
 )
 REASON_MOST = 200  # characters
 LINES = 50  # moves that are shown
@@ -55,7 +57,8 @@ class TrustMove:
 class HostTrust:
     """How far a host is believed, why, and what was taken on its word, in events.
 
-    ``word`` is what a person says of it: trusted, doubted or nothing.
+    ``word`` is what a person says of it: trusted, doubted or nothing. ``credit_taken_back`` is the
+    credit of its doubtful events.
     """
 
     host: int
@@ -66,6 +69,7 @@ class HostTrust:
     reason: str
     taken_on_trust: int
     doubtful: int
+    credit_taken_back: float = 0.0
     payloads: list[PayloadTrust] = field(default_factory=list)
     moves: list[TrustMove] = field(default_factory=list)
 
@@ -113,20 +117,22 @@ async def show(deps: Deps, host: int) -> HostTrust:
 
     async def read(
         tx: Tx,
-    ) -> tuple[list[payloads.Payload], tuple[int, int], list[tuple[float, str, str, str]]]:
+    ) -> tuple[list[payloads.Payload], tuple[int, int], int, list[tuple[float, str, str, str]]]:
         return (
             await payloads.everyone(tx),
             await rows.by_host(tx, host),
+            await credit.corrected_of(tx, host),
             await moves.of_trust(tx, host, LINES),
         )
 
-    bundles, (taken, doubtful), steps = await deps.store.read(read)
+    bundles, (taken, doubtful), micros, steps = await deps.store.read(read)
     names = {bundle.digest: f"{bundle.name} {bundle.version}" for bundle in bundles}
     word = deps.registry.book.words.get(host)
     return HostTrust(
         host, name, str(summary(deps, host)),
         "" if word is None else str(word.word), "" if word is None else word.by,
         "" if word is None else word.reason, taken, doubtful,
+        -micros / MICROS,
         [
             _payload(deps, host, digest, names.get(digest, digest[:16]), history)
             for digest, history in sorted(deps.registry.book.of(host).items())
@@ -145,9 +151,10 @@ def _payload(deps: Deps, host: int, digest: str, name: str, history: History) ->
 
 
 async def say(deps: Deps, host: int, said: str, reason: str, by: str) -> HostTrust:
-    """Trust a host, distrust it, or forget all that is known of it; see `WORDS`.
+    """Trust a host, distrust it, forget all that is known of it, or clear it; see `WORDS`.
 
-    Raises NotFound, BadInput.
+    To clear it means that what it did was right: no event of it is doubtful any more, and it gets
+    its credit back. Raises NotFound, BadInput.
     """
     if said not in WORDS:
         raise BadInput([f"word {said!r}: must be one of {', '.join(WORDS)}"])
@@ -160,18 +167,20 @@ async def say(deps: Deps, host: int, said: str, reason: str, by: str) -> HostTru
     async def write(tx: Tx) -> list[tuple[int, int]]:
         before = book.words.get(host)
         tx.on_abort(partial(book.say, host, before))
-        if word is None:
+        cause = f"{said} by {by}{': ' + reason if reason else ''}"
+        if said == CLEAR:
+            await trusting.believe(tx, deps, host, cause)
+        elif word is None:
             await _forget(tx, deps, host)
         else:
             made = Word(host, word, by, reason, now)
             book.say(host, made)
             await rows.say(tx, made)
-        cause = f"{said} by {by}{': ' + reason if reason else ''}"
         moves.log(tx, None, "trust", host, str(was), str(summary(deps, host)), cause, now)
         audit.note(tx, by, f"host.{said}", str(host), reason, at=now)
         if word is not Standing.DOUBTED:
             return []
-        again = await trusting.disbelieve(tx, deps, host, None)
+        again = await trusting.disbelieve(tx, deps, host, None, cause)
         trusting.mark(tx, again)
         return again
 

@@ -102,6 +102,11 @@ async def test_a_late_copy_of_settled_events_and_a_wrong_one_are_not_paid(room: 
         ("UPDATE bookings SET micros = micros * 2", "another amount"),
         ("DELETE FROM bookings WHERE side = 'production'", "without a booking"),
         ("UPDATE bookings SET account = 1 WHERE side = 'host'", "another host, account"),
+        (
+            "INSERT INTO corrections (host, account, production, events, micros, cause, at)"
+            " VALUES (1, 1, 1, 10, -5, 'out of spite', 0)",
+            "corrections are not the credit",
+        ),
         ("DELETE FROM credits", "bookings without agreed events"),
         ("UPDATE credits SET account = 2", "twice for one account"),
         ("UPDATE credits SET last = last + 1000", "outside of their task"),

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from server.domain.trust import Standing
+from server.services import credit
 from tests.kit.backroom import Backroom
 from tests.kit.crowd import Crowd, Member, adaptive
 from tests.kit.house import Make, honest
@@ -122,6 +123,13 @@ async def test_a_cheat_honest_until_trusted_leaves_nothing_that_is_not_marked(
     assert wrong <= await crowd.doubtful(second)
     moves = await room.rows("SELECT source, target, cause FROM moves WHERE machine = 'trust'")
     assert [row[2] for row in moves if row[1] == "doubted"]
+    taken = await room.rows("SELECT host, events FROM corrections WHERE micros < 0")
+    assert {host for host, _ in taken} <= {cheat.host}
+    [(doubtful,)] = await room.rows(
+        "SELECT coalesce(sum(last - first), 0) FROM taken_on_trust WHERE doubtful_at IS NOT NULL"
+    )
+    assert sum(events for _, events in taken) == doubtful
+    assert await credit.check(room.deps) == credit.CreditCheck(True, 0)
 
 
 async def test_what_waits_in_open_units_needs_a_quorum_once_its_host_is_caught(

@@ -29,6 +29,50 @@ async def trust_of(found: House, host: int) -> dict[str, Any]:
     return dict(said)
 
 
+async def books_of(found: House, host: str) -> tuple[float, float]:
+    """What a host has of credit, and what was taken back; the books have to be right."""
+    _, right = await found.manage("POST", "/credit/check")
+    assert right == {"ok": True, "sum_micros": 0, "faults": []}
+    _, shown = await found.manage("GET", "/credit")
+    [line] = [one for one in shown["lines"] if (one["kind"], one["name"]) == ("host", host)]
+    return line["credit"], line["taken_back"]
+
+
+async def test_credit_of_doubtful_events_goes_back_and_comes_again_if_they_are_cleared(
+    tmp_path: Path, options: dict[str, str]
+) -> None:
+    async with house(tmp_path, **options) as found:
+        await found.produce(found.definition() + adaptive(0.2, needed=100))
+        ada, bob = await found.join("ada"), await found.join("bob")
+        place = f"/hosts/{ada.id}/trust"
+        await found.manage("POST", place, {"word": "trust"})
+        await finish(found, [ada, bob])
+        before, _ = await books_of(found, "ada")
+        distrust = {"word": "distrust", "reason": "it was stolen"}
+        _, said = await found.manage("POST", place, distrust)
+        each = before / 1000  # it made every event, and some of them were checked
+        assert said["credit_taken_back"] == pytest.approx(said["doubtful"] * each)
+        left = before - said["credit_taken_back"]
+        assert await books_of(found, "ada") == pytest.approx((left, said["credit_taken_back"]))
+        _, said = await found.manage("POST", place, {"word": "clear", "reason": "seen by hand"})
+        assert (said["trust"], said["doubtful"], said["credit_taken_back"]) == ("doubted", 0, 0)
+        assert (await found.show())["doubtful"] == 0
+        assert await books_of(found, "ada") == pytest.approx((before, 0))
+        await found.manage("POST", place, distrust)
+        await found.manage("POST", place, distrust)
+        assert (await books_of(found, "ada"))[0] == pytest.approx(left)
+        _, told = await found.manage("GET", f"/credit/corrections?host={ada.id}")
+        causes = [(line["cause"], line["credit"] < 0) for line in told["lines"]]
+        assert causes == [
+            ("distrust by admin: it was stolen", True),
+            ("clear by admin: seen by hand", False),
+            ("distrust by admin: it was stolen", True),
+        ]
+        _, story = await found.manage("GET", f"/machines/{ada.id}")
+        assert sum(line["what"] == "credit" for line in story["timeline"]) == len(causes)
+        assert (await found.manage("GET", "/credit/corrections?host=999"))[0] == 404
+
+
 async def test_a_person_trusts_and_distrusts_hosts_and_sees_what_it_comes_to(
     tmp_path: Path, options: dict[str, str]
 ) -> None:
