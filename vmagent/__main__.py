@@ -134,10 +134,10 @@ def _pair(found: argparse.Namespace) -> int:
     settings = _settings(found)
     logs.start(settings.log_level)
     home = _home(found)
-    before = home.is_joined()
+    stays = home.is_joined() or home.is_awaited() or found.service or found.no_run
     code = desk.pair(home, _wishes(found), settings, found.tty, found.plain)
-    stays = before or found.service or found.no_run or home.is_awaited()
-    return code if code or stays else _run(found)
+    # A service that waited may be at work by now, or about to be.
+    return code if code or stays or home.running() is not None else _run(found)
 
 
 def _wishes(found: argparse.Namespace) -> Any:

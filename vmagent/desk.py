@@ -55,9 +55,10 @@ def _converse(
                 continue
             try:
                 _contextualize(home, talk, identity, settings)
+                told = _next(home, service)  # while a service that waits cannot have begun
             finally:
                 home.unlock()
-            tty.say(*_next(home, service))
+            tty.say(*told)
             return 0
         except console.Failed as failed:
             return failed.error.code

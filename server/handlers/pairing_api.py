@@ -25,7 +25,8 @@ from vmagent.wire import pairing as p
 from vmagent.wire.messages import bound
 
 log = logging.getLogger("windfall.pairing")
-HANDLE = r"[A-Za-z0-9_-]{22}"
+HANDLE_MOST = 32
+HANDLE = rf"[A-Za-z0-9_-]{{22,{HANDLE_MOST}}}"
 WAIT_MOST = 55.0
 HEARTBEAT_S = 30.0  # a machine that was paired by a person is looked at: it shall be heard of soon
 _SECRET = {"Cache-Control": "no-store"}
@@ -40,7 +41,7 @@ class PairingRequest:
     revision: int = field(default=0, metadata=bound(least=0, most=2**31))
     site: str = field(default="", metadata=bound(most=64))
     name: str = field(default="", metadata=bound(most=100))
-    instead: str = field(default="", metadata=bound(most=22))
+    instead: str = field(default="", metadata=bound(most=HANDLE_MOST))
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class CodeRequest:
 class ConfirmRequest:
     """Which machine is meant: its id among ``machines`` of the pairing."""
 
-    machine: str = field(metadata=bound(most=22, least=1))
+    machine: str = field(metadata=bound(most=HANDLE_MOST, least=1))
 
 
 @dataclass(frozen=True)

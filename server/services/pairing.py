@@ -107,7 +107,7 @@ async def begin(
     """
     chosen = await _granted(deps, account, role, wish)
     now, desk = deps.clock(), deps.desk
-    handle = secrets.token_urlsafe(16)
+    handle = secrets.token_hex(16)
     new = NewPairing(
         handle, account, "pin", chosen.id, chosen.revision, wish.site, wish.name,
         rules.network_of(address), now, now + desk.rules.life_s,
@@ -142,7 +142,7 @@ async def type_code(deps: Deps, account: int, role: str, code: str, wish: Wish) 
     typed = rules.read_code(code)
     chosen = await _granted(deps, account, role, wish)
     now, desk = deps.clock(), deps.desk
-    handle = secrets.token_urlsafe(16)
+    handle = secrets.token_hex(16)
     new = NewPairing(
         handle, account, "code", chosen.id, chosen.revision, wish.site, wish.name, "", now,
         now + desk.rules.life_s,

@@ -152,7 +152,7 @@ async def show_code(deps: Deps, said: Said, address: str) -> Started:
 
 
 def _claim(desk: Desk, way: str, said: Said, address: str, now: float, life_s: float) -> NewClaim:
-    handle = secrets.token_urlsafe(16)
+    handle = secrets.token_hex(16)
     code = rules.keyed(desk.secret, "code", _code(desk, handle)) if way == "code" else None
     poll = digest_of(desk.poll_token(handle))
     return NewClaim(

@@ -1,27 +1,31 @@
-"""A person at a terminal pairs a machine: the same story with the fake server and with the real."""
+"""From the PIN to the end of a machine at a real terminal; with a real server: tests/e2e."""
 
 from __future__ import annotations
 
-import re
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.integration.test_pair_terminal import PIN, finish
+from tests.kit import payload_scripts as scripts
 from tests.kit.agent_process import AgentProcess
-from tests.kit.pairing_worlds import Fake, Real, World
-from tests.kit.terminal_driver import Person
+from tests.kit.fake_server import FakeServer
+from tests.kit.terminal_driver import Person, code_of
+from vmagent.wire.pairing import MachineContext, MachineLimits
 
-PATIENCE_S = 60.0
+CONTEXT = "22b13425ef7244c4b7de60dbbca64728"
+USER_DATA = "[amiconfig]\nplugins=cernvm\n[windfall-agent]\ncpu-percent=90\n"
 WORKS = ("--slots", "2", "--poll-s", "1")
 
 
-@pytest.fixture(params=[Fake, Real], ids=["fake", "real"])
-def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
-    made: World = request.param(tmp_path)
+@pytest.fixture
+def server() -> Iterator[FakeServer]:
+    made = FakeServer(scripts.GOOD, events=40).start()
+    made.desk.pins.add(PIN)
     yield made
-    made.close()
+    made.shutdown()
+    made.server_close()
 
 
 @pytest.fixture
@@ -31,46 +35,34 @@ def agent(tmp_path: Path) -> Iterator[AgentProcess]:
     made.kill_all()
 
 
-def until(true: Callable[[], bool]) -> None:
-    """Wait for what nobody announces."""
-    end = time.monotonic() + PATIENCE_S
-    while not true():
-        assert time.monotonic() < end, "it does not come to pass"
-        time.sleep(0.05)
-
-
-def words_of(shown: str) -> str:
-    """The three words that stand big on the screen."""
-    found = re.findall(r"\|   ((?:[A-Z] )*[A-Z]) *\|$", shown, re.M)
-    assert len(found) == 3, shown
-    return " ".join(word.replace(" ", "").lower() for word in found)
-
-
-def pair(agent: AgentProcess, world: World, *options: str, context: bool = False) -> Person:
+def pair(agent: AgentProcess, server: FakeServer, *options: str) -> Person:
     """Type the PIN and have it confirmed; the person still sits there."""
-    person = agent.at_terminal("pair", "--server", world.url, *options)
-    pin = world.begin(context)
-    person.sees("PIN: ")
-    person.types(f"{pin[:2]} {pin[2:4]}-{pin[4:]}\r")
-    words = words_of(person.sees("confirm there"))
-    world.confirm(words)
+    person = agent.at_terminal("pair", "--server", server.url, *options)
+    finish(person, server)
     return person
 
 
+def unmanage(server: FakeServer) -> None:
+    """The owner takes the machine away."""
+    with server.changed:
+        server.unmanaged = True
+        server.changed.notify_all()
+
+
 def test_a_machine_is_paired_by_pin_and_works_until_it_is_taken_away(
-    world: World, agent: AgentProcess
+    server: FakeServer, agent: AgentProcess
 ) -> None:
-    with pair(agent, world, *WORKS) as person:
-        person.sees("of ann")
-        until(world.finished)
-        assert world.hosts() == 1
+    with pair(agent, server, *WORKS) as person:
+        server.wait_for(server.complete)
+        assert len(server.desk.hosts()) == 1
         shown = agent.status()
         assert (shown["account"], shown["context"], shown["limits"]) == ("ann", None, "")
-        world.limit(1)
-        until(lambda: agent.status().get("limits") == "1 cores")
-        until(lambda: agent.status().get("slots") == 1)
-        world.unmanage()
-        assert person.wait(PATIENCE_S) == 14
+        server.desk.limits = MachineLimits(1)
+        server.command("limits")
+        person.becomes(lambda: agent.status().get("limits") == "1 cores")
+        person.becomes(lambda: agent.status().get("slots") == 1)
+        unmanage(server)
+        assert person.wait() == 14
         assert "To pair it anew: run `windfall-agent pair`" in person.shown
         assert "wfh_" not in person.shown
         assert person.modes() == person.before
@@ -79,65 +71,63 @@ def test_a_machine_is_paired_by_pin_and_works_until_it_is_taken_away(
 
 
 def test_a_machine_that_shows_a_code_is_paired_on_the_web(
-    world: World, agent: AgentProcess
+    server: FakeServer, agent: AgentProcess
 ) -> None:
-    with agent.at_terminal("pair", "--server", world.url, "--code", "--no-run") as person:
-        part = person.sees("confirm there")
-        code = re.search(r"((?:[A-Z-]  ){8}[A-Z])", part)
-        assert code is not None
-        world.type_code(code[1].replace("  ", ""))
-        world.confirm(words_of(part))
+    with agent.at_terminal("pair", "--server", server.url, "--code", "--no-run") as person:
+        assert code_of(person.sees("confirm there")) == "BCDF-GHJK"
+        server.wait_for(lambda: bool(server.desk.claims()))
+        server.desk.confirm()
         person.sees("of ann")
         assert person.wait() == 0
-    assert world.hosts() == 1
-    assert agent.call("check", "--server", world.url).returncode == 0
+    assert len(server.desk.hosts()) == 1
+    assert agent.call("check", "--server", server.url).returncode == 0
 
 
 def test_what_the_owner_refuses_is_said_and_another_pin_may_be_typed(
-    world: World, agent: AgentProcess
+    server: FakeServer, agent: AgentProcess
 ) -> None:
-    with agent.at_terminal("pair", "--server", world.url, "--no-run") as person:
-        for at in range(2):
-            pin = world.begin()
-            person.sees("PIN: ")
-            person.types(f"{pin}\r")
-            words = words_of(person.sees("confirm there"))
-            if at:
-                world.confirm(words)
-                continue
-            until(world.seen)
-            world.reject()
-            person.sees("the pairing was refused")
-        person.sees("of ann")
+    with agent.at_terminal("pair", "--server", server.url, "--no-run") as person:
+        person.sees("PIN: ")
+        person.types(f"{PIN}\r")
+        person.sees("confirm there")
+        server.wait_for(lambda: bool(server.desk.claims()))
+        server.desk.reject()
+        person.sees("the pairing was refused")
+        finish(person, server)
         assert person.wait() == 0
-    assert world.hosts() == 1
+    assert len(server.desk.hosts()) == 1
 
 
 def test_a_context_comes_with_the_pairing_and_again_when_its_owner_says_so(
-    world: World, agent: AgentProcess
+    server: FakeServer, agent: AgentProcess
 ) -> None:
-    with pair(agent, world, *WORKS, context=True) as person:
+    def outcomes() -> list[str]:
+        return [one.outcome for one in server.desk.reports]
+
+    server.desk.context = MachineContext(CONTEXT, 3, "Batch", USER_DATA)
+    with pair(agent, server, *WORKS) as person:
         person.sees("with context Batch, revision 3")
-        until(lambda: "applied" in world.outcome())
-        until(lambda: agent.status().get("context") == "Batch, revision 3")
+        server.wait_for(lambda: outcomes() == ["applied"])
+        person.becomes(lambda: agent.status().get("context") == "Batch, revision 3")
         assert agent.call("recontextualize").returncode == 0
-        world.recontextualize()
-        until(lambda: "applied" in world.outcome())
+        server.command("recontextualize")
+        server.wait_for(lambda: outcomes() == ["applied"] * 3)
         person.types("\x03")
         person.wait()
     assert (agent.state / "context" / "context.json").stat().st_mode & 0o777 == 0o600
 
 
 def test_a_service_without_an_owner_waits_and_begins_once_the_machine_is_paired(
-    world: World, agent: AgentProcess
+    server: FakeServer, agent: AgentProcess
 ) -> None:
     agent.start("--unpaired", "wait", "--poll-s", "1")
-    until(lambda: agent.status().get("state") == "unpaired")
-    with pair(agent, world) as person:
+    with agent.at_terminal("pair", "--server", server.url) as person:
+        person.becomes(lambda: agent.status().get("state") == "unpaired")
+        finish(person, server)
         person.sees("The agent begins to work now.")
         assert person.wait() == 0
-    until(world.finished)
-    world.unmanage()
-    until(lambda: agent.status().get("state") == "unpaired")
+        server.wait_for(server.complete)
+        unmanage(server)
+        person.becomes(lambda: agent.status().get("state") == "unpaired")
     assert not (agent.state / "identity.json").exists()
     assert "its owner has taken this machine away" in agent.log.read_text()

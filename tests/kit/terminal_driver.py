@@ -17,12 +17,26 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 # The terminal controls what runs on it, as it does that of a login.
 _TAKE = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); " + (
     "os.execvp(sys.argv[1], sys.argv[1:])"
 )
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+def words_of(shown: str) -> str:
+    """The three words that stand big on the screen of a machine."""
+    found = re.findall(r"\|   ((?:[A-Z] )*[A-Z]) *\|$", shown, re.M)
+    assert len(found) == 3, shown
+    return " ".join(word.replace(" ", "").lower() for word in found)
+
+
+def code_of(shown: str) -> str:
+    """The code that stands on the screen of a machine."""
+    found = re.search(r"((?:[A-Z-]  ){8}[A-Z])", shown)
+    assert found is not None, shown
+    return found[1].replace("  ", "")
 
 
 class Person:
@@ -101,7 +115,7 @@ class Person:
         while not true():
             if time.monotonic() > until:
                 raise AssertionError(f"it does not come to pass: {self.shown[-500:]}")
-            time.sleep(0.02)
+            self._read(time.monotonic() + 0.02)  # who is not read from stands still
 
     def wait(self, seconds: float = PATIENCE_S) -> int:
         """The exit code of the program, all that it showed read."""

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -120,9 +121,10 @@ def _descendants(pid: int) -> list[int]:
 
 @dataclass(eq=False)
 class Stage:
-    """The folder of a demonstration and everything that runs for it."""
+    """The folder of a demonstration and everything that runs for it; ``options`` of its server."""
 
     folder: Path
+    options: Mapping[str, str] = field(default_factory=dict)
     server: subprocess.Popen[str] | None = None
     url: str = ""
     machines: list[Machine] = field(default_factory=list)
@@ -165,13 +167,14 @@ class Stage:
 
     def start_server(self) -> None:
         """Start the server on a free port of loopback."""
-        log = (self.folder / "server.log").open("w")
-        self.server = subprocess.Popen(
-            [sys.executable, "-m", "server", "serve", "--port", "0",
-             "--set", f"server.data={self.data}", "--set", "leases.retry_s=0.5"],
-            cwd=ROOT, stdout=subprocess.PIPE, stderr=log, text=True,
-            stdin=subprocess.DEVNULL, start_new_session=True,
-        )  # fmt: skip
+        settings = {"server.data": str(self.data), "leases.retry_s": "0.5", **self.options}
+        sets = [word for name, value in settings.items() for word in ("--set", f"{name}={value}")]
+        with (self.folder / "server.log").open("w") as log:
+            self.server = subprocess.Popen(
+                [sys.executable, "-m", "server", "serve", "--port", "0", *sets],
+                cwd=ROOT, stdout=subprocess.PIPE, stderr=log, text=True,
+                stdin=subprocess.DEVNULL, start_new_session=True,
+            )  # fmt: skip
         assert self.server.stdout is not None  # noqa: S101  it is a pipe
         line = self.server.stdout.readline()
         found = re.search(r"https?://\S+", line)
