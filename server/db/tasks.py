@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from server.db import moves
 from server.db.base import Row, Tx
+from server.db.frames import NewFrame
 from server.domain.errors import Overtaken
 from server.domain.task import TaskState
 
@@ -49,6 +51,28 @@ async def highest(tx: Tx) -> int:
     """The highest task id given so far."""
     row = await tx.one("SELECT coalesce(max(id), 0) FROM tasks")
     return 0 if row is None else int(row[0])
+
+
+async def never_given(tx: Tx, ids: Iterable[int]) -> set[int]:
+    """Those of these numbers that are no task's, or one's that no host ever had."""
+    query = "SELECT 1 FROM tasks WHERE id = $1 AND host IS NOT NULL"
+    return {task for task in ids if await tx.one(query, task) is None}
+
+
+def add_ended(
+    tx: Tx, frame: NewFrame, bounds: tuple[int, int], held: int, cause: str, at: float
+) -> None:
+    """A task of which there are only frames, such as this one, was leased and is over."""
+    tx.later(
+        "INSERT INTO tasks (id, production, unit, first, last, state, host, account, leased_at,"
+        " ended_at, cause, held) VALUES ($1, $2, $3, $4, $5, 'expired', $6, $7, $8, $9, $10, $11)"
+        " ON CONFLICT (id) DO UPDATE SET first = $4, last = $5, state = 'expired', host = $6,"
+        " account = $7, leased_at = $8, ended_at = $9, cause = $10, held = $11"
+        " WHERE tasks.host IS NULL",
+        (frame.task, frame.production, frame.unit, *bounds, frame.host, frame.account,
+         frame.received_at, at, cause, held),
+    )  # fmt: skip
+    moves.log(tx, frame.production, "task", frame.task, "leased", "expired", cause, at)
 
 
 async def add_ready(tx: Tx, production: int, rows: list[Ready]) -> None:

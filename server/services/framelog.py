@@ -1,30 +1,25 @@
 """Frames that are durable in the segments and wait for their rows in the table.
 
 A frame is acknowledged when its bytes and its label are on the disk. The label has all that its row
-has, and after a crash the row is made of it (`recover`): so rows can be written many at a time.
-Every transaction begins with those that wait, so whoever looks from inside of one sees all frames
-that were acknowledged.
+has, and after a crash the row is made of it (`server.services.recover`): so rows can be written
+many at a time. Every transaction begins with those that wait, so whoever looks from inside of one
+sees all frames that were acknowledged.
 """
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
-import logging
 import struct
-from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
-from server.blobs.segments import LABEL_BYTES, Place, Segments
-from server.db import frames, segments, units
+from server.blobs.segments import LABEL_BYTES, Place
+from server.db import frames, segments
 from server.db.base import Store, Tx
 from server.db.frames import NewFrame
 
 if TYPE_CHECKING:
     from server.services.deps import Deps
 
-log = logging.getLogger("windfall.frames")
 MOST = 50_000  # frames that may wait: if no transaction succeeds, no more are acknowledged
 
 _LABEL = struct.Struct(">QQQQQQQd32s")
@@ -37,6 +32,12 @@ def label_of(row: NewFrame) -> bytes:
         row.production, row.unit, row.task, row.host, row.account, row.first, row.last,
         row.received_at, row.digest,
     ).ljust(LABEL_BYTES, b"\0")  # fmt: skip
+
+
+def of_label(label: bytes, place: tuple[int, int, int]) -> NewFrame:
+    """The row of a frame with this label at (segment, offset, size)."""
+    *whose, at, digest = _LABEL.unpack_from(label)
+    return NewFrame._make((*whose, *place, digest, at))
 
 
 class FrameLog:
@@ -73,44 +74,6 @@ class FrameLog:
 
 async def _nothing(tx: Tx) -> None:
     """A transaction for its beginning alone."""
-
-
-async def recover(deps: Deps) -> None:
-    """Index the frames of which a crash left only the labels, and cut the segments behind them."""
-    closed = await deps.store.read(segments.closed)
-    gone = closed.difference(deps.segments.found)
-    if gone:  # their numbers are given again: what comes into those is not closed
-        await deps.store.write(lambda tx: segments.forget(tx, gone))
-    left = [number for number in deps.segments.found if number not in closed]
-    if left:
-        known = await deps.store.read(lambda tx: frames.places(tx, min(left)))
-        rows = await asyncio.to_thread(lambda: list(_labelled(deps.segments, left, known)))
-        await deps.store.write(lambda tx: _index_again(tx, rows, left))
-        if rows:
-            log.warning("frames found again", extra={"action": "recover", "frames": len(rows)})
-    deps.segments.tidy(await deps.store.read(frames.segments))
-
-
-async def _index_again(tx: Tx, rows: list[NewFrame], left: list[int]) -> None:
-    await frames.find_again(tx, rows)
-    for production, unit in {(row.production, row.unit) for row in rows}:
-        units.mark(tx, production, unit)
-    await segments.close(tx, left)
-
-
-def _labelled(
-    kept: Segments, numbers: list[int], known: set[tuple[int, int]]
-) -> Iterator[NewFrame]:
-    """The frames that are whole and have no row."""
-    for number in numbers:
-        for found in kept.scan(number):
-            if (number, found.offset) in known or not any(found.label):
-                continue
-            *whose, at, digest = _LABEL.unpack_from(found.label)
-            raw = kept.read(number, found.offset, found.size)
-            if hashlib.sha256(raw).digest() == digest:
-                where = (number, found.offset, found.size)
-                yield NewFrame._make((*whose, *where, digest, at))
 
 
 async def close_segments(deps: Deps) -> None:

@@ -51,10 +51,15 @@ async def _load(deps: Deps, card: ProductionCard, line: Line) -> bool:
 
 
 async def _unroll(deps: Deps, card: ProductionCard, line: Line) -> bool:
+    rows = await unroll(deps, card)
+    line.add(rows)
+    return bool(rows)
+
+
+async def unroll(deps: Deps, card: ProductionCard) -> list[Ready]:
+    """Put the next units of a production into the table; what waits of them, nothing if none."""
     low = card.next_unit
     high = min(units_total(card.events, card.unit), low + UNROLL)
-    if low >= high:
-        return False
     rows = []
     for number in range(low, high):
         first, last = unit_range(number, card.unit, card.events)
@@ -66,7 +71,7 @@ async def _unroll(deps: Deps, card: ProductionCard, line: Line) -> bool:
         await tasks.add_ready(tx, card.id, rows)
         await productions.unroll(tx, card.id, high)
 
-    await deps.store.write(write)
-    card.next_unit = high
-    line.add(rows)
-    return True
+    if rows:
+        await deps.store.write(write)
+        card.next_unit = high
+    return rows

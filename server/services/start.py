@@ -10,8 +10,8 @@ from server.services import agentbans, bans, quotas, scan, trusting
 from server.services.cards import TaskCard
 from server.services.deps import Deps
 from server.services.enrol import load_hosts
-from server.services.framelog import recover
 from server.services.produce import load_productions
+from server.services.recover import recover
 
 Found = tuple[int, list[Task], list[tuple[int, int, int]], list[tuple[int, int]], dict[int, int]]
 

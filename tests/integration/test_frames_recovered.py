@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import shutil
 import sqlite3
@@ -12,9 +13,10 @@ import pytest
 
 from server.blobs.segments import Found, Segments
 from server.db import segments
-from server.services import framelog, reap
+from server.db.restore import restore
+from server.services import framelog, reap, refill, report
 from server.services.cards import TaskCard
-from tests.kit.backroom import Backroom, SpoiltBatch
+from tests.kit.backroom import MANIFEST, Backroom, SpoiltBatch
 
 FRAMES = "SELECT task, first, last FROM frames ORDER BY task, first"
 
@@ -116,20 +118,83 @@ async def test_what_is_settled_or_damaged_does_not_come_back(room: Backroom) -> 
     assert mine == [(late.row.first, late.row.first + 10)]
 
 
-async def test_a_database_set_back_takes_what_it_knows_the_task_of(room: Backroom) -> None:
-    [known] = await leased(room, "ada")
+async def work(room: Backroom, hosts: list[int]) -> int:
+    """Everybody asks, sends and delivers until there is nothing more to do; events that it took."""
+    made, given = 0, True
+    while given:
+        given = False
+        for host in hosts:
+            for task in await room.ask(host, 4):
+                made, given = made + task.row.last - task.row.first, True
+                await room.send(task, task.row.first, task.row.last)
+                await room.end(task, "deliver")
+        await room.judge()
+    return made
+
+
+async def put_back(room: Backroom, backup: Path) -> None:
+    """The server is killed, its database put back as by `windfall db restore`, and started."""
+    await room.stop()
+    sizes = {int(p.stem): p.stat().st_size for p in (room.folder / "segments").glob("*.seg")}
+    url = f"sqlite:///{room.folder / 'windfall.db'}"
+    await asyncio.to_thread(restore, url, backup, sizes)
+    await room.open()
+
+
+async def test_nothing_that_lies_in_the_segments_is_computed_again_after_an_old_backup(
+    room: Backroom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(refill, "UNROLL", 1)  # most units are not in the backup at all
+    production = await room.produce(events=1200, unit=300)
+    hosts = [await room.join(name, name) for name in ("ada", "bob")]
+    for host in hosts:
+        room.host(host).speeds[production] = 0.001
+    [begun] = await room.ask(hosts[0])
+    await room.send(begun, begun.row.first, begun.row.first + 10)
     await room.stop()
     shutil.copy(room.folder / "windfall.db", room.folder / "backup.db")
     await room.open()
-    known = room.deps.registry.tasks[known.row.id]
-    await room.send(known, known.row.first, known.row.first + 30)
-    [unknown] = await leased(room, "bob")
-    await room.send(unknown, unknown.row.first, unknown.row.first + 30)
-    assert len(await room.rows(FRAMES)) == 2
+    begun = room.deps.registry.tasks[begun.row.id]
+    await room.send(begun, begun.row.first + 10, begun.row.last)
+    await room.end(begun, "deliver")
+    left = 2 * 1200 - (begun.row.last - begun.row.first)
+    assert await work(room, hosts) == left
+    output = await room.output(production, 4)
+    highest = await room.rows("SELECT max(id) FROM tasks")
+    await put_back(room, room.folder / "backup.db")
+    again = room.deps.registry.tasks[begun.row.id]
+    assert again.held.covers(again.row.first, again.row.last), "its task was in the backup"
+    await room.end(again, "deliver")
+    await room.judge()
+    assert await work(room, hosts) == 0
+    assert await room.output(production, 4) == output
+    twice = await room.rows(
+        "SELECT count(*) FROM tasks AS a JOIN tasks AS b ON a.id < b.id AND a.account = b.account"
+        " AND a.production = b.production AND a.first < b.last AND b.first < a.last"
+    )
+    assert twice == [(0,)]
+    assert room.deps.registry.next_task() > highest[0][0] + 1000
+
+
+async def test_only_frames_of_hosts_and_classes_that_are_known_are_made_tasks_of(
+    room: Backroom,
+) -> None:
+    production = await room.produce(events=600, unit=300, reference=10)
+    ada = await room.join("ada", "ada", "glibc")
+    bob = await room.join("bob", "bob")
     await room.stop()
-    shutil.move(room.folder / "backup.db", room.folder / "windfall.db")
+    shutil.copy(room.folder / "windfall.db", room.folder / "backup.db")
     await room.open()
-    assert await room.rows(FRAMES) == [(known.row.id, known.row.first, known.row.first + 30)]
+    cid = await room.join("cid", "cid", "glibc")
+    await report.classify(room.deps, room.host(bob), MANIFEST, "glibc", 0.0)
+    for host in (ada, bob, cid):
+        room.host(host).speeds[production] = 0.001
+        [task] = await room.ask(host)
+        await room.send(task, task.row.first, task.row.last)
+    assert len(await room.rows(FRAMES)) == 3
+    await put_back(room, room.folder / "backup.db")
+    assert await room.rows("SELECT DISTINCT host FROM frames") == [(ada,)]
+    assert await room.rows("SELECT class FROM units WHERE class IS NOT NULL") == [("glibc",)]
 
 
 async def test_a_batch_that_is_rolled_back_loses_no_row(room: Backroom) -> None:
