@@ -209,6 +209,7 @@ def test_frames_nobody_wants_end_their_task_and_the_agent_goes_on(start: Start) 
         for task in server.tasks:
             server.tasks[task] = replace(server.tasks[task], state="aborted", held=[])
     server.wait_for(server.complete)
+    assert server.records == whole(server)
 
 
 def test_a_revoked_host_stops_and_keeps_its_spool(start: Start) -> None:
@@ -335,6 +336,7 @@ def test_a_new_work_key_is_found_when_a_lease_is_signed_with_it(start: Start) ->
         server.keys.statements.append(server.keys.state("work", server.keys.work))
     agent.start("--flush-s", "0.1")
     server.wait_for(server.complete)
+    assert "GET /keys" in server.seen
 
 
 @pytest.mark.parametrize("hours", [-30, 30])
@@ -342,7 +344,9 @@ def test_a_clock_that_is_a_day_off_does_no_harm(start: Start, hours: int) -> Non
     server, agent = start(events=50, unit=50)
     server.time_off = hours * 3600.0
     agent.start("--flush-s", "0.1")
-    server.wait_for(server.complete)
+    server.wait_for(lambda: bool(server.complete() and server.reports))
+    assert server.records == whole(server)
+    assert {report.outcome for report in server.reports.values()} == {"delivered"}
 
 
 def test_a_false_server_cannot_slip_in_its_own_key(tmp_path: Path) -> None:
