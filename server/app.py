@@ -35,6 +35,7 @@ from server.handlers.portrait_api import PortraitApi
 from server.handlers.routes import Route
 from server.handlers.site_api import SiteApi
 from server.handlers.strangers import Strangers
+from server.handlers.task_pages import TaskPages
 from server.handlers.trust_api import TrustApi
 from server.handlers.upload_api import UploadApi
 from server.services import bans, enrol, sessions
@@ -120,6 +121,7 @@ def routes_of(deps: Deps, facts: Facts, look: Look) -> list[Route]:
         *pages.routes(),
         *appearance.routes(),
         *HostPages(deps, look).routes(),
+        *TaskPages(deps).routes(),
         *BanPages(deps).routes(),
         *PatternPages(deps).routes(),
         *people_routes.routes(deps),

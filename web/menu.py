@@ -25,6 +25,7 @@ ENTRIES = (
     Entry("My machines", "/machines", "machines", "volunteer"),
     Entry("Public contexts", "/library", "library", "volunteer"),
     Entry("To review", "/contexts/review", "review", "operator"),
+    Entry("Tasks", "/tasks", "tasks", "operator"),
     Entry("All machines", "/hosts", "hosts", "operator"),
     Entry("Patterns", "/patterns", "patterns"),
     Entry("Accounts", "/admin/accounts", "accounts", "admin"),

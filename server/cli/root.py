@@ -30,6 +30,7 @@ from server.cli.pattern import pattern
 from server.cli.payload import payload
 from server.cli.production import production
 from server.cli.start import init_command, serve_command
+from server.cli.task import task
 from vmagent import __version__
 
 
@@ -47,7 +48,7 @@ def windfall() -> None:
 
 
 for part in (
-    *(serve_command, init_command, config, key, payload, production, pattern),
+    *(serve_command, init_command, config, key, payload, production, task, pattern),
     *(context, pair, machine, me, account, group, host, site, cluster, agent, credit, db),
 ):
     windfall.add_command(part)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from server.db.base import Tx
+from server.db.base import Row, Tx
 from server.db.tasks import Task
 from server.domain.resubmit import Past
 
@@ -123,6 +123,16 @@ async def groups(tx: Tx, production: int) -> list[Group]:
     return [Group(*row) for row in rows]
 
 
+def _found(row: Row) -> Found:
+    return Found(*(*row[:10], row[10] == 1, *row[11:]))
+
+
+async def one(tx: Tx, task: int) -> Found | None:
+    """What was found in the log of one task."""
+    row = await tx.one(f"SELECT {_COLUMNS} FROM findings WHERE task = $1", task)  # noqa: S608
+    return None if row is None else _found(row)
+
+
 async def latest(
     tx: Tx, production: int, kind: str | None, pattern: str | None, limit: int
 ) -> list[Found]:
@@ -136,7 +146,7 @@ async def latest(
         pattern,
         limit,
     )
-    return [Found(*(*row[:10], row[10] == 1, *row[11:])) for row in rows]
+    return [_found(row) for row in rows]
 
 
 async def unread(tx: Tx, limit: int) -> list[tuple[Task, str, str]]:

@@ -10,7 +10,7 @@ WHOLE = "*"
 """All that the account may. What could give more than a narrower token has (passwords, addresses,
 codes, roles, keys, tokens for others) needs it, and so does every route that is in no table."""
 SCOPES = {
-    "read": "See productions, sites, hosts, bans, patterns, credit.",
+    "read": "See productions, tasks, sites, hosts, bans, patterns, credit.",
     "productions": "Make and steer productions, and fetch their outputs.",
     "pool": "Switch sites, ban and command hosts, edit patterns.",
     "machines": "Pair machines, look after them, make enrolment tokens.",
@@ -21,6 +21,7 @@ SCOPES = {
 _AREAS = {
     "payloads": ("read", "productions"),
     "productions": ("read", "productions"),
+    "tasks": ("read", "productions"),
     "agents": ("read", "pool"),
     "hosts": ("read", "pool"),
     "status": ("read", WHOLE),

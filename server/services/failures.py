@@ -88,6 +88,15 @@ def aside_view(part: Aside) -> AsideView:
     return AsideView(part.first, part.last, part.accounts, part.word, line, part.at)
 
 
+def finding_view(deps: Deps, one: Found) -> FindingView:
+    """A finding, as people see it."""
+    name = deps.registry.names.get(one.host, f"host {one.host}")
+    return FindingView(
+        one.task, one.unit, one.host, name, one.outcome, one.word, one.pattern, one.kind,
+        one.action, one.line, one.around, one.at,
+    )  # fmt: skip
+
+
 def starved(deps: Deps, production: int) -> list[str]:
     """Which work waits for more memory than any host has, in a sentence."""
     line = deps.lines.get(production)
@@ -116,14 +125,6 @@ async def of_production(
         return groups, await findings.latest(tx, row.id, kind, pattern, limit)
 
     groups, latest = await deps.store.read(read)
-    names = deps.registry.names
     return FailuresView(
-        [group_view(one) for one in groups],
-        [
-            FindingView(
-                one.task, one.unit, one.host, names.get(one.host, f"host {one.host}"), one.outcome,
-                one.word, one.pattern, one.kind, one.action, one.line, one.around, one.at,
-            )
-            for one in latest
-        ],
-    )  # fmt: skip
+        [group_view(one) for one in groups], [finding_view(deps, one) for one in latest]
+    )

@@ -40,6 +40,12 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
     "/admin/audit": (Example("/admin/audit", "admin"), Example("/admin/audit?who=x", "admin")),
     "/appearance": (Example("/appearance"),),
     "/hosts": (Example("/hosts", "operator"), Example("/hosts?q=nobody", "operator")),
+    "/tasks": (
+        Example("/tasks", "operator"),
+        Example("/tasks?state=failed&host=ada", "operator"),
+        Example("/tasks?site=nowhere", "operator", 404),
+    ),
+    "/tasks/{task}": (Example("/tasks/{failed}", "operator"),),
     "/hosts/{host}": (
         Example("/hosts/{host}", "operator"),
         Example("/hosts/{banned}", "admin"),

@@ -57,8 +57,9 @@ async def live(found: House) -> dict[str, str]:
     await found.enrol(farm["token"], "trigger-farm-033")
     wish = {"mode": "offline", "how": "stop", "grace_s": 2, "reason": "beam"}
     await _said(found, "PUT", "/sites/cms-hlt/mode", wish)
+    [[failed]] = await found.rows("SELECT min(id) FROM tasks WHERE state = 'failed'")
     names = {"production": "toy-run", "site": "cms-hlt", "host": str(hands[0].id),
-             "banned": str(hands[2].id)}  # fmt: skip
+             "banned": str(hands[2].id), "failed": str(failed)}  # fmt: skip
     more = await shelf_lived_in.contexts(found), await _pairings(found)
     assert not more[0].keys() & more[1].keys()
     return {**names, **more[0], **more[1]}

@@ -1,0 +1,96 @@
+"""Tasks for operators: found among all there ever were, and the page of one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from urllib.parse import urlencode
+
+from aiohttp import web
+
+from server.domain.errors import BadInput, NotFound
+from server.domain.task import TaskState
+from server.handlers import params, showing
+from server.handlers.access import Caller, Person, Role
+from server.handlers.routes import HTML, Query, Route
+from server.services import tasklist
+from server.services.deps import Deps
+from server.services.tasklist import ORDERS, Sought, TaskPage, TaskStory
+
+PAGE = 50
+LETTERS = 100  # of what is typed into a filter
+_QUERY = (
+    Query("production", "string", "Only of this production, by name or number.", ""),
+    Query("state", "string", "Only in this state.", ""),
+    Query("host", "string", "Only of this machine, by name or number.", ""),
+    Query("account", "string", "Only of this account.", ""),
+    Query("site", "string", "Only of this site.", ""),
+    Query("kind", "string", "Only with this class of failure.", ""),
+    Query("since", "string", "Only what ended at this time or after (ISO 8601 or seconds).", ""),
+    Query("until", "string", "Only what ended before this time.", ""),
+    Query("order", "string", f"One of {', '.join(ORDERS)}.", ORDERS[0]),
+    Query("after", "string", "The `next` of the page before.", ""),
+)
+
+
+def sought_of(request: web.Request) -> Sought:
+    """What the address asks for."""
+    known = {one.name for one in fields(Sought)}
+    said = {name: text[:LETTERS].strip() for name, text in request.query.items() if name in known}
+    return Sought(**said)
+
+
+@dataclass(frozen=True)
+class TaskPages:
+    """The handlers, of pages and of programs."""
+
+    deps: Deps
+
+    async def page(self, request: web.Request, caller: Caller) -> web.Response:
+        """The tasks that are sought."""
+        sought = sought_of(request)
+        status, fault, found = 200, "", TaskPage()
+        try:
+            found = await tasklist.find(self.deps, sought, PAGE)
+        except (BadInput, NotFound) as refusal:
+            status, fault = (400 if isinstance(refusal, BadInput) else 404), str(refusal)
+        kept = {name: text for name, text in vars(sought).items() if text and name != "after"}
+        return showing.show(
+            request, caller, "tasks", status, here="tasks", sought=sought, found=found,
+            fault=fault, states=list(TaskState), kinds=await tasklist.kinds(self.deps),
+            query=urlencode(kept), now=self.deps.clock(),
+        )  # fmt: skip
+
+    async def show(self, request: web.Request, caller: Caller) -> web.Response:
+        """One task."""
+        story = await tasklist.story(self.deps, params.path_number(request, "task"))
+        return showing.show(
+            request, caller, "task", here="tasks", story=story, now=self.deps.clock()
+        )
+
+    async def find(self, request: web.Request, caller: Caller) -> TaskPage:
+        """The tasks that are sought, for programs."""
+        limit = params.query_number(request, "limit", PAGE, 1, 1000)
+        return await tasklist.find(self.deps, sought_of(request), limit)
+
+    async def story(self, request: web.Request, caller: Caller) -> TaskStory:
+        """One task, for programs."""
+        return await tasklist.story(self.deps, params.path_number(request, "task"))
+
+    def routes(self) -> list[Route]:
+        """The pages, and what programs read."""
+        base, task = "/api/v1", f"/tasks/{{task:{params.ID}}}"
+        limit = Query("limit", "integer", "At most so many.", PAGE)
+        unknown = ("bad-input", "production-unknown", "host-unknown", "account-unknown",
+                   "site-unknown")  # fmt: skip
+        return [
+            Route("GET", "/tasks", self.page, Person("operator"), "The tasks as a page",
+                  media=HTML, head=True, query=_QUERY, codes=unknown),
+            Route("GET", task, self.show, Person("operator"), "A task as a page", media=HTML,
+                  head=True, codes=("task-unknown",)),
+            Route("GET", f"{base}/tasks", self.find, Role("operator"),
+                  "Tasks by what is looked for, a page of them.", reply=TaskPage,
+                  query=(*_QUERY, limit), codes=(*unknown, "bad-parameter")),
+            Route("GET", f"{base}{task}/story", self.story, Role("operator"),
+                  "One task: its copies, its log and what was found in it, its steps.",
+                  reply=TaskStory, codes=("task-unknown",)),
+        ]  # fmt: skip
