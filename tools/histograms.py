@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 
 import numpy
 
+from server.domain.physics import three_charge
 from tools.payloads.zpole.payload import POINTS, Point
-from tools.readback import BEAM, FINAL, Batch, Floats, Ints, three_charge
+from tools.readback import BEAM, FINAL, Batch, Floats, Ints
 
 PI_PLUS, PI_MINUS, MU_MINUS = 211, -211, 13
 

@@ -132,26 +132,3 @@ def _batch(
         joined[1].astype(numpy.int64),
         *(column.astype(numpy.float64) for column in joined[2:]),
     )
-
-
-def three_charge(pid: int) -> int:
-    """Three times the electric charge of a particle by its number (PDG numbering scheme)."""
-    number = abs(pid)
-    sign = 1 if pid > 0 else -1
-    if number > 1_000_000_000:  # nuclei: 10LZZZAAAI
-        return sign * 3 * (number // 10_000 % 1000)
-    if number < 100:
-        return sign * _ELEMENTARY.get(number, 0)
-    first, second, third = number // 1000 % 10, number // 100 % 10, number // 10 % 10
-    if first:
-        return sign * (_quark(first) + _quark(second) + _quark(third))
-    # Mesons: the heavier quark stands first, and it is the antiquark if of down type.
-    meson = _quark(second) - _quark(third)
-    return sign * (meson if second % 2 == 0 else -meson)
-
-
-_ELEMENTARY = {1: -1, 2: 2, 3: -1, 4: 2, 5: -1, 6: 2, 11: -3, 13: -3, 15: -3, 24: 3, 37: 3}
-
-
-def _quark(digit: int) -> int:
-    return 2 if digit % 2 == 0 else -1

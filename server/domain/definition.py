@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from server.domain.errors import BadInput
 from server.domain.match import Requirements
 from server.domain.payload import Limits, Payload
+from server.domain.physics import Plot
 from server.domain.policy import Policy
 from server.domain.reading import Unreadable
 from server.domain.schema import read
 from server.domain.split import units_total
 
-__all__ = ["Definition", "Faults", "Limits", "Payload", "Plan", "Policy", "Requirements", "parse"]
+__all__ = [
+    "Definition",
+    "Faults",
+    "Limits",
+    "Payload",
+    "Plan",
+    "Plot",
+    "Policy",
+    "Requirements",
+    "parse",
+]
 
 MANIFEST_VERSION = 1
 
@@ -57,6 +68,7 @@ class Definition:
     limits: Limits
     policy: Policy
     requirements: Requirements
+    plots: Mapping[str, Plot] = field(default_factory=dict)
 
     def manifest(self, payload_digest: str, signed_at: float) -> dict[str, Any]:
         """What the author signs: every field of the manifest, with the bundle by its digest."""
@@ -131,4 +143,5 @@ def parse(text: str) -> Definition:
         limits=Limits(**found["limits"]),
         policy=Policy(**found["policy"]),
         requirements=Requirements(**found["requirements"]),
+        plots={name: Plot(**plot) for name, plot in found["plots"].items()},
     )

@@ -52,13 +52,15 @@ def whole(least: int, most: int, default: Any = REQUIRED, example: int | None = 
     )
 
 
-def number(least: float, most: float, default: float) -> Field:
+def number(
+    least: float, most: float, default: Any = REQUIRED, example: float | None = None
+) -> Field:
     """A number within bounds, whole or not."""
     return Field(
         lambda value: type(value) in (int, float) and least <= value <= most,
         f"it is a number from {least} to {most}",
         default,
-        default,
+        _either(example, default),
         read=float,
     )
 
@@ -99,6 +101,21 @@ def words(rule: str, least: int, default: Any, example: list[str]) -> Field:
         ),
         f"it is {rule}",
         default,
+        example,
+        read=tuple,
+    )
+
+
+def numbers(rule: str, most: int, kinds: tuple[type, ...], example: list[float]) -> Field:
+    """A list of at most so many finite numbers of these types; none if it is not there."""
+    return Field(
+        lambda value: (
+            isinstance(value, list)
+            and len(value) <= most
+            and all(type(item) in kinds and math.isfinite(item) for item in value)
+        ),
+        f"it is {rule}",
+        (),
         example,
         read=tuple,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from math import lcm
+from math import inf, lcm
 from typing import Any
 
 from server.domain.payload import Limits
@@ -34,16 +34,18 @@ def complete(found: Found) -> None:
         found["requirements"]["cores"] = payload.get("cores")
 
 
-def conflicts(found: Found) -> Iterator[tuple[str, str, str]]:
-    """Section, key and fault of every value that does not fit to others that are known."""
+def conflicts(found: Found) -> Iterator[tuple[tuple[str, ...], str]]:
+    """The path and the fault of every value that does not fit to others that are known."""
     for names, rule in _RULES:
         places = [name.split(".") for name in names]
         values = [found[section].get(key) for section, key in places]
         fault = None if None in values else rule(*values)
         if fault is not None:
-            section, key = places[0]
-            yield section, key, f"{names[0]} is {values[0]}; {fault}"
+            yield tuple(places[0]), f"{names[0]} is {values[0]}; {fault}"
     yield from _inputs(found["inputs"])
+    for name, plot in found["plots"].items():
+        for key, fault in _plot(found["production"].get("format"), **plot):
+            yield ("plots", name, key), f"plots.{name}.{key} {fault}"
 
 
 def _unit_step(unit: int, events: int, granule: int, block: int) -> str | None:
@@ -127,20 +129,41 @@ _RULES: tuple[tuple[tuple[str, ...], Callable[..., str | None]], ...] = (
 )
 
 
-def _inputs(inputs: dict[str, str]) -> Iterator[tuple[str, str, str]]:
+def _plot(
+    form: str | None,
+    quantity: str = "",
+    low: float = 0.0,
+    high: float = inf,
+    bins: int | None = None,
+    reference: tuple[float, ...] = (),
+    **_: object,
+) -> Iterator[tuple[str, str]]:
+    """Key and fault of each value of a plot that does not fit; those not known do no harm."""
+    if form not in (None, "hepmc3"):
+        cure = 'write production.format = "hepmc3", or remove the plot'
+        yield "quantity", f"is {quantity!r}; particles are read from events in HepMC3 alone; {cure}"
+    if not low < high:
+        yield "high", f"is {high}; it is above low = {low}; write for example high = {low + 1}"
+    if reference and bins is not None and len(reference) != bins:
+        yield "reference", f"has {len(reference)} heights; it has one a bin; write {bins} of them"
+    elif any(height < 0 for height in reference) or (reference and not sum(reference) > 0):
+        yield "reference", "is no distribution; heights are not below 0 nor all 0; mend them"
+
+
+def _inputs(inputs: dict[str, str]) -> Iterator[tuple[tuple[str, str], str]]:
     """Inputs become files and variables, where names that differ in case alone would meet."""
     seen: dict[str, str] = {}
     for name in inputs:
         other = seen.setdefault(name.upper(), name)
         if other != name:
             fault = f"names differ in more than case, and {other} is there already; rename one"
-            yield "inputs", name, f"inputs.{name} is taken; {fault}"
+            yield ("inputs", name), f"inputs.{name} is taken; {fault}"
     size = len(json.dumps(inputs))
     if size > INPUTS_MOST:
         rule = f"they have at most {INPUTS_MOST}, being signed with the manifest"
         name = max(inputs, key=lambda key: len(inputs[key]))
         fault = f"the inputs have {size} bytes; {rule}; put large files into the payload bundle"
-        yield "inputs", name, fault
+        yield ("inputs", name), fault
 
 
 def _upto(number: int, step: int) -> int:

@@ -43,16 +43,42 @@ class Reader:
 
     def section(self, name: str, fields: Section, others: Mapping[str, Section]) -> dict[str, Any]:
         """The values under ``[name]``, with defaults; ``others`` tell where strange keys go."""
-        table = self._table(name)
+        return self._fields((name,), self._table(name), fields, others)
+
+    def named(
+        self, name: str, fits: Callable[[str], object], fields: Section, most: int
+    ) -> dict[str, dict[str, Any]]:
+        """The tables ``[name.KEY]``, whose keys the author chooses, each with these fields."""
+        tables = self._table(name)
+        if len(tables) > most:
+            rule = f"there are at most {most}; remove some"
+            self.fault((name,), f"[{name}.*] is there {len(tables)} times; {rule}")
+        values = {}
+        for key, table in tables.items():
+            full = f"{name}.{shown(key)[1:-1]}"
+            if not fits(key):
+                rule = "it is lower-case letters, digits, dots, hyphens and underscores"
+                self.fault((name, key), f"{full} is no name; {rule}; write for example [{name}.pt]")
+            elif not isinstance(table, dict):
+                rule = f"it is a section; write [{full}] and its keys below it"
+                self.fault((name, key), f"{full} is {shown(table)}; {rule}")
+            else:
+                values[key] = self._fields((name, key), table, fields, {})
+        return values
+
+    def _fields(
+        self, path: Path, table: Mapping[str, Any], fields: Section, others: Mapping[str, Section]
+    ) -> dict[str, Any]:
+        name = ".".join(path)
         for key in table:
             if key not in fields:
-                self._stranger(name, key, fields, others)
+                self._stranger(path, key, fields, others)
         values: dict[str, Any] = {}
         for key, field in fields.items():
             full = f"{name}.{key}"
             fault = field.fault(full, table[key]) if key in table else field.missing(full)
             if fault is not None:
-                self.fault((name, key), fault)
+                self.fault((*path, key), fault)
             else:
                 values[key] = field.read(table[key]) if key in table else field.default
         return values
@@ -103,13 +129,14 @@ class Reader:
         return {}
 
     def _stranger(
-        self, section: str, key: str, fields: Section, others: Mapping[str, Section]
+        self, path: Path, key: str, fields: Section, others: Mapping[str, Section]
     ) -> None:
+        section = ".".join(path)
         home = next((name for name, keys in others.items() if key in keys), None)
         moved = f"move it under [{home}]" if home else None
         cure = _nearest(key, list(fields)) or moved or "remove it"
         self.fault(
-            (section, key),
+            (*path, key),
             f"{section}.{key} is not known; [{section}] has {', '.join(fields)}; {cure}",
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from server.domain.fields import REQUIRED, choice, flag, number, text, whole, words
+from server.domain.fields import REQUIRED, choice, flag, number, numbers, text, whole, words
 from server.domain.fitting import (
     EVENTS_MOST,
     RECORD_BYTES_MOST,
@@ -17,6 +17,7 @@ from server.domain.fitting import (
 )
 from server.domain.match import Requirements
 from server.domain.payload import Limits
+from server.domain.physics import BINS_MOST, QUANTITIES
 from server.domain.policy import COMPARISONS, Policy
 from server.domain.reading import Reader, Section
 
@@ -85,6 +86,18 @@ SECTIONS: dict[str, Section] = {
     },
 }
 
+PLOTS_MOST = 12
+PLOT: Section = {
+    "quantity": choice(QUANTITIES),
+    "particles": numbers("a list of at most 64 particle codes (PDG)", 64, (int,), [211, -211]),
+    "low": number(-1e9, 1e9, example=0.0),
+    "high": number(-1e9, 1e9, example=2.5),
+    "bins": whole(1, BINS_MOST, default=50),
+    "title": text(r"[^\n]{0,100}", "a line of at most 100 characters", default=""),
+    "reference": numbers("a list of numbers, one a bin", BINS_MOST, (int, float), [0.5, 1.5]),
+    "reference_name": text(r"[^\n]{0,100}", "a line of at most 100 characters", default=""),
+}
+
 _FREE = (
     (
         "inputs",
@@ -106,9 +119,10 @@ def read(source: str) -> Found:
     found = {name: reader.section(name, keys, SECTIONS) for name, keys in SECTIONS.items()}
     for name, pattern, rule in _FREE:
         found[name] = reader.texts(name, re.compile(pattern).fullmatch, rule)
-    reader.known([*SECTIONS, *(name for name, _, _ in _FREE)])
+    found["plots"] = reader.named("plots", re.compile(_SLUG).fullmatch, PLOT, PLOTS_MOST)
+    reader.known([*SECTIONS, *(name for name, _, _ in _FREE), "plots"])
     complete(found)
-    for section, key, fault in conflicts(found):
-        reader.fault((section, key), fault)
+    for path, fault in conflicts(found):
+        reader.fault(path, fault)
     reader.close()
     return found

@@ -121,7 +121,7 @@ def test_multiplicities_count_charged_particles_of_the_final_state(tmp_path: Pat
     ],
 )
 def test_the_charge_of_a_particle_follows_from_its_number(pid: int, charge: int) -> None:
-    assert readback.three_charge(pid) == charge
+    assert physics.three_charge(pid) == charge
 
 
 def test_errors_follow_the_spread_between_events() -> None:
