@@ -31,6 +31,7 @@ from server.handlers.pairing_pages import PairingPages
 from server.handlers.pattern_api import PatternApi
 from server.handlers.pattern_pages import PatternPages
 from server.handlers.people_api import PeopleApi
+from server.handlers.plot_pages import PlotPages
 from server.handlers.portrait_api import PortraitApi
 from server.handlers.routes import Route
 from server.handlers.site_api import SiteApi
@@ -116,6 +117,7 @@ def routes_of(deps: Deps, facts: Facts, look: Look) -> list[Route]:
         *PatternApi(deps, facts.json_bytes).routes(),
         *TrustApi(deps).routes(),
         *PortraitApi(deps).routes(),
+        *PlotPages(deps).routes(),
         *context_routes.routes(deps, look, facts.json_bytes),
         *AgentFile(facts.agent_folder).routes(),
         *pages.routes(),

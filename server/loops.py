@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from server.services import duties, framelog, pairing, reap, scan, sessions
 from server.services.deps import Deps
 from server.services.duties import Judge
+from server.services.plotting import Plotter
 from server.services.shelf import tidy
 
 log = logging.getLogger("windfall.loops")
@@ -37,7 +38,9 @@ async def _for_ever(
             await asyncio.sleep(AGAIN_S)
 
 
-def start(deps: Deps, renew_keys: Callable[[], Awaitable[object]]) -> list[asyncio.Task[None]]:
+def start(
+    deps: Deps, renew_keys: Callable[[], Awaitable[object]], plotter: Plotter
+) -> list[asyncio.Task[None]]:
     """Start every duty; cancel the tasks to end them."""
     judge, reader = Judge(deps), scan.Reader()
     signals = deps.signals
@@ -48,6 +51,7 @@ def start(deps: Deps, renew_keys: Callable[[], Awaitable[object]]) -> list[async
             lambda: duties.merge_once(deps),
             lambda: duties.pause(deps, signals.merge, IDLE_S),
         ),
+        ("plot", plotter.once, plotter.pause),
         ("scan", lambda: scan.once(deps, reader), deps.scans.some.wait),
         ("reap", lambda: duties.reap_once(deps), lambda: asyncio.sleep(REAP_S)),
         ("hasten", lambda: duties.hasten_once(deps), lambda: asyncio.sleep(HASTEN_S)),

@@ -134,3 +134,16 @@ class Mail:
         pattern=r"[^\s@<>]+@[^\s@<>]+",
         form="an address as in windfall@example.org",
     )
+
+
+@dataclass(frozen=True)
+class Plots:
+    """The histograms of what productions make."""
+
+    cpu_percent: float = told(
+        20.0,
+        "Share of one processor that may be spent on filling them; 0: they are not filled.",
+        unit="percent",
+        least=0,
+        most=100,
+    )

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from server.rule import Rule, told
-from server.sections import Accounts, Mail, Pairing
+from server.sections import Accounts, Mail, Pairing, Plots
 
 
 @dataclass(frozen=True)
@@ -216,6 +216,7 @@ class Settings:
     pairing: Pairing = field(default_factory=Pairing)
     accounts: Accounts = field(default_factory=Accounts)
     mail: Mail = field(default_factory=Mail)
+    plots: Plots = field(default_factory=Plots)
     log: Log = Log()
     sources: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
 

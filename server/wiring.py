@@ -40,6 +40,7 @@ from server.services import doors, enrol, oidc, start
 from server.services.agentfile import AgentDigest
 from server.services.deps import Deps, Limits
 from server.services.desk import Desk
+from server.services.plotting import Plotter
 from server.services.postman import Postman
 from server.services.postman import Route as Post
 from server.services.shelf.handing import Shelf
@@ -126,7 +127,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         url = await _listen(stack, settings, app, application.lane(deps, facts))
         deps.doors.rules = replace(deps.doors.rules, url=url.rstrip("/"))  # the port that was free
         deps.desk.url = url.rstrip("/")
-        tasks = loops.start(deps, keys.renew)
+        tasks = loops.start(deps, keys.renew, Plotter(deps, settings.plots.cpu_percent / 100))
         stack.push_async_callback(loops.stop, tasks)
         yield Running(deps, app, url)
 

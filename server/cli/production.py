@@ -12,12 +12,13 @@ import click
 from server.cli.asking import confirm
 from server.cli.client import Client
 from server.cli.create import create_command, sign_command
-from server.cli.exits import CheckFailed
+from server.cli.exits import CheckFailed, WrongUse
 from server.cli.groups import House
 from server.cli.options import PATH, with_server
 from server.cli.output import (
     emit,
     is_json,
+    note,
     printable,
     shown,
     size,
@@ -36,6 +37,8 @@ COLUMNS = ("id", "name", "state", "events", "settled", "units", "units_settled",
 TASKS = ("id", "unit", "first", "last", "state", "host_name", "held", "cause", "leased_at")
 # Those that a lease can have: what nobody was given is not listed.
 TASK_STATES = tuple(s.value for s in TaskState if s not in (TaskState.READY, TaskState.WITHDRAWN))
+PLOTS = ("name", "title", "quantity", "entries", "below", "above")
+BINS = ("from", "to", "entries", "height", "error", "reference")
 LOGS_MOST = 10
 LOG_LETTERS = 200
 OVER = ("done", "aborted")
@@ -221,6 +224,34 @@ def failures_command(
     query = {"limit": str(limit), **({"kind": kind} if kind else {})}
     query.update({"pattern": pattern} if pattern else {})
     tell_failures(server.get("productions", id, "failures", query=query))
+
+
+@production.command("plots")
+@click.argument("id")
+@click.argument("plot", required=False)
+@with_server
+def plots_command(id: str, plot: str | None, server: Client) -> None:
+    """List the histograms of the production ID, or show the bins of one PLOT."""
+    found = server.get("productions", id, "plots")
+    plots = rows_of(found, "plots")
+    if plot is None:
+        rows = [{**one, "entries": sum(one["counts"])} for one in plots]
+        tell_rows(rows, PLOTS, "This production asks for no plots.")
+        if not is_json():
+            note(f"from {found['events']:,} of {found['settled']:,} settled events")
+        return
+    chosen = next((one for one in plots if one["name"] == plot), None)
+    if chosen is None:
+        listed = ", ".join(one["name"] for one in plots) or "none"
+        raise WrongUse(f"production {id} has no plot {plot}; there are: {listed}")
+    tell_rows(bins_of(chosen), BINS, "No bins.")
+
+
+def bins_of(plot: dict[str, Any]) -> list[dict[str, Any]]:
+    """The bins of a histogram, one a row."""
+    edges, expected = plot["edges"], plot["reference"] or [None] * len(plot["counts"])
+    columns = (edges, edges[1:], plot["counts"], plot["heights"], plot["errors"], expected)
+    return [dict(zip(BINS, values, strict=True)) for values in zip(*columns, strict=False)]
 
 
 @production.command("give-back")

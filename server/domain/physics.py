@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import NamedTuple
 
 QUANTITIES = (
@@ -116,7 +117,7 @@ class Sheet:
     def read(self, plots: Sequence[Plot], text: bytes) -> None:
         """Count whole events, as a payload writes them (with or without what is around them)."""
         starts = [found.start() for found in re.finditer(rb"^E ", text, re.MULTILINE)]
-        for start, end in zip(starts, [*starts[1:], len(text)], strict=True):
+        for start, end in pairwise([*starts, len(text)]):
             self.events += 1
             self._event(plots, text[start:end])
 

@@ -57,7 +57,7 @@ class Reader:
         for key, table in tables.items():
             full = f"{name}.{shown(key)[1:-1]}"
             if not fits(key):
-                rule = "it is lower-case letters, digits, dots, hyphens and underscores"
+                rule = "it is a letter, then lower-case letters, digits, hyphens and underscores"
                 self.fault((name, key), f"{full} is no name; {rule}; write for example [{name}.pt]")
             elif not isinstance(table, dict):
                 rule = f"it is a section; write [{full}] and its keys below it"

@@ -24,6 +24,7 @@ from server.domain.reading import Reader, Section
 LOG_LEAST = 1024  # bytes: agents keep so much in any case
 
 _SLUG = r"(?=.*[a-z])[a-z0-9][a-z0-9._-]{0,62}"
+_PLOT = r"[a-z][a-z0-9_-]{0,62}"
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._+-]{0,62}"
 _SIZE = 2**30
 
@@ -119,7 +120,7 @@ def read(source: str) -> Found:
     found = {name: reader.section(name, keys, SECTIONS) for name, keys in SECTIONS.items()}
     for name, pattern, rule in _FREE:
         found[name] = reader.texts(name, re.compile(pattern).fullmatch, rule)
-    found["plots"] = reader.named("plots", re.compile(_SLUG).fullmatch, PLOT, PLOTS_MOST)
+    found["plots"] = reader.named("plots", re.compile(_PLOT).fullmatch, PLOT, PLOTS_MOST)
     reader.known([*SECTIONS, *(name for name, _, _ in _FREE), "plots"])
     complete(found)
     for path, fault in conflicts(found):

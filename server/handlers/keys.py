@@ -8,6 +8,7 @@ from aiohttp import web
 
 from server.services.look import MoveView, PoolView, ProductionView
 from server.services.patterning import Row
+from server.services.plotting import PlotsView
 from server.services.sites import SiteView
 
 
@@ -24,6 +25,10 @@ class Look(Protocol):
 
     async def site(self, name: str) -> tuple[SiteView, float]:
         """One site by its name, and when it was looked at; NotFound if there is none."""
+        ...
+
+    async def plots(self, production: int) -> PlotsView:
+        """Its histograms; NotFound if there is none."""
         ...
 
     async def moves(self, production: int, limit: int) -> list[MoveView]:

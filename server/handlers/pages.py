@@ -9,6 +9,7 @@ from aiohttp import web
 from server.handlers import keys, sse
 from server.handlers.access import Caller, Public, Visitor
 from server.handlers.errors import NothingHere
+from server.handlers.plot_pages import figures
 from server.handlers.routes import BYTES, HTML, Route
 from server.handlers.showing import HEADERS, show
 from web.render import ASSETS, page
@@ -84,7 +85,8 @@ async def gather(look: keys.Look, topic: str) -> tuple[str, dict[str, Any]]:
     if topic:
         production = await look.production(topic, AGE_S)
         moves = await look.moves(production.id, MOVES)
-        return "production", {"production": production, "moves": moves}
+        drawn = figures(await look.plots(production.id))
+        return "production", {"production": production, "moves": moves, "figures": drawn}
     pool = await look.pool()
     shown, rest = pool.productions[:CARDS], pool.productions[CARDS:]
     return "pool", {"pool": pool, "shown": shown, "rest": rest, "here": "pool"}

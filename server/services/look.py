@@ -17,11 +17,12 @@ from server.db.views import TaskRow
 from server.domain import definition as definitions
 from server.domain.production import ProductionState
 from server.domain.split import units_total
-from server.services import credit, produce, sites, words
+from server.services import credit, plotting, produce, sites, words
 from server.services.deps import Deps
 from server.services.failures import AsideView, FailureView, aside_view, group_view, starved
 from server.services.hostview import NOW_S, HostView, revoked
 from server.services.hostview import believed as host_view
+from server.services.plotting import PlotsView
 from server.services.sites import SiteView
 from server.services.strip import strip
 
@@ -29,6 +30,7 @@ REASONS = 3  # held units, and units in trouble, whose reasons are told
 LINE = 200  # characters of a host's own words
 ASIDE = 100  # pieces set aside that are told one by one
 KEPT = 1000  # productions whose views are kept for a second
+PLOTS_S = 15.0  # for so long plots are shown as they were
 RATE_S = 60.0  # rates are taken over this time
 
 
@@ -144,6 +146,7 @@ class Look:
     marks: dict[int, deque[tuple[float, int]]] = field(default_factory=dict)
     fresh: tuple[float, PoolView] | None = None
     kept: dict[int, tuple[float, Production, ProductionView]] = field(default_factory=dict)
+    plotted: dict[int, tuple[float, PlotsView]] = field(default_factory=dict)
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def pool(self) -> PoolView:
@@ -182,6 +185,15 @@ class Look:
                 self.kept.clear()
             kept = self.kept[row.id] = now, row, await self._production(row, now)
         return kept[2]
+
+    async def plots(self, production: int) -> PlotsView:
+        """Its histograms, at most `PLOTS_S` old. Raises NotFound."""
+        kept, now = self.plotted.get(production), self.deps.clock()
+        if kept is None or not 0 <= now - kept[0] < PLOTS_S:
+            if len(self.plotted) >= KEPT:
+                self.plotted.clear()
+            kept = self.plotted[production] = now, await plotting.show(self.deps, str(production))
+        return kept[1]
 
     async def moves(self, production: int, limit: int) -> list[MoveView]:
         """The latest moves of a production, newest first."""

@@ -112,18 +112,6 @@ def test_multiplicities_count_charged_particles_of_the_final_state(tmp_path: Pat
     assert means["pi-"][0] == pytest.approx((1 + 2 + 0) / 3)
 
 
-@pytest.mark.parametrize(
-    ("pid", "charge"),
-    [
-        *((211, 3), (-211, -3), (411, 3), (511, 0), (521, 3), (310, 0)),
-        *((2224, 6), (3334, -3), (-3112, 3), (1000020040, 6)),
-        *((11, -3), (-13, 3), (22, 0), (14, 0), (2, 2), (-3, 1), (-24, -3)),
-    ],
-)
-def test_the_charge_of_a_particle_follows_from_its_number(pid: int, charge: int) -> None:
-    assert physics.three_charge(pid) == charge
-
-
 def test_errors_follow_the_spread_between_events() -> None:
     axis = PerEvent(numpy.linspace(0.0, 2.0, 3))
     axis.fill(2, numpy.array([0, 0, 1]), numpy.array([0.5, 0.6, 1.5]))

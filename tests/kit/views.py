@@ -12,6 +12,7 @@ from server.services.failures import AsideView, FailureView
 from server.services.hostview import HostView
 from server.services.look import MoveView, OutputView, PoolView, ProductionView
 from server.services.patterning import Row
+from server.services.plotting import PlotsView, PlotView
 from server.services.sites import SiteView, SwitchView
 
 NOW = 1_800_000_000.0
@@ -168,6 +169,24 @@ def moves() -> list[MoveView]:
     ]
 
 
+def plots() -> PlotsView:
+    """Two histograms, one beside a reference."""
+    edges = [k * 4.0 for k in range(11)]
+    counts = [31, 402, 1620, 3011, 2590, 1480, 610, 190, 52, 14]
+    heights = [count / 40_000 for count in counts]
+    errors = [count**0.5 / 40_000 for count in counts]
+    return PlotsView(
+        "pp158", 10_000, 12_000,
+        [
+            PlotView("multiplicity", "Charged particles in an event", "multiplicity", (), edges,
+                     counts, 0, 3, heights, errors, [h * 1.02 for h in heights], "Pythia 8.317"),
+            PlotView("pt", "Transverse momentum of charged particles", "pt", (),
+                     [k * 0.25 for k in range(11)], counts[::-1], 0, 0, heights[::-1],
+                     errors[::-1], [], ""),
+        ],
+    )  # fmt: skip
+
+
 @dataclass
 class MadeUpLook:
     """Shows what it is given; ``asked`` counts how often the pool was read."""
@@ -175,6 +194,7 @@ class MadeUpLook:
     view: PoolView = field(default_factory=pool)
     history: list[MoveView] = field(default_factory=moves)
     asked: int = 0
+    drawn: PlotsView = field(default_factory=plots)
 
     async def pool(self) -> PoolView:
         """The pool it was given."""
@@ -194,6 +214,10 @@ class MadeUpLook:
             if each.name == name:
                 return each, NOW
         raise NotFound("site", name)
+
+    async def plots(self, production: int) -> PlotsView:
+        """The histograms it was given."""
+        return self.drawn
 
     async def moves(self, production: int, limit: int) -> list[MoveView]:
         """The history it was given."""
