@@ -28,6 +28,7 @@ SERVER = (
     *(
         "server.logs",
         "server.loops",
+        "server.plotter",
         "server.providers",
         "server.safefile",
         "server.services",
@@ -55,6 +56,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "server.safefile": ("server.blobs.descriptor", "server.keyring", "server.services.safe"),
     "server.logs": (),
     "server.providers": ("server.domain", "server.keyring", "server.accord"),
+    "server.plotter": ("server.domain",),
     "server.steady": (),
     "server.domain": (),
     "server.db": ("server.domain",),

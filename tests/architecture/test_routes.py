@@ -29,6 +29,8 @@ PUBLIC = {
     "GET /events",
     "GET /productions/{name}/events",
     "GET /sites/{name}/events",
+    "GET /productions/{name}/plots/{plot}.{form}",
+    f"GET {BASE}/productions/{{name}}/plots",
     "GET /static/{file}",
     "GET /openapi.json",
     "GET /healthz",
