@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-from server.services import duties, framelog, pairing, reap, scan, sessions
+from server.services import duties, framelog, pairing, reap, rollups, scan, sessions
 from server.services.deps import Deps
 from server.services.duties import Judge
 from server.services.plotting import Plotter
@@ -18,6 +18,7 @@ REAP_S = 1.0
 INDEX_S = 0.2  # frames wait for their rows no longer than this
 HASTEN_S = 5.0  # an agent without work asks as often
 SWEEP_S = 30.0
+FIGURES_S = 10.0  # figures are behind the ledgers by no more
 SESSIONS_S = 3600.0  # what is over is deleted to the hour
 TIDY_S = 600.0
 FORGET_S = 300.0  # wrong tries are looked at for ten minutes
@@ -60,6 +61,8 @@ def start(
         ("close", lambda: framelog.close_segments(deps), lambda: asyncio.sleep(SWEEP_S)),
         ("pairings", lambda: pairing.expire(deps), lambda: asyncio.sleep(REAP_S)),
         ("tries", lambda: pairing.forget(deps), lambda: asyncio.sleep(FORGET_S)),
+        ("figures", lambda: rollups.once(deps), lambda: asyncio.sleep(FIGURES_S)),
+        ("thin", lambda: rollups.thin(deps), lambda: asyncio.sleep(TIDY_S)),
         ("tidy", lambda: tidy.tidy(deps), lambda: asyncio.sleep(TIDY_S)),
         ("sessions", lambda: sessions.sweep(deps), lambda: asyncio.sleep(SESSIONS_S)),
         ("sweep", lambda: reap.free_segments(deps), lambda: asyncio.sleep(SWEEP_S)),

@@ -180,17 +180,29 @@ async def thin(tx: Tx, step: int, before: int) -> int:
     return gone + await tx.run("DELETE FROM gauges WHERE step = $1 AND at < $2", step, before)
 
 
-async def fold(tx: Tx, kind: Kind, start: int, end: int) -> int:
-    """Make one month, from ``start`` to before ``end``, of the days of a kind; how many days."""
+async def oldest(tx: Tx, kind: Kind, step: int, before: int) -> int | None:
+    """When the oldest row of a kind and step begins, if it does before a time."""
+    row = await tx.one(
+        "SELECT min(at) FROM figures WHERE step = $1 AND at < $2 AND kind = $3",
+        step,
+        before,
+        str(kind),
+    )
+    return None if row is None or row[0] is None else int(row[0])
+
+
+async def fold(tx: Tx, kind: Kind, start: int, end: int, month: int) -> int:
+    """Add the days of a kind from ``start`` to before ``end`` to a month; how many rows."""
     sums = ", ".join(f"sum({each})" for each in _MEASURES)
     await tx.run(
         f"INSERT INTO figures (kind, key, step, at, {_COLUMNS})"  # noqa: S608
-        f" SELECT kind, key, {MONTH}, $2, {sums} FROM figures WHERE kind = $1 AND step = {DAY}"
+        f" SELECT kind, key, {MONTH}, $4, {sums} FROM figures WHERE kind = $1 AND step = {DAY}"
         " AND at >= $2 AND at < $3 GROUP BY kind, key"
         f" ON CONFLICT (kind, step, key, at) DO UPDATE SET {_SUMS}",
         str(kind),
         start,
         end,
+        month,
     )
     return await tx.run(
         f"DELETE FROM figures WHERE kind = $1 AND step = {DAY} AND at >= $2 AND at < $3",  # noqa: S608

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from server.db import figures
 from server.db.base import Row, Tx
 from server.db.tasks import Task
 from server.domain.resubmit import Past
+from server.domain.rollup import Kind, Measure, Tally
+
+COUNTED = "findings"
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,9 @@ _COLUMNS = (
 
 async def add(tx: Tx, found: Found) -> None:
     """Keep a finding; of a task that was read before, the new one."""
+    before = await tx.one("SELECT outcome, kind, at FROM findings WHERE task = $1", found.task)
     await tx.run("DELETE FROM findings WHERE task = $1", found.task)
+    await _count(tx, [*([(*before, -1)] if before else []), _counted(found)])
     await tx.run(
         f"INSERT INTO findings ({_COLUMNS})"  # noqa: S608
         " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
@@ -45,6 +51,31 @@ async def add(tx: Tx, found: Found) -> None:
         found.word, found.pattern, found.kind, found.action, int(found.counted), found.line,
         found.around, found.at,
     )  # fmt: skip
+
+
+Counted = tuple[str, str, float, int]
+
+
+def _counted(found: Found) -> Counted:
+    return found.outcome, found.kind, found.at, 1
+
+
+async def _count(tx: Tx, changes: list[Counted]) -> None:
+    """Count failed tasks by the kind of what was found in their logs."""
+    tally = Tally()
+    for outcome, kind, at, number in changes:
+        if outcome == "failed":
+            tally.add([(Kind.FAILURE, kind)], at, {Measure.TASKS_FAILED: number})
+    await figures.add(tx, tally.rows)
+
+
+async def count_all(tx: Tx, at: float) -> None:
+    """Count what was found before anything was counted, once."""
+    if COUNTED in await figures.marks(tx):
+        return
+    rows = await tx.all("SELECT outcome, kind, at FROM findings")
+    await _count(tx, [(*row, 1) for row in rows])
+    await figures.mark(tx, COUNTED, len(rows), at)
 
 
 async def failed_by(tx: Tx, production: int, pattern: str) -> list[tuple[int, int]]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from server.db import ledgers
 from server.db.base import Tx
 
 _COLUMNS = "id, task, host, account, first, last, segment, place, length, digest"
@@ -130,7 +131,14 @@ async def of_account(tx: Tx, production: int, unit: int, account: int) -> list[t
 async def lose(tx: Tx, production: int, unit: int, rows: Iterable[FrameRow]) -> None:
     """Forget frames of a unit whose bytes are gone, and what their tasks settled there."""
     for row in rows:
-        await tx.run("DELETE FROM frames WHERE id = $1", row.id)
+        await ledgers.forget_frames(
+            tx,
+            "production = $2 AND unit = $3 AND segment = $4 AND place = $5",
+            production,
+            unit,
+            row.segment,
+            row.place,
+        )
         await tx.run(
             "DELETE FROM settled WHERE production = $1 AND unit = $2 AND task = $3",
             production,
@@ -141,13 +149,13 @@ async def lose(tx: Tx, production: int, unit: int, rows: Iterable[FrameRow]) -> 
 
 async def drop(tx: Tx, production: int, unit: int) -> None:
     """Forget the frames of a unit whose blob is written."""
-    await tx.run("DELETE FROM frames WHERE production = $1 AND unit = $2", production, unit)
+    await ledgers.forget_frames(tx, "production = $2 AND unit = $3", production, unit)
     await tx.run("DELETE FROM settled WHERE production = $1 AND unit = $2", production, unit)
 
 
 async def drop_production(tx: Tx, production: int) -> None:
     """Forget every frame of a production that was aborted."""
-    await tx.run("DELETE FROM frames WHERE production = $1", production)
+    await ledgers.forget_frames(tx, "production = $2", production)
     await tx.run("DELETE FROM settled WHERE production = $1", production)
 
 

@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from server.db import ledgers
 from server.db.base import Tx
 from server.db.choose import connect, sqlite_path, upgrade_store
 from server.db.errors import RestoreFailed
@@ -124,8 +125,8 @@ async def _drop_gone(tx: Tx, sizes: Mapping[int, int]) -> int:
             " WHERE segment = $1 AND place + length > $2",
             segment, size,
         )  # fmt: skip
-        dropped += await tx.run(
-            "DELETE FROM frames WHERE segment = $1 AND place + length > $2", segment, size
+        dropped += await ledgers.forget_frames(
+            tx, "segment = $2 AND place + length > $3", segment, size
         )
         for production, unit, task in gone:
             await tx.run(

@@ -159,7 +159,8 @@ def window(span: Span, now: float, kind: Kind = Kind.POOL, begun: int | None = N
     kept = [step for step in steps_of(kind) if step != EVER]
     if span is Span.ALL:
         end = floor(now, DAY) + DAY
-        return Window(DAY, DAY, min(end - DAY, floor(now if begun is None else begun, DAY)), end)
+        start = floor(now if begun is None else begun, MONTH if kind in MANY else DAY)
+        return Window(DAY, DAY, min(end - DAY, start), end)
     source, step, points = _SPANS[span]
     if source not in kept:
         finest = min((each for each in kept if each >= source), default=DAY)
@@ -205,15 +206,19 @@ Values = list[int | float | None]
 class Tally:
     """Figures added up before they are written: kind, key, step, at -> measure -> value."""
 
-    def __init__(self) -> None:
-        """Nothing was counted."""
+    def __init__(self, now: float = 0.0) -> None:
+        """Nothing was counted; what would be thinned out at ``now`` at once is left out."""
         self.rows: dict[Key, dict[Measure, int]] = {}
+        self._oldest = {step: floor(now - kept, step) for step, kept in KEPT_S.items()}
 
     def add(self, of: Iterable[tuple[Kind, str]], at: float, facts: dict[Measure, int]) -> None:
         """Count facts of a moment for each of what they are of, in every step that is kept."""
         for kind, key in of:
             for step in steps_of(kind):
-                place = (kind, key, step, floor(at, step))
+                begin = floor(at, step)
+                if begin < self._oldest.get(step, 0):
+                    continue
+                place = (kind, key, step, begin)
                 row = self.rows.get(place)
                 if row is None:
                     row = self.rows[place] = {}

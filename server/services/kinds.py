@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
+from server.domain import counted
 from server.domain.rollup import MachineKind
 from server.services.cards import HostCard
 from server.services.deps import Deps
-
-INSTITUTE = "institute"
 
 
 def machine_kind(deps: Deps, card: HostCard) -> MachineKind:
     """Volunteer, cluster, cloud or trigger farm."""
     site = deps.registry.sites.get(card.site)
-    if site is not None and site.kind:
-        return MachineKind(site.kind)
-    return MachineKind.CLUSTER if card.role == INSTITUTE else MachineKind.VOLUNTEER
+    return counted.machine_kind("" if site is None else site.kind, card.role)

@@ -6,7 +6,7 @@ from server.db import frames, set_aside, tasks, units
 from server.db.base import Tx
 from server.db.tasks import Task
 from server.domain.intervals import Intervals
-from server.services import agentbans, bans, quotas, scan, trusting
+from server.services import agentbans, bans, quotas, rollups, scan, trusting
 from server.services.cards import TaskCard
 from server.services.deps import Deps
 from server.services.enrol import load_hosts
@@ -29,6 +29,7 @@ async def load(deps: Deps) -> None:
     await load_productions(deps)
     await recover(deps)
     deps.store.lead(deps.frames.lead)
+    await rollups.begin(deps)
     highest, leased, held, dirty, lent = await deps.store.read(_read)
     deps.registry.task_id = deps.registry.found = highest
     coverage: dict[int, list[tuple[int, int]]] = {}

@@ -137,9 +137,9 @@ class Backroom:
         if taking.fresh:
             await ingest.keep(self.deps, host, arrival, digest)
 
-    async def end(self, task: TaskCard, cause: str) -> None:
-        """End a lease, as its host or the reaper would."""
-        await report.end(self.deps, task, "deliver" if task.covered else cause)
+    async def end(self, task: TaskCard, cause: str, said: report.Report | None = None) -> None:
+        """End a lease, as its host (which says so) or the reaper would."""
+        await report.end(self.deps, task, "deliver" if task.covered else cause, said)
 
     def proven(self, host: int, production: int, seconds: float) -> None:
         """This host has shown that it delivers, at so many seconds per event."""
