@@ -106,6 +106,14 @@ class Accounts:
         least=0.01,
         most=3650,
     )
+    passwords_waiting: int = told(
+        40,
+        "Passwords that may wait to be checked, which is done two at a time; who comes beyond is "
+        "asked to try again.",
+        unit="passwords",
+        least=1,
+        most=10_000,
+    )
     token_days: float = told(
         366.0,
         "How long an API token that somebody makes for himself is good at most.",

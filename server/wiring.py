@@ -40,6 +40,7 @@ from server.services import doors, enrol, oidc, start
 from server.services.agentfile import AgentDigest
 from server.services.deps import Deps, Limits
 from server.services.desk import Desk
+from server.services.passwords import Passwords
 from server.services.plotting import Plotter
 from server.services.postman import Postman
 from server.services.postman import Route as Post
@@ -165,7 +166,10 @@ async def _deps(stack: AsyncExitStack, settings: Settings, keys: KeyHolder) -> D
         doorway=Doorway(Turns(limits.joins_per_minute), Turns(limits.wrong_tokens_per_minute)),
         safe=safefile.read(settings.at_rest_file),
         doors=doors.Doors(
-            _account_rules(settings), postman=_postman(settings), oidc=_providers(settings)
+            _account_rules(settings),
+            passwords=Passwords(waiting=settings.accounts.passwords_waiting),
+            postman=_postman(settings),
+            oidc=_providers(settings),
         ),
     )
 

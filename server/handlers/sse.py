@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
+from server.domain.throttle import place_of
 from server.handlers.errors import TooManyListeners
 from server.handlers.peer import address_of
-from server.services.turns import network_of
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ class Feed:
 
     async def follow(self, request: web.Request, topic: str) -> web.StreamResponse:
         """Send a page now and whenever it changes, until its reader goes or the feed closes."""
-        where = network_of(address_of(request))
+        where = place_of(address_of(request))
         if self._closed or self._listeners >= self._pace.most:
             raise TooManyListeners()
         if self._from.get(where, 0) >= self._pace.each:

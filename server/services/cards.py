@@ -14,11 +14,12 @@ from server.db.tasks import Task
 from server.domain import quota, sizing
 from server.domain.definition import Definition
 from server.domain.intervals import Intervals
+from server.domain.latest import Latest
 from server.domain.match import Facts, Requirements
 from server.domain.production import ProductionState
 from server.domain.quota import Quota
+from server.domain.throttle import Minute
 from server.services.book import Book
-from server.services.turns import Minute
 
 TWINS = 3  # turns in which two agents with one token speak, before one is told to go
 INSTANCES = 8  # agents of a host that were started before, which are remembered
@@ -100,13 +101,11 @@ class HostCard:
     switch: Switch | None = None
     away: bool = False
     last_ask: str | None = None
-    asks: int = 0
-    asks_since: float = 0.0
+    asks: Minute = field(default_factory=Minute)
     beats: Minute = field(default_factory=Minute)
     polls: Minute = field(default_factory=Minute)
     saved_at: float = 0.0
-    unproven: int = 0
-    unproven_since: float = 0.0
+    unproven: Minute = field(default_factory=Minute)
     hash: bytes = b""
     slots: int = 0
     promised: int = 0
@@ -267,28 +266,6 @@ class ProductionCard:
         return sizing.cut(first, last, events, payload.block, payload.granule)
 
 
-class Recent:
-    """The digests of tokens whose bearers are told that they are revoked; the oldest go.
-
-    A machine may join again and again with one request, and each time leaves a token behind.
-    """
-
-    def __init__(self) -> None:
-        self._found: dict[bytes, None] = {}
-
-    def add(self, digest: bytes) -> None:
-        """One more."""
-        self._found[digest] = None
-        while len(self._found) > REVOKED_MOST:
-            del self._found[next(iter(self._found))]
-
-    def __contains__(self, digest: object) -> bool:
-        return digest in self._found
-
-    def __len__(self) -> int:
-        return len(self._found)
-
-
 @dataclass(eq=False)
 class Registry:
     """Every card, by the keys that requests come with.
@@ -302,8 +279,8 @@ class Registry:
 
     by_hash: dict[bytes, HostCard] = field(default_factory=dict)
     hosts: dict[int, HostCard] = field(default_factory=dict)
-    revoked: Recent = field(default_factory=Recent)
-    unmanaged: Recent = field(default_factory=Recent)
+    revoked: Latest[bytes, None] = field(default_factory=lambda: Latest(REVOKED_MOST))
+    unmanaged: Latest[bytes, None] = field(default_factory=lambda: Latest(REVOKED_MOST))
     tasks: dict[int, TaskCard] = field(default_factory=dict)
     productions: dict[int, ProductionCard] = field(default_factory=dict)
     names: dict[int, str] = field(default_factory=dict)
@@ -362,7 +339,7 @@ class Registry:
         card = self.hosts.pop(host, None)
         if card is not None:
             self.by_hash.pop(card.hash, None)
-            self.revoked.add(card.hash)
+            self.revoked[card.hash] = None
         return card
 
     def is_unable(self, host: int, manifest: str, now: float) -> bool:

@@ -10,13 +10,13 @@ from __future__ import annotations
 import re
 import secrets
 import string
-from collections import OrderedDict
 from dataclasses import dataclass, field
 
 from server.db import clusters
 from server.db.base import Tx
 from server.db.clusters import Cluster, Entry
 from server.domain.errors import BadInput, Exists, NotFound, TooMany
+from server.domain.latest import Latest
 from server.services.deps import Deps
 
 LETTERS = string.ascii_lowercase + string.digits
@@ -47,16 +47,13 @@ class Board:
 class Guesses:
     """Which wrong PINs came from where, in memory: the least lately heard of is forgotten first."""
 
-    places: OrderedDict[str, dict[bytes, float]] = field(default_factory=OrderedDict)
+    places: Latest[str, dict[bytes, float]] = field(default_factory=lambda: Latest(PLACES_MOST))
 
     def wrong(self, place: str, pin: bytes, now: float) -> None:
         """Note a wrong PIN."""
-        tried = self.places.setdefault(place, {})
-        self.places.move_to_end(place)
+        tried = self.places[place] = self.places.get(place, {})
         if pin in tried or len(tried) < WRONG_MOST:
             tried[pin] = now
-        while len(self.places) > PLACES_MOST:
-            self.places.popitem(last=False)
 
     def check(self, place: str, pin: bytes, now: float) -> None:
         """Raises TooMany if this address has tried too many others lately."""

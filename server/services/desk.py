@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from server.domain import spoken
+from server.domain.latest import Latest
 from server.domain.pairing import Rules, keyed
 
 RENDERINGS = 2  # contexts rendered at a time: each keeps a core busy for 0.2 to 40 ms
@@ -75,7 +76,7 @@ class Desk:
     release: Callable[[], str] = lambda: ""
     contexts: Contexts | None = None
     news: dict[str, asyncio.Event] = field(default_factory=dict)
-    polls: dict[int, tuple[float, float]] = field(default_factory=dict)
+    polls: Latest[int, tuple[float, float]] = field(default_factory=lambda: Latest(POLLS_MOST))
     waiting: int = 0
     turn: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(RENDERINGS))
 
@@ -120,7 +121,4 @@ class Desk:
 
     def asked(self, claim: int, at: float, interval: float) -> None:
         """Remember when a machine asked last, and how long it is to wait."""
-        self.polls.pop(claim, None)
         self.polls[claim] = (at, interval)
-        while len(self.polls) > POLLS_MOST:
-            del self.polls[next(iter(self.polls))]

@@ -12,7 +12,6 @@ from server.db.base import Tx
 from server.db.tasks import Ready, Task
 from server.domain import match, sizing
 from server.domain.definition import Definition
-from server.domain.errors import TooMany
 from server.domain.intervals import Intervals
 from server.domain.line import Line, Taken
 from server.domain.quota import at_once, wait_s
@@ -109,7 +108,7 @@ async def lease(deps: Deps, card: HostCard, asked: Asked) -> Offer:
     """
     now = deps.clock()
     idling.asks(deps, card)
-    _count(deps, card, now)
+    card.asks.take(now, deps.limits.work_per_minute)
     if card.away:  # its farm takes data: the command rides on this answer
         return Offer(retry_after=AWAY_S)
     if asked.ask == card.last_ask:
@@ -144,14 +143,6 @@ async def _lease(this: _Round) -> Offer:
         deps.registry.add_task(task)
     card.last_ask = asked.ask
     return offer
-
-
-def _count(deps: Deps, card: HostCard, now: float) -> None:
-    if now - card.asks_since >= 60:
-        card.asks_since, card.asks = now, 0
-    card.asks += 1
-    if card.asks > deps.limits.work_per_minute:
-        raise TooMany(max(1.0, 60 - (now - card.asks_since)))
 
 
 async def _attempt(this: _Round, tx: Tx) -> Offer:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from server.domain.errors import TooMany
-from server.domain.throttle import Bucket, Rate, place_of
+from server.domain.throttle import Rate, Throttle, place_of
 from server.services.oidc import Desk
 from server.services.passwords import Passwords
 from server.services.postman import Postman
 
-KEPT_MOST = 100_000
-"""Buckets in memory; the least lately used goes first, so many names cost no more than this."""
 RARELY = Rate(5, 3600.0)
 ACCOUNT_TRIES, ADDRESS_TRIES = Rate(10, 900.0), Rate(50, 900.0)
 
@@ -33,44 +29,6 @@ class Rules:
     account_tries: Rate = ACCOUNT_TRIES
     address_tries: Rate = ADDRESS_TRIES
     token_s: float = 366 * 86_400.0
-
-
-@dataclass(eq=False)
-class Throttle:
-    """Who failed how often, by a word for each; in memory, as a restart is no attacker's choice."""
-
-    buckets: OrderedDict[str, Bucket] = field(default_factory=OrderedDict)
-
-    def take(self, now: float, wanted: Sequence[tuple[str, Rate]]) -> Callable[[], None]:
-        """Count a try against each of these; what is returned takes it back if it turned out well.
-
-        Raises TooMany, and counts nothing, if one of them allows no more: a try is counted before
-        it is made, so that many at once are not more than one after the other.
-        """
-        wait = max(self._of(key).wait_s(rate, now) for key, rate in wanted)
-        if wait > 0:
-            raise TooMany(max(1.0, wait))
-        for key, rate in wanted:
-            self._put(key, self._of(key).one_more(rate, now))
-
-        def well() -> None:
-            for key, rate in wanted:
-                self._put(key, self._of(key).one_less(rate, now))
-
-        return well
-
-    def forget(self, key: str) -> None:
-        """Begin anew."""
-        self.buckets.pop(key, None)
-
-    def _of(self, key: str) -> Bucket:
-        return self.buckets.get(key) or Bucket()
-
-    def _put(self, key: str, bucket: Bucket) -> None:
-        self.buckets[key] = bucket
-        self.buckets.move_to_end(key)
-        while len(self.buckets) > KEPT_MOST:
-            self.buckets.popitem(last=False)
 
 
 @dataclass(eq=False)

@@ -373,12 +373,12 @@ async def load_hosts(deps: Deps) -> None:
     found, classes, orders, gone = await deps.store.read(read)
     places = await switching.load(deps)
     for digest in gone:
-        deps.registry.unmanaged.add(digest)
+        deps.registry.unmanaged[digest] = None
     for row in found:
         deps.registry.names[row.id] = row.name
         deps.registry.book.own(row.id, row.account)
         if row.state != "active":
-            deps.registry.revoked.add(row.hash)
+            deps.registry.revoked[row.hash] = None
             continue
         sheet = from_text(row.facts)
         card = HostCard(

@@ -18,7 +18,6 @@ from server.domain.errors import (
     OutsideLease,
     ProductionOver,
     TooLarge,
-    TooMany,
 )
 from server.domain.intervals import Intervals
 from server.services import agentbans, framelog, late
@@ -108,12 +107,7 @@ def _count(deps: Deps, host: HostCard, size: int) -> None:
     What turns out to be bad stays written until its segment is freed: without an end to it, one
     host could fill the disk with garbage. Raises TooMany.
     """
-    now = deps.clock()
-    if not 0 <= now - host.unproven_since < 60:
-        host.unproven_since, host.unproven = now, 0
-    if host.unproven + size > UNPROVEN * deps.limits.frame_bytes:
-        raise TooMany(max(1.0, 60 - (now - host.unproven_since)))
-    host.unproven += size
+    host.unproven.take(deps.clock(), UNPROVEN * deps.limits.frame_bytes, size)
 
 
 def _check_grain(card: ProductionCard, first: int, last: int) -> None:
@@ -254,7 +248,7 @@ async def keep(deps: Deps, host: HostCard, arrival: Arrival, digest: bytes) -> N
         if taking.card is None or not taking.card.held.covers(taking.first, taking.last):
             await _keep(deps, host, arrival, digest)
         kept = True
-        host.unproven = max(0, host.unproven - arrival.size)
+        host.unproven.back(arrival.size)
     finally:
         waiting = deps.keeping.pop(key)
         if waiting is not None:

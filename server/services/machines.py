@@ -250,7 +250,7 @@ async def unmanage(deps: Deps, caller: Caller, host: int) -> None:
     await deps.store.write(write)
     # A poll that is open comes back with the command; whatever it asks next is answered with 410.
     card.tell(Order(deps.registry.next_seq(now), host, "stop", {}))
-    deps.registry.unmanaged.add(card.hash)
+    deps.registry.unmanaged[card.hash] = None
     deps.registry.drop_host(host)
     await reap.release_host(deps, host)
 

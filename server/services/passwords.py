@@ -1,4 +1,8 @@
-"""Passwords as argon2id hashes, made and checked beside the event loop and never many at once."""
+"""Passwords as argon2id hashes, made and checked beside the event loop and never many at once.
+
+Who comes while too many wait is sent away: a queue without end would be memory without end, and
+whoever logs in at its tail would have gone long before his turn.
+"""
 
 from __future__ import annotations
 
@@ -11,19 +15,28 @@ from typing import TypeVar
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 
+from server.domain.errors import Unavailable
 from server.domain.people import PASSWORD_MOST
 
 T = TypeVar("T")
 
 AT_ONCE = 2
 """Each takes 64 MiB and a core for a moment: who sends many passwords must not take them all."""
+WAITING = 40
+EACH_S = 0.1  # about, on one core
 
 
 @dataclass(eq=False)
 class Passwords:
-    """Hashes by the second recommendation of RFC 9106 section 4 (the library's defaults)."""
+    """Hashes by the second recommendation of RFC 9106 section 4 (the library's defaults).
+
+    ``here`` is how many there are, of which at most ``waiting`` wait for their turn; beyond that
+    Unavailable is raised.
+    """
 
     hasher: PasswordHasher = field(default_factory=PasswordHasher)
+    waiting: int = WAITING
+    here: int = 0
     _turn: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
     _nobody: str = ""
 
@@ -51,8 +64,14 @@ class Passwords:
             return False
 
     async def _run(self, work: Callable[[], T]) -> T:
-        async with self._turn:
-            return await asyncio.to_thread(work)
+        if self.here >= AT_ONCE + self.waiting:
+            raise Unavailable(max(2.0, self.waiting * EACH_S / AT_ONCE))
+        self.here += 1
+        try:
+            async with self._turn:
+                return await asyncio.to_thread(work)
+        finally:
+            self.here -= 1
 
 
 def _bytes(password: str) -> bytes:

@@ -8,7 +8,7 @@ from server.db import accounts, credentials
 from server.db.accounts import Account
 from server.db.base import Tx
 from server.db.credentials import Credentials
-from server.domain.errors import AccountDisabled, NotFound, SignInRefused
+from server.domain.errors import AccountDisabled, NotFound, SignInRefused, Unavailable
 from server.services import audit, sessions
 from server.services.deps import Deps
 from server.services.sessions import Opened, Visit
@@ -55,10 +55,17 @@ async def proved(
     password: str,
     visit: Visit,
 ) -> Account:
-    """The account, if this is its password. Raises TooMany, SignInRefused, AccountDisabled."""
+    """The account, if this is its password.
+
+    Raises TooMany, SignInRefused, AccountDisabled, Unavailable.
+    """
     key = account.name if account else typed
     well = deps.doors.try_password(deps.clock(), key, visit.address)
-    right = await deps.doors.passwords.holds(kept.password, password)
+    try:
+        right = await deps.doors.passwords.holds(kept.password, password)
+    except Unavailable:
+        well()  # it was not looked at
+        raise
     if account is None or not right:
         # A name that is none is not written down: some type their password there.
         await _refused(deps, account.name if account else "(no such name)", visit)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import threading
 import unicodedata
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,6 +16,7 @@ from argon2 import PasswordHasher
 
 from server.domain.people import PASSWORD_MOST
 from server.services import people
+from server.services.passwords import Passwords
 from tests.kit.house import House, house
 from tests.kit.surfer import Surfer, surfer
 
@@ -263,6 +265,38 @@ async def test_many_guesses_at_once_are_no_more_than_one_after_the_other(tmp_pat
         fields = {"name": "admin", "password": "a guess", "next": "/"}
         answers = await asyncio.gather(*(browser.post("/login", fields) for _ in range(12)))
     assert sorted(answer.status for answer in answers) == [403] * 3 + [429] * 9
+
+
+async def test_who_comes_while_too_many_passwords_wait_is_asked_to_try_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = {"accounts.passwords_waiting": "1", "accounts.tries_per_account": "3"}
+    async with doors(tmp_path, **options) as (found, browser):
+        kept: Passwords = found.deps.doors.passwords
+        go = threading.Event()
+        verify = kept._verify
+
+        def slow(hash: str, password: str) -> bool:
+            go.wait(60)
+            return verify(hash, password)
+
+        monkeypatch.setattr(kept, "_verify", slow)
+        await browser.get("/login")
+        fields = {"name": "nobody", "password": "a guess", "next": "/"}
+        held = [asyncio.create_task(browser.post("/login", fields)) for _ in range(3)]
+
+        async def full() -> bool:
+            return kept.here == 3
+
+        await found.until(full, 60)
+        fields = {"name": "admin", "password": WORD, "next": "/"}
+        for _ in range(5):  # what was not looked at does not count as a try
+            answer = await browser.post("/login", fields)
+            assert (answer.status, answer.headers["Retry-After"]) == (503, "2")
+        go.set()
+        assert [answer.status for answer in await asyncio.gather(*held)] == [403] * 3
+        assert kept.here == 0
+        assert (await browser.log_in("admin", WORD)).status == 303
 
 
 async def test_who_logs_in_well_is_never_slowed_down(tmp_path: Path) -> None:

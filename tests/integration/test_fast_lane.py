@@ -17,6 +17,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from server.domain.throttle import Minute
 from server.handlers.lane import Lane
 from server.handlers.plain import read
 from server.services.ingest import Arrival
@@ -216,7 +217,7 @@ async def test_whatever_is_sent_both_ways_answer_alike(sides: list[Side], seed: 
         assert alike(*told), f"seed {seed}, round {round_}: {told[0]} and {told[1]}"
         card = [side.found.deps.registry.hosts[side.hand.id] for side in sides]
         for each in card:
-            each.asks, each.unproven = 0, 0
+            each.asks, each.unproven = Minute(), Minute()
 
 
 async def test_frames_in_any_pieces_are_whole_and_the_connection_goes_on(sides: list[Side]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from server.services.cards import REVOKED_MOST, Recent
+from server.services.cards import REVOKED_MOST, Registry
 from tests.kit.house import House, house
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -89,9 +89,9 @@ async def test_joining_again_and_again_leaves_no_more_behind_than_fits(tmp_path:
 
 
 def test_revoked_tokens_are_remembered_up_to_a_bound() -> None:
-    recent = Recent()
+    recent = Registry().revoked
     for number in range(REVOKED_MOST + 10):
-        recent.add(number.to_bytes(32, "big"))
+        recent[number.to_bytes(32, "big")] = None
     assert len(recent) == REVOKED_MOST
     assert (9).to_bytes(32, "big") not in recent
     assert (10).to_bytes(32, "big") in recent

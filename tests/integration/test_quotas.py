@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from server.domain.throttle import Minute
 from server.services import dispatch
 from server.services.deps import Limits
 from tests.kit import postgres
@@ -47,7 +48,7 @@ async def test_who_lets_leases_run_out_gets_less_each_day_and_more_when_it_deliv
     host = await room.join("ada", "ada")
     assert await spoil(room, host) == 2
     asked = AskRequest(uuid.uuid4().hex, 1, 8000, 8000, None, {}, 1)
-    room.host(host).asks = 0
+    room.host(host).asks = Minute()
     told = await dispatch.lease(room.deps, room.host(host), asked)
     assert told.retry_after == min(3600.0, 86400 - room.now % 86400)
     await room.stop()

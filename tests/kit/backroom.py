@@ -18,6 +18,7 @@ from server.db import trust as trust_rows
 from server.db.base import Store, Tx
 from server.db.choose import open_store
 from server.domain.match import Facts
+from server.domain.throttle import Minute
 from server.services import dispatch, duties, enrol, ingest, produce, reap, report, start
 from server.services.cards import HostCard, TaskCard
 from server.services.deps import Deps, LeaseValue, Limits
@@ -122,7 +123,7 @@ class Backroom:
     async def ask(self, host: int, most: int = 1) -> list[TaskCard]:
         """Lease to a host; its new tasks."""
         card = self.host(host)
-        card.asks = 0
+        card.asks = Minute()
         asked = AskRequest(uuid.uuid4().hex, 1, 8000, 8000, None, dict(card.classes), most)
         offer = await dispatch.lease(self.deps, card, asked)
         return [self.deps.registry.tasks[lease.task] for lease in offer.leases]

@@ -8,9 +8,11 @@ from aiohttp.test_utils import make_mocked_request
 from multidict import CIMultiDict
 
 from server.domain.errors import TooMany
+from server.domain.latest import Latest
+from server.domain.throttle import Minute, place_of
 from server.handlers import peer
 from server.services import turns
-from server.services.turns import Doorway, Minute, Turns, network_of
+from server.services.turns import Doorway, Turns
 
 
 def test_after_so_many_in_a_minute_the_next_is_told_how_long_to_wait() -> None:
@@ -38,7 +40,7 @@ def test_after_so_many_in_a_minute_the_next_is_told_how_long_to_wait() -> None:
 def test_an_ipv6_network_counts_as_one_and_an_ipv4_address_too(
     one: str, other: str, same: bool
 ) -> None:
-    assert (network_of(one) == network_of(other)) is same
+    assert (place_of(one) == place_of(other)) is same
 
 
 def test_addresses_without_end_take_no_memory_without_end(
@@ -49,6 +51,27 @@ def test_addresses_without_end_take_no_memory_without_end(
     for number in range(1000):
         found.take(f"10.0.{number // 256}.{number % 256}", 5.0)
     assert len(found.seen) == 100
+
+
+def test_what_was_set_longest_ago_is_forgotten_first() -> None:
+    found: Latest[str, int] = Latest(2)
+    found["a"], found["b"] = 1, 2
+    found["a"] = 3
+    found["c"] = 4
+    assert dict(found) == {"a": 3, "c": 4}
+
+
+def test_what_is_refused_is_not_counted_and_what_turned_out_well_is_given_back() -> None:
+    minute = Minute()
+    minute.take(1000.0, 10, 6)
+    with pytest.raises(TooMany):
+        minute.take(1001.0, 10, 6)
+    minute.take(1001.0, 10, 4)
+    with pytest.raises(TooMany):
+        minute.check(1002.0, 10)
+    minute.back(7)
+    minute.take(1002.0, 10, 7)
+    minute.check(1060.0, 10)
 
 
 def test_a_good_token_is_let_in_from_where_many_wrong_ones_come() -> None:
