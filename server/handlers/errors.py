@@ -81,3 +81,19 @@ class TooManyListeners(Refusal):
     """Too many listeners follow the page already; reload it to see the present state."""
 
     code = "too-many-listeners"
+
+
+class ServerFailed(Refusal):
+    """The server failed, and its log says why under {request}; try again later."""
+
+    code = "internal"
+    request: str
+
+    def __init__(self, request: str) -> None:
+        """The name of the request in the log."""
+        super().__init__(request=request)
+
+    @property
+    def instance(self) -> str:
+        """The request as problem details name it."""
+        return f"urn:windfall:request:{self.request}"

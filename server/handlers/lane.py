@@ -20,7 +20,7 @@ from server.domain.errors import Refusal
 from server.handlers import ready
 from server.handlers.errors import BodyTooSlow
 from server.handlers.plain import Plain, read
-from server.handlers.shape import broken, refused
+from server.handlers.shape import noted, refused
 
 log = logging.getLogger(__name__)
 HELD_MOST = 65_536  # bytes that wait for the answer to the request before them
@@ -217,9 +217,7 @@ class Lane(web.RequestHandler):
 
 def _told(error: Exception) -> bytes:
     """What went wrong, as aiohttp would write it."""
-    if isinstance(error, Refusal):
-        return ready.written(refused(error))
-    return ready.written(broken("lane", error))
+    return ready.written(refused(error if isinstance(error, Refusal) else noted("lane", error)))
 
 
 class Server(web.Server):

@@ -16,7 +16,7 @@ from server.handlers.access import Caller, Person
 from server.handlers.door import Csrf, Form
 from server.handlers.follow import follow
 from server.handlers.machine_api import account_of
-from server.handlers.pairing_pages import chosen, offered
+from server.handlers.pairing_pages import chosen, offered, told
 from server.handlers.routes import HTML, Body, Route
 from server.handlers.sse import MEDIA
 from server.services import enrolments, machines
@@ -83,7 +83,7 @@ class MachinePages:
             "here": "machines",
             "machine": story.machine,
             "timeline": story.timeline,
-            "contexts": await offered(self.deps, owner),
+            "contexts": told(await offered(self.deps, owner)),
             "now": self.deps.clock(),
         }
         if refusal is not None:
@@ -158,7 +158,7 @@ class MachinePages:
             "tokens": await enrolments.mine(self.deps, account_of(caller)),
             "made": made,
             "sites": sites if reaches(caller.role, SITES_FROM) else [],
-            "contexts": await offered(self.deps, caller.account),
+            "contexts": told(await offered(self.deps, caller.account)),
             "now": self.deps.clock(),
         }
         if refusal is not None:

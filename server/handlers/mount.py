@@ -36,7 +36,7 @@ from server.handlers.errors import (
 from server.handlers.openapi import template
 from server.handlers.routes import Body, Route
 from server.handlers.schema import decoder, encode
-from server.handlers.shape import answer, broken, foreign, refused
+from server.handlers.shape import answer, foreign, noted, refused
 from server.handlers.strangers import Strangers
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -48,6 +48,11 @@ RUNNER = {"keepalive_timeout": 75.0, "lingering_time": 5.0, "max_headers": 64}
 
 DECLARED: web.AppKey[dict[Handler, Route]] = web.AppKey("declared")
 """The declaration behind each handler that is served."""
+
+NOWHERE: web.AppKey[Handler] = web.AppKey("nowhere")
+"""What answers where there is no route."""
+
+FORMS_ALONE = "Nothing is shown at this address: it only takes what a form sends."
 
 
 def mount(
@@ -67,16 +72,17 @@ def mount(
         app.router.add_route(route.method, route.path, run)
         if route.head:
             app.router.add_route(hdrs.METH_HEAD, route.path, run)
-    app.router.add_route(hdrs.METH_ANY, "/{_:.*}", nothing_here)
+    app[NOWHERE] = nowhere(gate)
+    app.router.add_route(hdrs.METH_ANY, "/{_:.*}", app[NOWHERE])
 
 
 def undeclared(app: web.Application) -> list[str]:
     """What an application serves without a declaration that says who may call it: to be empty."""
-    known = app[DECLARED]
+    known = {*app[DECLARED], app[NOWHERE]}
     return [
         f"{route.method} {route.resource.canonical if route.resource else ''}"
         for route in app.router.routes()
-        if route.handler not in known and route.handler is not nothing_here
+        if route.handler not in known
     ]
 
 
@@ -117,7 +123,7 @@ def serve(route: Route, gate: Gate, strangers: Strangers | None = None) -> Handl
         except HTTPException as error:
             response = foreign(error)
         except Exception as error:
-            response = broken(f"{request.method} {request.path}", error)
+            response = refused(noted(f"{request.method} {request.path}", error))
         if request.writer.output_size:
             # The head of another answer is out already: only an end without an end tells.
             _abort(request)
@@ -151,11 +157,12 @@ def serve_people(route: Route, gate: Gate) -> Handler:
         except Refusal as refusal:
             return showing.fault(request, caller, refusal)
         except (ConnectionError, HttpProcessingError, web.RequestPayloadError):
-            return refused(BodyBroken())
+            return showing.fault(request, caller, BodyBroken())
         except HTTPException as error:
             return foreign(error)
         except Exception as error:
-            return broken(f"{request.method} {request.path}", error)
+            failed = noted(f"{request.method} {request.path}", error)
+            return showing.fault(request, caller, failed)
 
     return respond
 
@@ -238,14 +245,37 @@ async def _read(request: web.Request, most: int, slowest: float) -> bytes:
     return b"".join(parts)
 
 
-async def nothing_here(request: web.Request) -> web.StreamResponse:
-    """The answer to an address that is no route, or to a method that its route does not take."""
-    allowed: set[str] = set()
-    for resource in request.app.router.resources():
-        _, methods = await resource.resolve(request)
-        allowed |= methods - {hdrs.METH_ANY}
-    if not allowed:
-        return refused(NothingHere(f"There is nothing at {request.path}; see /openapi.json."))
-    response = refused(MethodNotAllowed())
-    response.headers["Allow"] = ", ".join(sorted(allowed))
-    return response
+def nowhere(gate: Gate) -> Handler:
+    """What answers at addresses that are no route, and to methods that their route does not take.
+
+    Programs get problem details, and whoever says that he takes pages gets one.
+    """
+
+    async def respond(request: web.Request) -> web.StreamResponse:
+        allowed: set[str] = set()
+        for resource in request.app.router.resources():
+            _, methods = await resource.resolve(request)
+            allowed |= methods - {hdrs.METH_ANY}
+        if not showing.is_for(request):
+            at = f"There is nothing at {request.path}; see /openapi.json."
+            response = refused(MethodNotAllowed() if allowed else NothingHere(at))
+        elif allowed:
+            response = await _to_person(gate, request, MethodNotAllowed(FORMS_ALONE))
+        else:
+            at = f"There is no page at {request.path[:200]}; was the address cut short?"
+            response = await _to_person(gate, request, NothingHere(at))
+        if allowed:
+            response.headers["Allow"] = ", ".join(sorted(allowed))
+        return response
+
+    return respond
+
+
+async def _to_person(gate: Gate, request: web.Request, refusal: Refusal) -> web.Response:
+    """The page of a fault, for whoever looks."""
+    caller: Caller | None = None
+    try:
+        caller = await _person(gate, request)
+    except Exception as error:
+        refusal = noted(f"{request.method} {request.path}", error)
+    return showing.fault(request, caller, refusal)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from time import gmtime, strftime
 from typing import Any
 
 from aiohttp import web
@@ -18,6 +20,7 @@ from server.handlers.routes import HTML, Body, Query, Route
 from server.handlers.sse import MEDIA
 from server.services import pairing
 from server.services.deps import Deps
+from server.services.desk import Offer
 from server.services.pairing import SITES_FROM, PairingView, Wish
 from web.render import page
 
@@ -25,17 +28,28 @@ NEWS_S = 20.0  # a stream looks at least this often
 OVER = ("pairing-unknown", "illegal-move", "overtaken", "pairing-over")
 
 
-async def offered(deps: Deps, account: int) -> list[tuple[str, str]]:
-    """The contexts that an account may give a machine, last used first: value and words."""
-    if deps.desk.contexts is None:
-        return []
-    found = await deps.desk.contexts.offered(account)
-    return [(one.id, one.name) for one in found]
+async def offered(deps: Deps, account: int) -> list[Offer]:
+    """The contexts that an account may give a machine, last used first."""
+    return [] if deps.desk.contexts is None else await deps.desk.contexts.offered(account)
+
+
+def told(offers: Sequence[Offer]) -> list[tuple[str, str]]:
+    """Values and words of a choice among contexts, of which several may have one name."""
+    words = [
+        f"{one.name}, revision {one.revision}, {strftime('%Y-%m-%d', gmtime(one.changed_at))}"
+        + (f", of {one.owner}" if one.owner else "")
+        for one in offers
+    ]
+    return [
+        (one.id, text if words.count(text) == 1 else f"{text}, {one.id[:8]}")
+        for one, text in zip(offers, words, strict=True)
+    ]
 
 
 def chosen(form: Form) -> tuple[str, int]:
     """The context that a form names, and its revision (0: the newest)."""
     name, _, number = form.get("context", "").partition("@")
+    name = "" if name == "none" else name
     return name, int(number) if number.isascii() and number.isdigit() and len(number) < 10 else 0
 
 
@@ -66,12 +80,14 @@ class PairingPages:
         refusal: Refusal | None = None,
     ) -> web.Response:
         every = await pairing.everyone(self.deps, caller.account)
+        offers = await offered(self.deps, caller.account)
+        last = offers[0].id if offers and offers[0].used else ""
         facts: dict[str, Any] = {
             "here": "pair",
-            "contexts": await offered(self.deps, caller.account),
+            "contexts": told(offers),
             "sites": self._sites(caller),
             "live": [one for one in every if one.state in ("waiting", "claimed", "confirmed")],
-            "values": values,
+            "values": {"context": last, **values},
             "now": self.deps.clock(),
         }
         if refusal is not None:

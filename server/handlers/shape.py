@@ -12,6 +12,7 @@ from aiohttp import web
 from multidict import CIMultiDict
 
 from server.domain.errors import HostUnmanaged, Refusal
+from server.handlers.errors import ServerFailed
 from server.handlers.routes import Reply
 from server.handlers.schema import encode
 from vmagent.wire.messages import PROTOCOL, Command, Problem
@@ -138,7 +139,8 @@ def refused(refusal: Refusal) -> web.Response:
     code: str = refusal.code
     status = status_of(code)
     faults = [str(fault) for fault in getattr(refusal, "faults", None) or ()]
-    response = problem(status, code, str(refusal), faults=faults)
+    instance = getattr(refusal, "instance", "")
+    response = problem(status, code, str(refusal), instance, faults)
     if isinstance(refusal, HostUnmanaged):
         value = Farewell(response.reason or "", status, str(refusal), code)
         response.body = encode(value)
@@ -150,13 +152,12 @@ def refused(refusal: Refusal) -> web.Response:
     return response
 
 
-def broken(what: str, error: Exception) -> web.Response:
-    """An answer to what must not happen: ``what`` failed by this error."""
-    name = secrets.token_hex(8)
-    extra = {"action": "failed", "request": name, "path": what}
+def noted(what: str, error: Exception) -> ServerFailed:
+    """What must not happen is logged, and a refusal that tells nothing of it: ``what`` failed."""
+    failed = ServerFailed(secrets.token_hex(8))
+    extra = {"action": "failed", "request": failed.request, "path": what}
     log.error("request failed", extra=extra, exc_info=error)
-    detail = f"The server failed, and its log says why under {name}; try again later."
-    return problem(500, "internal", detail, instance=f"urn:windfall:request:{name}")
+    return failed
 
 
 def foreign(error: web.HTTPException) -> web.Response:

@@ -97,6 +97,11 @@ def again(
     return _later(show(request, caller, template, status, **told, **facts), refusal)
 
 
+def is_for(request: web.Request) -> bool:
+    """Whether a page is what is asked for, as browsers do that follow a link."""
+    return HTML in request.headers.get(hdrs.ACCEPT, "")
+
+
 def fault(request: web.Request, caller: Caller | None, refusal: Refusal) -> web.Response:
     """A refusal as a page."""
     status = status_of(refusal.code)

@@ -29,6 +29,18 @@ class Chosen:
 
 
 @dataclass(frozen=True)
+class Offer:
+    """A context that an account may choose; ``owner`` is empty if that is the account itself."""
+
+    id: str
+    revision: int
+    name: str
+    owner: str = ""
+    changed_at: float = 0.0
+    used: bool = False
+
+
+@dataclass(frozen=True)
 class Rendering:
     """A revision of a context made for one machine; see `MachineContext` of the wire."""
 
@@ -55,7 +67,7 @@ class Contexts(Protocol):
         """The names of contexts by their ids."""
         ...
 
-    async def offered(self, account: int) -> list[Chosen]:
+    async def offered(self, account: int) -> list[Offer]:
         """What an account may give a machine: its own, shared and public; last used first."""
         ...
 

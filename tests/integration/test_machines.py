@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from server.domain.errors import NotFound
-from server.services.desk import Chosen, Rendering
+from server.services.desk import Chosen, Offer, Rendering
 from tests.kit.house import House, house
 from tests.kit.vm import Owner, Vm, owner
 from vmagent.wire import codec, pairing
@@ -32,8 +32,8 @@ class Shelf:
     async def names(self, wanted: Sequence[str]) -> dict[str, str]:
         return {one: "Batch" if one == BATCH else "Squid" for one in wanted}
 
-    async def offered(self, account: int) -> list[Chosen]:
-        return [Chosen(BATCH, 3, "Batch")]
+    async def offered(self, account: int) -> list[Offer]:
+        return [Offer(BATCH, 3, "Batch")]
 
 
 @pytest.fixture

@@ -261,3 +261,25 @@ async def test_what_a_machine_calls_itself_harms_no_page_of_its_owner(room: Room
     vm = Vm(room.found, '"><script>alert(1)</script>')
     await vm.present(pin)
     assert "<script>alert" not in (await room.ada.get(at)).text
+
+
+def choices(page: str) -> dict[str, str]:
+    """What the choice of a context offers: values by words; the one chosen with a star."""
+    select = page.partition('name="context"')[2].partition("</select>")[0]
+    found = re.findall(r'<option value="([^"]*)"( selected)?>([^<]*)<', select)
+    return {f"{words}{'*' if chosen else ''}": value for value, chosen, words in found}
+
+
+async def test_contexts_of_one_name_are_told_apart_and_the_last_used_is_chosen(room: Room) -> None:
+    assert 'name="context"' not in (await room.ada.get("/pair")).text
+    for _ in range(2):
+        await room.api.ask("POST", "/contexts", {"name": "Batch", "document": {}})
+    shown = choices((await room.ada.get("/pair")).text)
+    _, second = [words for words in shown if words.startswith("Batch, revision 1, ")]
+    assert shown["choose a context"] == ""
+    assert not any(words.endswith("*") for words in shown), "none is chosen before one was used"
+    await room.ada.post("/pair", {"context": "none"})
+    assert (await room.api.ask("GET", "/pairings")).body["pairings"][0]["context_id"] == ""
+    await room.ada.post("/pair", {"context": shown[second]})
+    shown = choices((await room.ada.get("/pair")).text)
+    assert [words for words in shown if words.endswith("*")] == [f"{second}*"]

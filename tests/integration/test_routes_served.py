@@ -13,10 +13,10 @@ from aiohttp import ClientSession, web
 
 from server.domain.errors import DiskFull
 from server.handlers import params
-from server.handlers.access import Host, Public, Role
+from server.handlers.access import Host, Public, Role, Visitor
 from server.handlers.mount import mount, undeclared
-from server.handlers.routes import BYTES, Body, Reply, Route
-from tests.kit.served import SomeGate, application, raw, serving
+from server.handlers.routes import BYTES, HTML, Body, Reply, Route
+from tests.kit.served import SomeGate, application, raw, serving, session_of
 from vmagent.wire.messages import AskReply, AskRequest, KeyList
 
 ASK = {"ask": "abcdefgh", "slots": 4, "memory_mb": 8000, "disk_mb": 20000}
@@ -54,6 +54,11 @@ async def fail(request: web.Request) -> None:
     raise RuntimeError("the password is apple")
 
 
+async def fail_on_page(request: web.Request, caller: object) -> None:
+    """Does so where people look."""
+    raise RuntimeError("the password is apple")
+
+
 async def fail_late(request: web.Request) -> web.StreamResponse:
     """Does so when half of the answer is out."""
     response = web.StreamResponse()
@@ -76,6 +81,7 @@ ROUTES = [
     Route("POST", "/things", made, Public(), "x", reply=KeyList, head=False),
     Route("GET", "/things", made, Public(), "x", reply=KeyList, head=True),
     Route("GET", "/fail", fail, Public(), "x"),
+    Route("GET", "/page", fail_on_page, Visitor(), "x", media=HTML),
     Route("GET", "/fail-late", fail_late, Public(), "x", media=BYTES),
     Route("GET", "/full", full, Public(), "x"),
 ]  # fmt: skip
@@ -222,6 +228,28 @@ async def test_what_is_no_address_or_no_method_is_a_problem_too(call: Caller) ->
         "method-not-allowed",
         "GET, HEAD, POST",
     )
+
+
+async def test_a_browser_is_shown_a_page_where_programs_get_a_problem(
+    place: tuple[str, int], caplog: pytest.LogCaptureFixture
+) -> None:
+    told = [
+        ("GET", "/nothing", 404, "There is no page at /nothing"),
+        ("GET", "/work", 405, "it only takes what a form sends"),
+        ("GET", "/page", 500, "its log says why under"),
+    ]
+    cookies = {"windfall-session": session_of("volunteer")}
+    headers = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    async with ClientSession(f"http://{place[0]}:{place[1]}", cookies=cookies) as browser:
+        for method, path, status, words in told:
+            async with browser.request(method, path, headers=headers) as shown:
+                text = await shown.text()
+                assert (shown.status, shown.content_type) == (status, "text/html"), path
+                assert words in text
+                assert "apple" not in text
+                assert "<strong>anna</strong>" in text, "who is logged in stays so"
+                assert shown.headers.get("Allow", "") == ("POST" if status == 405 else "")
+    assert "apple" in caplog.text
 
 
 async def test_a_refusal_for_a_while_says_for_how_long(call: Caller) -> None:

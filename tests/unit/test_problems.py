@@ -64,7 +64,7 @@ def test_a_failure_names_its_line_in_the_log_and_says_nothing_else(
     try:
         raise RuntimeError("the password is apple")
     except RuntimeError as error:
-        response = shape.broken("GET /secret", error)
+        response = shape.refused(shape.noted("GET /secret", error))
     found = body(response)
     name = found["instance"].rpartition(":")[2]
     assert response.status == 500

@@ -12,7 +12,7 @@ from server.db.base import Tx
 from server.db.contexts import Context
 from server.domain.errors import NotFound
 from server.services.deps import Deps
-from server.services.desk import Chosen, Rendering
+from server.services.desk import Chosen, Offer, Rendering
 from server.services.shelf import library, pool, rendering, sight, veil
 
 OFFERED_MOST = 200
@@ -94,7 +94,7 @@ class Shelf:
         found = await self.deps.store.read(read)
         return {each.id: each.name for each in found if each is not None}
 
-    async def offered(self, account: int) -> list[Chosen]:
+    async def offered(self, account: int) -> list[Offer]:
         """What an account may give a machine: its own, shared and public; last used first."""
         owner, found = Owner(account), list[library.Listed]()
         for scope in ("mine", "shared", "public"):
@@ -103,10 +103,13 @@ class Shelf:
         ranked = sorted(
             once.values(), key=lambda one: (-one.used_at, not one.mine, -one.context.changed_at)
         )
-        return [
-            Chosen(each.context.id, each.revision, each.context.name)
-            for each in ranked[:OFFERED_MOST]
-        ]
+        return [_offer(each) for each in ranked[:OFFERED_MOST]]
+
+
+def _offer(one: library.Listed) -> Offer:
+    found = one.context
+    owner = "" if one.mine else found.owner_name
+    return Offer(found.id, one.revision, found.name, owner, found.changed_at, one.used_at > 0)
 
 
 def _label(name: str) -> str:
