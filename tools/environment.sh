@@ -2,6 +2,8 @@
 # the code if it is not there, and brings it up to date when setup.cfg or pyproject.toml change.
 venv=.venv
 python=$venv/bin/python
+# Tests and tools start hundreds of processes from these sources: else each would compile them.
+unset PYTHONDONTWRITEBYTECODE
 
 say() { printf '%s: %s\n' "$0" "$*" >&2; }
 fail() { say "$*"; exit 1; }
