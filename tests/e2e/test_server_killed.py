@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import socket
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +12,12 @@ import aiohttp
 from server.domain.intervals import Intervals
 from tests.integration.test_production_life import WHOLE, output_of
 from tests.kit.house import Hand, House, finish, house
+from tests.kit.ports import free_port
 from tests.kit.real_server import FarHouse, RealServer, far_house
 from vmagent.wire import messages as m
 
 KILLS = 10
 HOSTS = ("ada", "bob", "cid", "dan")
-
-
-def free_port() -> int:
-    """A port that nobody has."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 class Worker:

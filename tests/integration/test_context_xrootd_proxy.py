@@ -17,7 +17,8 @@ from contexts.check import check, filled
 from contexts.part import Machine
 from contexts.registry import PARTS
 from contexts.schema import Document, Value
-from tests.conformance.blobs.servers import free_port, program, serving, xrootd_server
+from tests.conformance.blobs.servers import program, serving, xrootd_server
+from tests.kit.ports import free_port
 
 READ = """
 import sys

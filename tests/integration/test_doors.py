@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import threading
 import unicodedata
 from collections.abc import AsyncIterator
@@ -18,6 +17,7 @@ from server.domain.people import PASSWORD_MOST
 from server.services import people
 from server.services.passwords import Passwords
 from tests.kit.house import House, house
+from tests.kit.ports import free_port
 from tests.kit.surfer import Surfer, surfer
 
 WORD = "wombat staple orchard"
@@ -81,9 +81,7 @@ async def test_who_chooses_a_theme_is_shown_it_until_it_is_that_of_the_system(
 
 
 async def test_cookies_are_for_this_host_alone_and_no_script_reads_them(tmp_path: Path) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     options = {
         "server.url": "https://windfall.example",
         "server.behind_proxy": "true",

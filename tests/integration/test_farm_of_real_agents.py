@@ -34,8 +34,9 @@ async def agents(found: House, tmp_path: Path) -> AsyncIterator[list[AgentProces
         agent = AgentProcess(tmp_path / f"node-{number}")
         door = cast(FakeServer, SimpleNamespace(url=found.url, token=token))
         await asyncio.to_thread(agent.join, door)
-        agent.start("--flush-s", "0.2")
         made.append(agent)
+    for agent in made:  # together: neither is to find that the other has made everything
+        agent.start("--flush-s", "0.2")
     yield made
     for agent in made:
         await asyncio.to_thread(agent.kill_all)
@@ -44,6 +45,12 @@ async def agents(found: House, tmp_path: Path) -> AsyncIterator[list[AgentProces
 async def site(found: House) -> Any:
     """The farm as the administrator sees it."""
     return (await found.manage("GET", "/sites/farm"))[1]
+
+
+async def all_sent(agents: list[AgentProcess]) -> bool:
+    """Whether nothing that was finished waits on a disk of theirs."""
+    told = [await asyncio.to_thread(agent.status) for agent in agents]
+    return not any(task["unsent_frames"] for each in told for task in each["tasks"])
 
 
 @pytest.mark.parametrize("how", ["stop", "suspend", "drain"])
@@ -66,7 +73,7 @@ async def test_agents_leave_when_told_stay_for_the_farm_and_come_back(
     assert (view["leases"] > 0) == (how == "suspend")
     assert view["last_switch"]["taken_back"] == 0  # each gave back what it had, by itself
     if how == "suspend":  # what was finished is still sent
-        await asyncio.sleep(1.0)
+        await found.until(lambda: all_sent(agents))
     before = await found.show()
     assert before["state"] != "done"
     await asyncio.sleep(1.0)

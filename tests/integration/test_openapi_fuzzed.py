@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import socket
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from tests.kit.house import House
+from tests.kit.ports import free_port
 from tests.kit.real_server import ROOT, RealServer, far_house
 
 CHECKS: list[Any] = [
@@ -49,9 +49,9 @@ class Pool:
 
 
 @pytest.fixture(scope="module")
-def pool(tmp_path_factory: pytest.TempPathFactory, free_port: int) -> Iterator[Pool]:
+def pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pool]:
     folder = tmp_path_factory.mktemp("fuzzed")
-    server = RealServer(folder, free_port)
+    server = RealServer(folder, free_port())
     server.prepare()
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(server.command, cwd=ROOT, stdout=subprocess.PIPE, stderr=log)
@@ -75,14 +75,6 @@ async def _filled(server: RealServer) -> tuple[House, str]:
         hand = await found.join("ada")
         await hand.leases()
         return found, hand.token
-
-
-@pytest.fixture(scope="module")
-def free_port() -> int:
-    """A port that nobody has."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import mailbox
 import re
-import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from email.message import Message
 from pathlib import Path
+
+from tests.kit.ports import free_port
 
 LINK = re.compile(r"https?://\S+/link/\S+")
 
@@ -50,9 +51,7 @@ class Mailbox:
 @asynccontextmanager
 async def mail_server(folder: Path) -> AsyncIterator[Mailbox]:
     """An aiosmtpd that keeps letters in a Maildir."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
+    port = free_port()
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-W", "ignore", "-m", "aiosmtpd", "-n", "-l", f"127.0.0.1:{port}",
         "-c", "aiosmtpd.handlers.Mailbox", str(folder / "letters"),

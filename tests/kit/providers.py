@@ -6,7 +6,6 @@ import asyncio
 import base64
 import hashlib
 import json
-import socket
 import subprocess
 import sys
 import time
@@ -22,6 +21,7 @@ from aiohttp import web
 from joserfc import jwt
 from joserfc.jwk import OctKey, RSAKey
 
+from tests.kit.ports import free_port
 from tests.kit.served import serving
 
 TITLE = "The Lab"
@@ -51,9 +51,7 @@ def _toml(value: Any) -> str:
 @contextmanager
 def real_provider(*people: Mapping[str, Any]) -> Iterator[str]:
     """`oidc-provider-mock` as a process, with these people by their claims; its issuer."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     users = [part for person in people for part in ("--user-claims", json.dumps(person))]
     program = Path(sys.executable).with_name("oidc-provider-mock")
     child = subprocess.Popen(

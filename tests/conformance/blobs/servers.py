@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.kit.ports import free_port
+
 ACCESS, SECRET = "windfalltest", "notasecretatall"
 
 
@@ -31,14 +33,6 @@ def program(name: str, how: str) -> str:
     if found is None:
         pytest.skip(f"needs: {how}")
     return found
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @contextlib.contextmanager

@@ -13,8 +13,9 @@ from server.blobs import s3
 from server.blobs.base import BlobFailed, Blobs
 from server.blobs.choose import open_blobs
 from server.blobs.s3 import S3Blobs
-from tests.conformance.blobs.servers import ACCESS, SECRET, free_port, need, s3_server
+from tests.conformance.blobs.servers import ACCESS, SECRET, need, s3_server
 from tests.conformance.blobs.suite import BIG, BlobsSuite, Replayed, keys_of, streamed
+from tests.kit.ports import free_port
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,9 @@ import pytest
 from server.blobs.base import BlobFailed, Blobs
 from server.blobs.choose import open_blobs
 from server.blobs.xrootd import XRootDBlobs
-from tests.conformance.blobs.servers import free_port, need, xrootd_server
+from tests.conformance.blobs.servers import need, xrootd_server
 from tests.conformance.blobs.suite import BIG, BlobsSuite, Replayed, keys_of
+from tests.kit.ports import free_port
 
 
 @pytest.fixture(scope="module")
