@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import resource
 import sys
 from dataclasses import dataclass, field
 from math import sqrt
@@ -86,12 +87,11 @@ class Plotter:
         self.rest_s = LOOK_S
         if not self.share:
             return
-        clock = asyncio.get_running_loop().time
         for found in await self.deps.store.read(lambda tx: plots.unread(tx, AT_ONCE)):
-            began = clock()
+            before = _spent()
             await self._advance(found)
-            took = clock() - began
-            self.rest_s = min(REST_MOST_S, took * (1 / self.share - 1))
+            spent = _spent() - before
+            self.rest_s = min(REST_MOST_S, spent * (1 / self.share - 1))
             await self.pause()
 
     async def pause(self) -> None:
@@ -174,6 +174,12 @@ def _view(name: str, plot: Plot, filled: Filled, events: int) -> PlotView:
         filled.below, filled.above, heights, [sqrt(count) * scale for count in filled.counts],
         [height * expected for height in plot.reference], plot.reference_name,
     )  # fmt: skip
+
+
+def _spent() -> float:
+    """Seconds of processors that processes have taken which this one has started and seen end."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 async def _next(tx: Tx, production: int, done: Intervals) -> int | None:
