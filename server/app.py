@@ -19,6 +19,7 @@ from server.handlers.credit_api import CreditApi
 from server.handlers.door import Door
 from server.handlers.enrolment_api import EnrolmentApi
 from server.handlers.follow import STREAMS, Streams
+from server.handlers.giving_pages import GivingPages
 from server.handlers.host_pages import HostPages
 from server.handlers.lane import Starter
 from server.handlers.machine_api import MachineApi
@@ -124,6 +125,7 @@ def routes_of(deps: Deps, facts: Facts, look: Look) -> list[Route]:
         *appearance.routes(),
         *HostPages(deps, look).routes(),
         *TaskPages(deps).routes(),
+        *GivingPages(deps).routes(),
         *BanPages(deps).routes(),
         *PatternPages(deps).routes(),
         *people_routes.routes(deps),

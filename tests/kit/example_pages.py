@@ -26,6 +26,10 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
         Example("/productions/nobody", status=404),
     ),
     "/sites/{name}": (Example("/sites/{site}"),),
+    "/sites/{name}/giving": (
+        Example("/sites/{site}/giving", "operator"),
+        Example("/sites/{site}/giving", "volunteer", 403),
+    ),
     "/login": (Example("/login"),),
     "/login/with/{provider}": (Example("/login/with/nobody", status=404),),
     "/login/with/{provider}/back": (Example("/login/with/nobody/back", status=404),),

@@ -1,0 +1,203 @@
+"""What a site gave, month by month and machine by machine, for institutes."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from server.db import circles, contributions, hosts
+from server.db.base import Tx
+from server.db.contributions import HostSum
+from server.domain.credit import MICROS
+from server.domain.errors import BadInput, Forbidden, NotFound
+from server.domain.giving import normalised_hours
+from server.domain.roles import reaches
+from server.domain.rollup import MONTH, Kind, Measure, end_of, floor
+from server.services import audit, stats
+from server.services.deps import Deps
+from server.services.factsheet import from_text
+from server.services.groups import Caller
+
+WATCHERS = "operator"
+"""The role from which on somebody sees what every site gave."""
+BENCHMARKS = ("hs06", "hepscore23")
+POWER_MOST = 1e6
+
+
+@dataclass(frozen=True)
+class Given:
+    """What was given in a time; CPU and wall in hours, credit in core-seconds of the reference.
+
+    ``hs06_h`` and ``hepscore23_h`` are CPU-hours times the benchmark for a core, of the machines
+    whose benchmark is known: ``hs06_share`` and ``hepscore23_share`` of the CPU-hours.
+    """
+
+    events: int = 0
+    cpu_h: float = 0.0
+    wall_h: float = 0.0
+    credit: float = 0.0
+    tasks: int = 0
+    hs06_h: float = 0.0
+    hs06_share: float = 0.0
+    hepscore23_h: float = 0.0
+    hepscore23_share: float = 0.0
+
+
+@dataclass(frozen=True)
+class Giver:
+    """A machine, or an account with so many of them, and what it gave."""
+
+    name: str
+    account: str
+    machines: int
+    given: Given
+
+
+@dataclass(frozen=True)
+class MonthGiven:
+    """A calendar month (UTC) as 2026-11, and what the site gave in it."""
+
+    month: str
+    given: Given
+
+
+@dataclass(frozen=True)
+class SiteGiving:
+    """What a site gave: each month in sum, and one month by account and by machine.
+
+    Months are of the machines that stood there then; accounts and machines are those of today.
+    """
+
+    site: str
+    month: str
+    months: list[MonthGiven] = field(default_factory=list)
+    accounts: list[Giver] = field(default_factory=list)
+    machines: list[Giver] = field(default_factory=list)
+
+
+async def of_site(deps: Deps, caller: Caller, name: str, month: str = "") -> SiteGiving:
+    """What a site gave. Raises NotFound, Forbidden, BadInput."""
+    site = next((each.id for each in deps.registry.sites.values() if each.name == name), None)
+    if site is None:
+        raise NotFound("site", name)
+    start = _start(month) if month else floor(deps.clock(), MONTH)
+
+    async def read(tx: Tx) -> tuple[list[HostSum], dict[int, dict[str, float]]]:
+        if not reaches(caller.role, WATCHERS):
+            _, stands, runs = await circles.of(tx, caller.account)
+            if name not in runs and (name not in stands or not reaches(caller.role, "institute")):
+                raise Forbidden(WATCHERS)
+        sums = await contributions.of_site(tx, site, start, end_of(start, MONTH))
+        return sums, await contributions.benchmarks(tx, site)
+
+    sums, powers = await deps.store.read(read)
+    machines = [
+        Giver(one.name, one.account, 1, _given(deps, one, powers.get(one.host, {}))) for one in sums
+    ]
+    by_account: dict[str, list[Giver]] = {}
+    for one in machines:
+        by_account.setdefault(one.account, []).append(one)
+    accounts = [
+        Giver(account, account, len(each), _sum([one.given for one in each]))
+        for account, each in sorted(by_account.items())
+    ]
+    months = [
+        MonthGiven(_named(each.start), _plain(each.values))
+        for each in await stats.months(deps, Kind.SITE, name)
+    ]
+    return SiteGiving(name, _named(start), months[::-1], accounts, machines)
+
+
+async def benchmark(deps: Deps, host: int, name: str, value: float, by: str) -> None:
+    """Keep what a benchmark found of a whole machine. Raises NotFound, BadInput."""
+    if name not in BENCHMARKS:
+        raise BadInput([f"name: {name[:40]!r} is none; there are {', '.join(BENCHMARKS)}"])
+    if not 0 < value < POWER_MOST:
+        raise BadInput(
+            [f"value: more than 0 and less than {POWER_MOST:,.0f}, of the whole machine"]
+        )
+    now = deps.clock()
+
+    async def write(tx: Tx) -> None:
+        if await hosts.one(tx, host) is None:
+            raise NotFound("host", host)
+        await contributions.set_benchmark(tx, host, name, value, by, now)
+        audit.note(tx, by, "host.benchmark", str(host), f"{name} {value:g}", at=now)
+
+    await deps.store.write(write)
+
+
+def as_csv(giving: SiteGiving) -> str:
+    """The machines of the month as CSV, with a line of names."""
+    rows: list[Sequence[object]] = [
+        ("site", "month", "account", "machine", "events", "cpu_hours", "wall_hours", "credit",
+         "tasks", "hs06_hours", "hepscore23_hours")
+    ]  # fmt: skip
+    for one in giving.machines:
+        given = one.given
+        rows.append(
+            (giving.site, giving.month, one.account, one.name, given.events,
+             round(given.cpu_h, 3), round(given.wall_h, 3), round(given.credit, 3), given.tasks,
+             round(given.hs06_h, 3) if given.hs06_share else "unknown",
+             round(given.hepscore23_h, 3) if given.hepscore23_share else "unknown")
+        )  # fmt: skip
+    out = io.StringIO()
+    csv.writer(out).writerows([[_cell(value) for value in row] for row in rows])
+    return out.getvalue()
+
+
+def _cell(value: object) -> object:
+    """A cell that no spreadsheet takes for a formula: names are what their owners wrote."""
+    return f"'{value}" if isinstance(value, str) and value[:1] in tuple("=+-@\t\r") else value
+
+
+def _start(month: str) -> int:
+    try:
+        at = datetime.strptime(month, "%Y-%m").replace(tzinfo=UTC).timestamp()
+    except ValueError:
+        raise BadInput([f"month: {month[:20]!r} is none; write it as 2026-11"]) from None
+    return floor(at, MONTH)
+
+
+def _named(start: int) -> str:
+    return datetime.fromtimestamp(start, UTC).strftime("%Y-%m")
+
+
+def _plain(values: dict[Measure, int]) -> Given:
+    return Given(
+        values.get(Measure.EVENTS_VALIDATED, 0),
+        values.get(Measure.CPU_MS, 0) / 3.6e6,
+        values.get(Measure.WALL_MS, 0) / 3.6e6,
+        values.get(Measure.CREDIT_MICROS, 0) / MICROS,
+        values.get(Measure.TASKS_LEASED, 0),
+    )
+
+
+def _given(deps: Deps, one: HostSum, powers: dict[str, float]) -> Given:
+    plain, card = _plain(one.values), deps.registry.hosts.get(one.host)
+    cores = card.facts.cores if card is not None else from_text(one.facts).facts.cores
+    cpu_ms = one.values[Measure.CPU_MS]
+    hours = {name: normalised_hours(cpu_ms, cores, power) for name, power in powers.items()}
+    return Given(
+        plain.events, plain.cpu_h, plain.wall_h, plain.credit, plain.tasks,
+        hours.get("hs06", 0.0), float("hs06" in hours),
+        hours.get("hepscore23", 0.0), float("hepscore23" in hours),
+    )  # fmt: skip
+
+
+def _sum(given: list[Given]) -> Given:
+    cpu_h = sum(one.cpu_h for one in given)
+
+    def share(name: str) -> float:
+        known = sum(one.cpu_h for one in given if getattr(one, name))
+        return known / cpu_h if cpu_h else 0.0
+
+    return Given(
+        sum(one.events for one in given), cpu_h, sum(one.wall_h for one in given),
+        sum(one.credit for one in given), sum(one.tasks for one in given),
+        sum(one.hs06_h for one in given), share("hs06_share"),
+        sum(one.hepscore23_h for one in given), share("hepscore23_share"),
+    )  # fmt: skip
