@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from server.sections import Mail
 from server.settings import Settings
+
+SECRET_LEAST = 16  # characters
+MAIL = re.compile(r"[^\s@<>,;]+@[^\s@<>,;]+")
 
 
 def together(settings: Settings) -> Iterator[tuple[str, str]]:
@@ -21,6 +25,7 @@ def together(settings: Settings) -> Iterator[tuple[str, str]]:
         if value and not Path(value).is_file():
             yield f"server.{name}", f"{value} is not a file; name the PEM file"
     yield from mail_together(settings.mail)
+    yield from alerts_together(settings)
     for name in server.proxies:
         try:
             ipaddress.ip_network(name, strict=False)
@@ -62,3 +67,32 @@ def mail_together(mail: Mail) -> Iterator[tuple[str, str]]:
         yield "mail.password_file", "mail.user needs a password; name the file that holds it"
     if mail.password_file and not Path(mail.password_file).is_file():
         yield "mail.password_file", f"{mail.password_file} is not a file; name the one to read"
+
+
+def alerts_together(settings: Settings) -> Iterator[tuple[str, str]]:
+    """What of operations does not go together, as (section.key, rule and cure)."""
+    alerts, watched = settings.alerts, settings.operations
+    if alerts.webhook.startswith("http:") and not alerts.webhook_private:
+        yield "alerts.webhook", "write it with https://, or set alerts.webhook_private = true"
+    secret = alerts.webhook_secret_file
+    if alerts.webhook and not secret:
+        yield "alerts.webhook_secret_file", "who listens has to know us; name a file with a secret"
+    if secret and not Path(secret).is_file():
+        yield "alerts.webhook_secret_file", f"{secret} is not a file; name the one to read"
+    elif secret and len(Path(secret).read_bytes().strip()) < SECRET_LEAST:
+        yield (
+            "alerts.webhook_secret_file",
+            f"{secret} has fewer than {SECRET_LEAST} characters; openssl rand -hex 32 makes one",
+        )
+    if alerts.mail_to and not settings.mail.host:
+        yield "alerts.mail_to", "no mail is sent without mail.host; set it"
+    for address in alerts.mail_to:
+        if not MAIL.fullmatch(address):
+            yield "alerts.mail_to", f"{address!r} is no address; write them as name@example.org"
+    for name, warn, bad in (
+        ("silent_bad_s", -watched.silent_warn_s, -watched.silent_bad_s),
+        ("space_bad_percent", watched.space_warn_percent, watched.space_bad_percent),
+        ("expiry_bad_days", watched.expiry_warn_days, watched.expiry_bad_days),
+    ):
+        if bad > warn:
+            yield f"operations.{name}", "pink comes after amber; see the setting of the warning"

@@ -39,6 +39,8 @@ from server.handlers.site_api import SiteApi
 from server.handlers.strangers import Strangers
 from server.handlers.task_pages import TaskPages
 from server.handlers.trust_api import TrustApi
+from server.handlers.upkeep_api import UpkeepApi
+from server.handlers.upkeep_pages import UpkeepPages
 from server.handlers.upload_api import UploadApi
 from server.services import bans, enrol, sessions
 from server.services.cards import HostCard
@@ -130,6 +132,8 @@ def routes_of(deps: Deps, facts: Facts, look: Look) -> list[Route]:
         *PatternPages(deps).routes(),
         *people_routes.routes(deps),
         *OidcPages(deps).routes(),
+        *UpkeepApi(deps).routes(),
+        *UpkeepPages(deps).routes(),
         Route("GET", "/healthz", health, Public(), "Whether the server is up.", reply=Health),
     ]
     return documented(routes, facts.version)

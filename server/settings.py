@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from server.operating import Alerts, Backup, Metrics, Operations, Traces
 from server.rule import Rule, told
 from server.sections import Accounts, Mail, Pairing, Plots
 
@@ -217,6 +218,11 @@ class Settings:
     accounts: Accounts = field(default_factory=Accounts)
     mail: Mail = field(default_factory=Mail)
     plots: Plots = field(default_factory=Plots)
+    operations: Operations = field(default_factory=Operations)
+    alerts: Alerts = field(default_factory=Alerts)
+    backup: Backup = field(default_factory=Backup)
+    metrics: Metrics = field(default_factory=Metrics)
+    traces: Traces = field(default_factory=Traces)
     log: Log = Log()
     sources: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
 

@@ -21,7 +21,7 @@ import uvloop
 from aiohttp import web
 
 from server import app as application
-from server import logs, loops, providers, safefile
+from server import logs, lookout, loops, providers, safefile
 from server.blobs.base import BackendAbsent, Blobs
 from server.blobs.choose import BadBlobsUrl, open_blobs
 from server.blobs.descriptor import sync_folder
@@ -46,6 +46,7 @@ from server.services.postman import Postman
 from server.services.postman import Route as Post
 from server.services.shelf.handing import Shelf
 from server.services.turns import Doorway, Turns
+from server.services.upkeep.desk import Upkeep
 from server.settings import Settings
 from server.steady import SteadyClock
 from vmagent import __version__
@@ -143,6 +144,10 @@ async def _deps(stack: AsyncExitStack, settings: Settings, keys: KeyHolder) -> D
     segments = Segments.open(settings.data / "segments", used, segment_bytes)
     stack.push_async_callback(segments.close)
     limits = settings.limits
+    postman = _postman(settings)
+    upkeep = _upkeep(settings, keys, postman)
+    if upkeep.vault is not None and upkeep.vault.blobs is not None:
+        stack.push_async_callback(upkeep.vault.blobs.close)
     return Deps(
         store,
         blobs,
@@ -168,10 +173,19 @@ async def _deps(stack: AsyncExitStack, settings: Settings, keys: KeyHolder) -> D
         doors=doors.Doors(
             _account_rules(settings),
             passwords=Passwords(waiting=settings.accounts.passwords_waiting),
-            postman=_postman(settings),
+            postman=postman,
             oidc=_providers(settings),
         ),
+        upkeep=upkeep,
     )
+
+
+def _upkeep(settings: Settings, keys: KeyHolder, postman: Postman) -> Upkeep:
+    """The desk of operations. Raises StoreUnusable if backups cannot go where they should."""
+    try:
+        return lookout.upkeep(settings, keys, postman)
+    except (BadBlobsUrl, BackendAbsent) as error:
+        raise StoreUnusable(f"backup.to: {error}") from error
 
 
 def _providers(settings: Settings) -> oidc.Desk:

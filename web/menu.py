@@ -26,6 +26,7 @@ ENTRIES = (
     Entry("Public contexts", "/library", "library", "volunteer"),
     Entry("To review", "/contexts/review", "review", "operator"),
     Entry("Tasks", "/tasks", "tasks", "operator"),
+    Entry("Operations", "/operations", "operations", "operator"),
     Entry("All machines", "/hosts", "hosts", "operator"),
     Entry("Patterns", "/patterns", "patterns"),
     Entry("Accounts", "/admin/accounts", "accounts", "admin"),

@@ -8,6 +8,8 @@ from click.shell_completion import get_completion_class
 from server.cli import agent_bans, bans, giving, people, trust  # noqa: F401  # they add to other groups
 from server.cli.account import account
 from server.cli.agent import agent
+from server.cli.alert import alert, operations_command
+from server.cli.backups import backup
 from server.cli.client import Client
 from server.cli.cluster import cluster
 from server.cli.config import config
@@ -50,6 +52,7 @@ def windfall() -> None:
 for part in (
     *(serve_command, init_command, config, key, payload, production, task, pattern),
     *(context, pair, machine, me, account, group, host, site, cluster, agent, credit, db),
+    *(operations_command, alert, backup),
 ):
     windfall.add_command(part)
 

@@ -8,7 +8,7 @@ import shutil
 import sqlite3
 import subprocess
 from pathlib import Path
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from server.db.choose import is_postgres, sqlite_path
 from server.db.errors import BackupFailed, BadStoreUrl
@@ -37,6 +37,39 @@ def backup(url: str, target: Path) -> None:
     finally:
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)
+
+
+def look_over(url: str, copy: Path) -> None:
+    """Open a copy and look it over whole: damage, and whether it is one of this program.
+
+    Blocks for as long as reading all of it takes. Raises `BackupFailed`.
+    """
+    if is_postgres(url):
+        _list_postgres(copy)
+        return
+    try:
+        with contextlib.closing(
+            sqlite3.connect(f"file:{quote(str(copy))}?mode=ro", uri=True)
+        ) as db:
+            faults = [row[0] for row in db.execute("PRAGMA integrity_check(3)")]
+            schema = db.execute("SELECT value FROM meta WHERE key = 'schema'").fetchone()
+    except sqlite3.Error as error:
+        raise BackupFailed(f"the copy cannot be read: {error}; look after the disk") from error
+    if faults != ["ok"] or schema is None:
+        told = "; ".join(faults) if schema else "it has no schema version"
+        raise BackupFailed(f"the copy is damaged: {told}; look after the disk")
+
+
+def _list_postgres(copy: Path) -> None:
+    """Have pg_restore read the archive from its head to its end, restoring nothing."""
+    program = shutil.which("pg_restore")
+    if program is None:
+        raise BackupFailed("the program pg_restore is not there; install postgresql-client")
+    done = subprocess.run(
+        [program, "--file=/dev/null", str(copy)], capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        raise BackupFailed(f"pg_restore: {done.stderr.strip()}")
 
 
 def _copy_sqlite(path: Path, target: Path, partial: Path) -> None:

@@ -10,9 +10,9 @@ WHOLE = "*"
 """All that the account may. What could give more than a narrower token has (passwords, addresses,
 codes, roles, keys, tokens for others) needs it, and so does every route that is in no table."""
 SCOPES = {
-    "read": "See productions, tasks, sites, hosts, bans, patterns, credit.",
+    "read": "See productions, tasks, sites, hosts, bans, patterns, credit, alerts, metrics.",
     "productions": "Make and steer productions, and fetch their outputs.",
-    "pool": "Switch sites, ban and command hosts, edit patterns.",
+    "pool": "Switch sites, ban and command hosts, edit patterns, take alerts on.",
     "machines": "Pair machines, look after them, make enrolment tokens.",
     "contexts": "Read and change contexts, and boards of clusters.",
     "people": "See and look after accounts, sessions, tokens and groups.",
@@ -30,6 +30,9 @@ _AREAS = {
     "credit": ("read", "pool"),
     "patterns": ("read", "pool"),
     "bans": ("read", "pool"),
+    "operations": ("read", WHOLE),
+    "alerts": ("read", "pool"),
+    "backups": ("read", WHOLE),
     "pairings": ("machines", "machines"),
     "machines": ("machines", "machines"),
     "enrolments": ("machines", "machines"),

@@ -61,7 +61,8 @@ class Route:
     `server.handlers.showing` if people are served). ``codes`` are the problem codes it may answer
     with beside those that its access and body bring along. ``most`` is in bytes, ``slowest`` the
     seconds in which a body must have arrived. ``head`` serves HEAD too; a handler that streams must
-    then send no body to it. ``fields`` are those of a form.
+    then send no body to it. ``fields`` are those of a form. ``waits`` says that the answer is held
+    back until there is something to say: its time tells nothing.
     """
 
     method: str
@@ -82,6 +83,7 @@ class Route:
     slowest: float = 30.0
     head: bool = False
     fields: tuple[str, ...] = ()
+    waits: bool = False
 
     def __post_init__(self) -> None:
         with_cookie = isinstance(self.access, (Person, Visitor))

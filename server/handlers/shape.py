@@ -88,6 +88,8 @@ STATUSES = {
     "unavailable": 503,
     "banned": 503,
     "no-mail": 503,
+    "no-backups": 409,
+    "backup-failed": 503,
     "too-many-listeners": 503,
     "disk-full": 507,
 }

@@ -22,6 +22,7 @@ from server.services.safe import Safe
 from server.services.scans import Scans
 from server.services.trouble import Troubles
 from server.services.turns import Doorway
+from server.services.upkeep.desk import Upkeep
 
 
 class LeaseValue(NamedTuple):
@@ -108,6 +109,7 @@ class Deps:
     safe: Safe = field(default_factory=Safe)
     desk: Desk = field(default_factory=Desk)
     doors: Doors = field(default_factory=Doors)
+    upkeep: Upkeep = field(default_factory=Upkeep)
 
     def line(self, production: int) -> Line:
         """The queue of a production."""

@@ -39,9 +39,14 @@ class Letter:
 
 @dataclass(eq=False)
 class Postman:
-    """Sends letters; without a host there is no mail here."""
+    """Sends letters; without a host there is no mail here.
+
+    ``failures`` are the letters in a row that were not taken, ``why`` the kind of the last failure.
+    """
 
     route: Route = Route()
+    failures: int = 0
+    why: str = ""
     _under_way: set[asyncio.Task[None]] = field(default_factory=set)
 
     @property
@@ -57,8 +62,10 @@ class Postman:
             await asyncio.to_thread(self._hand_over, letter)
         except (OSError, smtplib.SMTPException) as error:
             # Neither the address nor the text: both are of people, and the link in it is a secret.
-            log.error("mail not sent", extra={"action": "mail", "why": type(error).__name__})
+            self.failures, self.why = self.failures + 1, type(error).__name__
+            log.error("mail not sent", extra={"action": "mail", "why": self.why})
             raise NoMail(60.0) from error
+        self.failures, self.why = 0, ""
 
     def later(self, letter: Letter) -> None:
         """Send a letter while its answer goes out already: nobody sees how long that takes."""

@@ -12,6 +12,7 @@ from server.services.deps import Deps
 from server.services.enrol import load_hosts
 from server.services.produce import load_productions
 from server.services.recover import recover
+from server.services.upkeep import alerts
 
 Found = tuple[int, list[Task], list[tuple[int, int, int]], list[tuple[int, int]], dict[int, int]]
 
@@ -48,6 +49,7 @@ async def load(deps: Deps) -> None:
     for number, unit in dirty:
         deps.mark(number, unit)
     await scan.load(deps)
+    await alerts.load(deps)
     deps.signals.merge.set()
 
 

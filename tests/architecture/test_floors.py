@@ -34,7 +34,7 @@ SERVER = (
         "server.services",
         "server.settings",
     ),
-    *("server.rule", "server.sections"),
+    *("server.lookout", "server.operating", "server.rule", "server.sections", "server.tracing"),
     *("server.steady", "server.wiring"),
 )
 # Part -> what it may import of the house beside itself. The longest part that fits a module counts.
@@ -48,8 +48,15 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "server.clusters": (),
     "server.rule": (),
     "server.sections": ("server.rule",),
-    "server.settings": ("server.rule", "server.sections"),
+    "server.operating": ("server.rule",),
+    "server.settings": ("server.operating", "server.rule", "server.sections"),
     "server.accord": ("server.sections", "server.settings"),
+    # Makes the desk of operations from the settings, as the wiring does with all else.
+    "server.lookout": (
+        *("server.blobs", "server.domain", "server.keyholder", "server.operating"),
+        *("server.services", "server.settings", "vmagent.wire"),
+    ),
+    "server.tracing": ("server.operating",),
     "server.configure": ("server.accord", "server.rule", "server.settings"),
     "server.keyring": ("vmagent.wire",),
     "server.keyholder": ("server.keyring", "server.handlers.sealing", "vmagent.wire"),

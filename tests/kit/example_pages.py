@@ -91,6 +91,12 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
     "/contexts/{id}/history": (Example("/contexts/{context}/history", "volunteer"),),
     "/contexts/{id}/diff": (Example("/contexts/{context}/diff", "volunteer"),),
     "/clusters": (Example("/clusters", "volunteer"),),
+    "/operations": (Example("/operations", "operator"), Example("/operations", "admin")),
+    "/operations/alerts": (Example("/operations/alerts", "operator"),),
+    "/operations/alerts/{alert}": (
+        Example("/operations/alerts/{alert}", "operator"),
+        Example("/operations/alerts/{over}", "operator"),
+    ),
     "/patterns/{name}": (Example("/patterns/no-geometry", "operator"),),
 }
 """By the address of the route; a test holds that no page is missing."""

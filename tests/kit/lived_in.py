@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+from server.domain.alert import Level, Sign
+from server.services.upkeep import alerts, watch
 from tests.kit import shelf_lived_in
 from tests.kit.house import Hand, House
 from tests.kit.vm import Vm, owner
@@ -60,9 +63,25 @@ async def live(found: House) -> dict[str, str]:
     [[failed]] = await found.rows("SELECT min(id) FROM tasks WHERE state = 'failed'")
     names = {"production": "toy-run", "site": "cms-hlt", "host": str(hands[0].id),
              "banned": str(hands[2].id), "failed": str(failed)}  # fmt: skip
+    names |= await _alerts(found)
     more = await shelf_lived_in.contexts(found), await _pairings(found)
     assert not more[0].keys() & more[1].keys()
     return {**names, **more[0], **more[1]}
+
+
+async def _alerts(found: House) -> dict[str, str]:
+    """A disk that is not there, a site that was silent for a while, and a backup."""
+    deps, now = found.deps, found.deps.clock()
+    deps.upkeep.paths += (Path("/mnt/calibration"),)
+    silent = Sign("site-silent", "desy", Level.BAD, "No machine of desy was heard of for 2 hours",
+                  "Ask its admin: power, network, proxy.", "/sites/desy")  # fmt: skip
+    await alerts.look(deps, [silent], now - 7200)
+    await _said(found, "POST", "/backups", None)
+    await watch.once(deps)
+    rows = (await _said(found, "GET", "/alerts", None))["alerts"]
+    (over,) = (await _said(found, "GET", "/alerts?over=1", None))["alerts"]
+    disk = next(row for row in rows if row["kind"] == "space" and row["state"] == "open")
+    return {"alert": str(disk["id"]), "over": str(over["id"])}
 
 
 async def _pairings(found: House) -> dict[str, str]:

@@ -6,22 +6,26 @@
   if (!live || !window.EventSource) return;
   let shown = null;
 
+  // What is the same link or button after the replacement.
+  function known(one) {
+    return one.getAttribute("href") || one.value && one.name + "=" + one.value;
+  }
+
   function replace(html) {
     if (html === shown) return;
     // A selection or an open list must not be taken away under the reader's hands.
     const selection = window.getSelection();
     if (selection && !selection.isCollapsed && live.contains(selection.anchorNode)) return;
     const open = live.querySelector("details[open]") !== null;
-    const focused = live.contains(document.activeElement)
-      ? document.activeElement.getAttribute("href") : null;
+    const focused = live.contains(document.activeElement) ? known(document.activeElement) : null;
     live.innerHTML = html;
     shown = html;
     document.dispatchEvent(new Event("replaced"));
     const rest = live.querySelector("details");
     if (open && rest) rest.open = true;
     if (focused) {
-      for (const a of live.querySelectorAll("a")) {
-        if (a.getAttribute("href") === focused) { a.focus({ preventScroll: true }); break; }
+      for (const a of live.querySelectorAll("a, button")) {
+        if (known(a) === focused) { a.focus({ preventScroll: true }); break; }
       }
     }
   }
