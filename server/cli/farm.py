@@ -15,6 +15,7 @@ from server.cli.output import note, tell, tell_facts, tell_rows
 from server.cli.payload import rows_of
 
 COLUMNS = ("name", "mode", "how", "stage", "since", "hosts", "hosts_now", "working", "reason")
+TOKENS = ("id", "account", "state", "uses_left", "hosts", "networks", "created_at", "expires_at")
 SCOPE = click.argument("name", required=False)
 Body = dict[str, Any]
 
@@ -42,6 +43,59 @@ def show_command(name: str, server: Client) -> None:
     waiting = last.pop("waiting", [])
     flat = {f"switch_{key}": value for key, value in last.items()}
     tell_facts({**found, **flat, "not_answered": waiting})
+
+
+@site.group("admin", cls=House)
+def admin() -> None:
+    """Who runs a site: its switch, machines, tokens and defaults, and those of no other."""
+
+
+@admin.command("list")
+@click.argument("name")
+@with_server
+def admin_list_command(name: str, server: Client) -> None:
+    """List who runs the site NAME."""
+    rows = rows_of(server.get("sites", name, "admins"), "admins")
+    tell_rows(rows, ("name", "full_name", "since"), "Operators alone run it.")
+
+
+@admin.command("add")
+@click.argument("name")
+@click.argument("account")
+@with_server
+def admin_add_command(name: str, account: str, server: Client) -> None:
+    """Let ACCOUNT run the site NAME."""
+    server.put("sites", name, "admins", account)
+    tell({"site": name, "admin": account}, f"{account} runs {name} from now on")
+
+
+@admin.command("remove")
+@click.argument("name")
+@click.argument("account")
+@with_server
+def admin_remove_command(name: str, account: str, server: Client) -> None:
+    """Let ACCOUNT run the site NAME no longer; its enrolment tokens for it are revoked."""
+    server.delete("sites", name, "admins", account)
+    tell({"site": name, "removed": account}, f"{account} runs {name} no longer")
+
+
+@site.command("tokens")
+@click.argument("name")
+@with_server
+def tokens_command(name: str, server: Client) -> None:
+    """List the enrolment tokens by which machines join the site NAME."""
+    rows = rows_of(server.get("sites", name, "enrolments"), "tokens")
+    tell_rows(rows, TOKENS, "No token lets machines join it.")
+
+
+@site.command("revoke")
+@click.argument("name")
+@click.argument("token_id", metavar="TOKEN_ID")
+@with_server
+def revoke_command(name: str, token_id: str, server: Client) -> None:
+    """Revoke a token by which machines join the site NAME; those that did stay."""
+    server.post("sites", name, "enrolments", token_id, "revoke")
+    tell({"token": token_id, "revoked": True}, f"token {token_id} is revoked")
 
 
 def _whom(command: Callable[..., None]) -> Callable[..., None]:

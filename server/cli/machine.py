@@ -33,10 +33,11 @@ def machine() -> None:
 
 @machine.command("list")
 @click.option("--all", "everybody", is_flag=True, help="Of all accounts (operators).")
+@click.option("--site", default="", help="Those of a site that you run.")
 @with_server
-def list_command(everybody: bool, server: Client) -> None:
+def list_command(everybody: bool, site: str, server: Client) -> None:
     """List your machines."""
-    query = {"all": "true"} if everybody else {}
+    query = {"site": site} if site else {"all": "true"} if everybody else {}
     rows = rows_of(server.get("machines", query=query), "machines")
     tell_rows(rows, COLUMNS, "No machines yet; begin with `windfall pair start`.")
 

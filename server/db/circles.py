@@ -5,6 +5,18 @@ from __future__ import annotations
 from server.db.base import Tx
 
 
+async def belongs(tx: Tx, account: int, site: str) -> bool:
+    """Whether an account runs a site or has a believed host there."""
+    row = await tx.one(
+        "SELECT 1 FROM sites WHERE name = $1 AND (id IN (SELECT site FROM site_admins"
+        " WHERE account = $2) OR id IN (SELECT site FROM hosts WHERE account = $2"
+        " AND state = 'active'))",
+        site,
+        account,
+    )
+    return row is not None
+
+
 async def of(tx: Tx, account: int) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
     """Names of groups, of sites at which a believed host of it stands, and of sites it runs."""
     groups = await tx.all(

@@ -245,6 +245,21 @@ async def share(tx: Tx, context: str, visibility: str, names: Iterable[str]) -> 
         )
 
 
+async def unshare(tx: Tx, kind: str, name: str, owner: int | None = None) -> None:
+    """Share nothing with a group or site any more, or nothing of this owner.
+
+    What is shared with none then is private again.
+    """
+    whose = "" if owner is None else " AND context IN (SELECT id FROM contexts WHERE owner = $3)"
+    args = (kind, name) if owner is None else (kind, name, owner)
+    await tx.run(f"DELETE FROM context_shares WHERE kind = $1 AND name = $2{whose}", *args)  # noqa: S608
+    await tx.run(
+        "UPDATE contexts SET visibility = 'private' WHERE visibility = $1"
+        " AND NOT EXISTS (SELECT 1 FROM context_shares WHERE context_shares.context = contexts.id)",
+        kind,
+    )
+
+
 async def shares(tx: Tx, context: str) -> tuple[str, ...]:
     """The groups or sites that a context is shared with."""
     rows = await tx.all("SELECT name FROM context_shares WHERE context = $1 ORDER BY name", context)

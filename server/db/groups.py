@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from server.db import contexts
 from server.db.base import Row, Tx
 
 _GROUP = (
@@ -162,13 +163,7 @@ async def drop(tx: Tx, group: Group, account: int) -> bool:
         account,
     )
     if changed:
-        await tx.run(
-            "DELETE FROM context_shares WHERE kind = 'group' AND name = $1"
-            " AND context IN (SELECT id FROM contexts WHERE owner = $2)",
-            group.name,
-            account,
-        )
-        await _take_back(tx)
+        await contexts.unshare(tx, "group", group.name, account)
     return changed == 1
 
 
@@ -223,14 +218,5 @@ async def remove(tx: Tx, group: Group) -> None:
     """Forget a group: nothing is shared with its name any more, whoever takes that name next."""
     for table in ("group_members", "group_invitations", "link_groups"):
         await tx.run(f"DELETE FROM {table} WHERE group_id = $1", group.id)  # noqa: S608
-    await tx.run("DELETE FROM context_shares WHERE kind = 'group' AND name = $1", group.name)
-    await _take_back(tx)
+    await contexts.unshare(tx, "group", group.name)
     await tx.run("DELETE FROM account_groups WHERE id = $1", group.id)
-
-
-async def _take_back(tx: Tx) -> None:
-    """Contexts that are shared with no group any more are private again."""
-    await tx.run(
-        "UPDATE contexts SET visibility = 'private' WHERE visibility = 'group'"
-        " AND NOT EXISTS (SELECT 1 FROM context_shares WHERE context_shares.context = contexts.id)"
-    )

@@ -212,17 +212,6 @@ class Forbidden(Refusal):
         super().__init__(needs=needs)
 
 
-class NotOwner(Refusal):
-    """Only the owner of the group {group} may do this; ask him, or an administrator."""
-
-    code = "not-owner"
-    group: str
-
-    def __init__(self, group: str) -> None:
-        """The group."""
-        super().__init__(group=group)
-
-
 class ScopeMissing(Refusal):
     """This needs a token with the scope {needs}; make one that has it (* is all of them)."""
 

@@ -8,17 +8,15 @@ from typing import Any
 from aiohttp import web
 
 from server.domain.errors import BadInput, NotFound, Refusal
-from server.domain.roles import reaches
 from server.handlers import context_launch, context_sheet, showing
 from server.handlers.access import Caller, Person
 from server.handlers.context_editor import ONE, TARGET_WORDS
 from server.handlers.door import Form
 from server.handlers.params import query_number
 from server.handlers.routes import HTML, Body, Query, Route
-from server.services import enrol, machines
+from server.services import enrol, machines, stewards
 from server.services.deps import Deps
 from server.services.look import Look
-from server.services.pairing import SITES_FROM
 from server.services.shelf import keep, launching, layering, library, rendering, share
 from server.services.shelf.rendering import LIMIT, Preview, Wish
 from server.services.shelf.share import Verdict
@@ -79,16 +77,12 @@ class ContextPages:
             "runs": context_sheet.runs,
             "groups": sorted(circles.groups),
             "sites": sorted(circles.sites),
-            "places": self._places() if reaches(caller.role, SITES_FROM) else [],
+            "places": await stewards.names(self.deps, caller),
             "here": "dashboard" if opened.sight.mine else "library",
         }  # fmt: skip
         if refusal is None:
             return showing.show(request, caller, "context", fault="", **facts)
         return showing.again(request, caller, "context", refusal, **facts)
-
-    def _places(self) -> list[str]:
-        """Sites that machines can be sent to."""
-        return sorted(one.name for one in self.deps.registry.sites.values())
 
     async def launch(self, request: web.Request, caller: Caller, form: Form) -> web.Response:
         """The files of a context with a new enrolment token in them."""

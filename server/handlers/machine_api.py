@@ -76,6 +76,15 @@ def account_of(caller: Caller) -> Account:
     return Account(caller.account, caller.name, caller.role)
 
 
+async def asked_for(
+    request: web.Request, deps: Deps, look: Look, caller: Caller
+) -> list[MachineView]:
+    """The machines that the address asks for."""
+    pool, site = await look.pool(), request.query.get("site", "")[:64]
+    everybody = request.query.get("all", "") in ("1", "true")
+    return await machines.mine(deps, pool.hosts, account_of(caller), everybody=everybody, site=site)
+
+
 @dataclass(frozen=True)
 class MachineApi:
     """The handlers of machines."""
@@ -84,11 +93,8 @@ class MachineApi:
     look: Look
 
     async def list_machines(self, request: web.Request, caller: Caller) -> MachineList:
-        """The machines of the account; of all, for operators that ask for them."""
-        pool = await self.look.pool()
-        everybody = request.query.get("all", "") in ("1", "true")
-        found = await machines.mine(self.deps, pool.hosts, account_of(caller), everybody=everybody)
-        return MachineList(found)
+        """The machines of the account, of all for operators, or of a site that it runs."""
+        return MachineList(await asked_for(request, self.deps, self.look, caller))
 
     async def show(self, request: web.Request, caller: Caller) -> MachineStory:
         """One machine with its history."""
@@ -153,10 +159,13 @@ class MachineApi:
         """Every route of machines."""
         base, own, host = "/api/v1/machines", Role("volunteer"), Host()
         one = f"{base}/{{machine:{params.ID}}}"
-        everybody = (Query("all", "boolean", "Of all accounts; operators alone.", False),)
+        wants = (
+            Query("all", "boolean", "Of all accounts; operators alone.", False),
+            Query("site", "string", "Those of a site that I run.", ""),
+        )
         return [
             Route("GET", base, self.list_machines, own, "My machines.", reply=MachineList,
-                  query=everybody),
+                  query=wants, codes=("site-unknown", "not-your-site")),
             Route("GET", one, self.show, own, "One machine with its history.",
                   reply=MachineStory, codes=_ONE),
             Route("POST", f"{one}/pause", self.pause, own, "Freeze its payloads.",

@@ -15,16 +15,15 @@ from server.handlers import params, showing
 from server.handlers.access import Caller, Person
 from server.handlers.door import Csrf, Form
 from server.handlers.follow import follow
-from server.handlers.machine_api import account_of
+from server.handlers.machine_api import account_of, asked_for
 from server.handlers.pairing_pages import chosen, offered, told
 from server.handlers.routes import HTML, Body, Route
 from server.handlers.sse import MEDIA
-from server.services import enrolments, machines
+from server.services import enrolments, machines, stewards
 from server.services.deps import Deps
 from server.services.enrolments import DAY_S, Invitation
 from server.services.look import Look
 from server.services.machines import OPERATORS
-from server.services.pairing import SITES_FROM
 from web.render import page
 
 PACE_S = 2.0  # a followed list is looked at
@@ -54,11 +53,11 @@ class MachinePages:
 
     async def _facts(self, request: web.Request, caller: Caller) -> dict[str, Any]:
         everybody = request.query.get("all", "") in ("1", "true")
-        pool = await self.look.pool()
-        found = await machines.mine(self.deps, pool.hosts, account_of(caller), everybody=everybody)
+        found = await asked_for(request, self.deps, self.look, caller)
         operator = reaches(caller.role, OPERATORS)
         return {"machines": found, "now": self.deps.clock(), "operator": operator,
-                "everybody": everybody and operator}  # fmt: skip
+                "everybody": everybody and operator,
+                "site": request.query.get("site", "")[:64]}  # fmt: skip
 
     async def follow_mine(self, request: web.Request, caller: Caller) -> web.StreamResponse:
         """The same, live."""
@@ -78,12 +77,16 @@ class MachinePages:
     ) -> web.Response:
         pool, host = await self.look.pool(), _host(request)
         story = await machines.one(self.deps, pool.hosts, account_of(caller), host)
-        owner = machines.own(self.deps, account_of(caller), host).account
+        owner = (await machines.own(self.deps, account_of(caller), host)).account
+        offers = await offered(self.deps, owner)
+        if owner != caller.account and not reaches(caller.role, OPERATORS):
+            own = {each.id for each in await offered(self.deps, caller.account)}
+            offers = [each for each in offers if each.id in own]
         facts: dict[str, Any] = {
             "here": "machines",
             "machine": story.machine,
             "timeline": story.timeline,
-            "contexts": told(await offered(self.deps, owner)),
+            "contexts": told(offers),
             "now": self.deps.clock(),
         }
         if refusal is not None:
@@ -152,12 +155,11 @@ class MachinePages:
     async def _tokens(
         self, request: web.Request, caller: Caller, refusal: Refusal | None = None, made: str = ""
     ) -> web.Response:
-        sites = sorted(one.name for one in self.deps.registry.sites.values())
         facts: dict[str, Any] = {
             "here": "machines",
             "tokens": await enrolments.mine(self.deps, account_of(caller)),
             "made": made,
-            "sites": sites if reaches(caller.role, SITES_FROM) else [],
+            "sites": await stewards.names(self.deps, caller),
             "contexts": told(await offered(self.deps, caller.account)),
             "now": self.deps.clock(),
         }

@@ -10,7 +10,6 @@ from typing import Any
 from aiohttp import web
 
 from server.domain.errors import NotFound, Refusal
-from server.domain.roles import reaches
 from server.handlers import showing
 from server.handlers.access import Caller, Person
 from server.handlers.door import DOOR, Csrf, Form
@@ -18,10 +17,10 @@ from server.handlers.follow import follow
 from server.handlers.pairing_api import HANDLE
 from server.handlers.routes import HTML, Body, Query, Route
 from server.handlers.sse import MEDIA
-from server.services import pairing
+from server.services import pairing, stewards
 from server.services.deps import Deps
 from server.services.desk import Offer
-from server.services.pairing import SITES_FROM, PairingView, Wish
+from server.services.pairing import PairingView, Wish
 from web.render import page
 
 NEWS_S = 20.0  # a stream looks at least this often
@@ -85,7 +84,7 @@ class PairingPages:
         facts: dict[str, Any] = {
             "here": "pair",
             "contexts": told(offers),
-            "sites": self._sites(caller),
+            "sites": await stewards.names(self.deps, caller),
             "live": [one for one in every if one.state in ("waiting", "claimed", "confirmed")],
             "values": {"context": last, **values},
             "now": self.deps.clock(),
@@ -93,12 +92,6 @@ class PairingPages:
         if refusal is not None:
             return showing.again(request, caller, template, refusal, **facts)
         return showing.show(request, caller, template, fault="", **facts)
-
-    def _sites(self, caller: Caller) -> list[str]:
-        """The sites that somebody may put machines into."""
-        if not reaches(caller.role, SITES_FROM):
-            return []
-        return sorted(one.name for one in self.deps.registry.sites.values())
 
     async def begin(self, request: web.Request, caller: Caller, form: Form) -> web.Response:
         """A new PIN."""

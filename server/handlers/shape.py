@@ -51,6 +51,7 @@ STATUSES = {
     "form-forged": 403,
     "not-yours": 403,
     "not-owner": 403,
+    "not-your-site": 403,
     "agent-banned": 403,
     "not-found": 404,
     "method-not-allowed": 405,

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from server.db import accounts, enrolments, sites
 from server.db.base import Tx
 from server.db.enrolments import Enrolment
 from server.domain.errors import BadInput, NotFound
+from server.domain.farm import check_name
 from server.domain.pairing import read_networks
-from server.services import audit
+from server.services import audit, stewards
 from server.services.deps import Deps
 from server.services.desk import Chosen
 from server.services.enrol import Caller, digest_of
-from server.services.pairing import check_site
 
 OPEN_MOST = 50  # tokens of one account that are good at a time
 DAYS_MOST = 366.0
@@ -53,6 +54,7 @@ class EnrolmentView:
     revision: int
     context_name: str
     networks: str
+    account: str = ""
 
 
 async def create(deps: Deps, caller: Caller, kid: str, wanted: Invitation) -> tuple[int, str]:
@@ -73,8 +75,6 @@ async def keep(deps: Deps, caller: Caller, text: str, wanted: Invitation) -> int
     """The id of a token, which opens from now on. Raises BadInput, Forbidden, NotFound."""
     networks = read_networks(wanted.networks)
     _check(deps, wanted)
-    if wanted.site:
-        await check_site(deps, caller.role, wanted.site)
     chosen = Chosen("", 0, "")
     if wanted.context:
         if deps.desk.contexts is None:
@@ -93,9 +93,7 @@ async def keep(deps: Deps, caller: Caller, text: str, wanted: Invitation) -> int
         )
         await accounts.limit_token(tx, token, chosen.id, chosen.revision, networks)
         if wanted.site:
-            place = await sites.named(tx, wanted.site)
-            if place is None:
-                raise NotFound("site", wanted.site)
+            place = await stewards.admit(tx, caller.account, caller.role, wanted.site)
             await sites.bind_token(tx, token, place.id)
         told = f"{wanted.uses} uses, networks {networks or 'any'}"
         audit.note(tx, caller.name, "enrolment.create", str(token), told, at=now)
@@ -106,6 +104,8 @@ async def keep(deps: Deps, caller: Caller, text: str, wanted: Invitation) -> int
 
 def _check(deps: Deps, wanted: Invitation) -> None:
     faults = []
+    if wanted.site:
+        check_name(wanted.site)
     if not 1 <= wanted.uses <= deps.limits.hosts_per_token:
         faults.append(f"uses {wanted.uses}: must be 1 to {deps.limits.hosts_per_token}")
     if not 60 <= wanted.expires_s <= DAYS_MOST * DAY_S:
@@ -118,8 +118,26 @@ def _check(deps: Deps, wanted: Invitation) -> None:
 
 async def mine(deps: Deps, caller: Caller) -> list[EnrolmentView]:
     """The tokens of an account, newest first."""
+    return await _shown(
+        deps, await deps.store.read(lambda tx: enrolments.of_account(tx, caller.account))
+    )
+
+
+async def of_site(deps: Deps, caller: Caller, name: str) -> list[EnrolmentView]:
+    """The tokens by which machines join a site, whoever made them, newest first.
+
+    Raises NotYourSite, NotFound.
+    """
+
+    async def read(tx: Tx) -> list[Enrolment]:
+        site = await stewards.admit(tx, caller.account, caller.role, name)
+        return await enrolments.of_site(tx, site.id)
+
+    return await _shown(deps, await deps.store.read(read))
+
+
+async def _shown(deps: Deps, found: Sequence[Enrolment]) -> list[EnrolmentView]:
     now = deps.clock()
-    found = await deps.store.read(lambda tx: enrolments.of_account(tx, caller.account))
     names: dict[str, str] = {}
     wanted = sorted({one.context for one in found if one.context})
     if wanted and deps.desk.contexts is not None:
@@ -128,7 +146,7 @@ async def mine(deps: Deps, caller: Caller) -> list[EnrolmentView]:
         EnrolmentView(
             one.id, state_of(one, now), one.uses_left, one.hosts, one.created_at, one.expires_at,
             one.note, deps.registry.site_name(one.site), one.context, one.revision,
-            names.get(one.context, ""), one.networks,
+            names.get(one.context, ""), one.networks, one.account,
         )
         for one in found
     ]  # fmt: skip
@@ -143,15 +161,22 @@ def state_of(one: Enrolment, now: float) -> str:
     return "open" if one.uses_left > 0 else "used up"
 
 
-async def revoke(deps: Deps, caller: Caller, token: int) -> None:
-    """A token opens nothing any more; the machines that joined with it stay. Raises NotFound."""
+async def revoke(deps: Deps, caller: Caller, token: int, site: str = "") -> None:
+    """A token opens nothing any more; the machines that joined with it stay.
+
+    It is one of one's own, or of a ``site`` that one runs. Raises NotFound, NotYourSite.
+    """
     now = deps.clock()
 
     async def write(tx: Tx) -> bool:
-        if not await enrolments.revoke(tx, token, caller.account, now):
-            return False
-        audit.note(tx, caller.name, "enrolment.revoke", str(token), at=now)
-        return True
+        if site:
+            place = await stewards.admit(tx, caller.account, caller.role, site)
+            found = await enrolments.revoke_of_site(tx, token, place.id, now)
+        else:
+            found = await enrolments.revoke(tx, token, caller.account, now)
+        if found:
+            audit.note(tx, caller.name, "enrolment.revoke", str(token), site, at=now)
+        return found
 
     if not await deps.store.write(write):
         raise NotFound("token", token, "issued-token-unknown")

@@ -14,7 +14,7 @@ from server.db import accounts, groups
 from server.db.accounts import Account
 from server.db.base import Tx
 from server.db.groups import Group
-from server.domain.errors import BadInput, Exists, Forbidden, NotFound, NotOwner
+from server.domain.errors import BadInput, Exists, Forbidden, NotFound, Refusal
 from server.domain.people import group_faults
 from server.domain.roles import reaches
 from server.domain.throttle import Rate
@@ -26,6 +26,17 @@ RUNS_ALL = "admin"
 OWNED_MOST = 50  # groups of one account
 PEOPLE_MOST = 1000  # members of a group, and people who are asked to join
 WRONG_NAMES = Rate(30, 3600.0)  # so many unknown names an account may ask to join: no guessing
+
+
+class NotOwner(Refusal):
+    """Only the owner of the group {group} may do this; ask him, or an administrator."""
+
+    code = "not-owner"
+    group: str
+
+    def __init__(self, group: str) -> None:
+        """The group."""
+        super().__init__(group=group)
 
 
 class Caller(Protocol):

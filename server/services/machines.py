@@ -13,7 +13,7 @@ from server.db.machines import Given, Machine
 from server.domain.allowance import Allowance
 from server.domain.errors import BadInput, NotFound
 from server.domain.roles import reaches
-from server.services import audit, enrol, reap
+from server.services import audit, enrol, reap, stewards
 from server.services.cards import HostCard
 from server.services.deps import Deps
 from server.services.desk import Chosen, Rendering
@@ -93,9 +93,22 @@ class MachineStory:
 
 
 async def mine(
-    deps: Deps, views: Sequence[HostView], caller: Caller, *, everybody: bool = False
+    deps: Deps,
+    views: Sequence[HostView],
+    caller: Caller,
+    *,
+    everybody: bool = False,
+    site: str = "",
 ) -> list[MachineView]:
-    """The machines of an account, or of everybody for operators, by name."""
+    """The machines of an account, of everybody for operators, or of a site that one runs, by name.
+
+    Raises NotYourSite, NotFound.
+    """
+    if site:
+        place = await stewards.admitted(deps, caller, site)
+        cards = deps.registry.hosts
+        there = [view for view in views if view.id in cards and cards[view.id].site == place.id]
+        return await _shown(deps, there, 0)
     account = 0 if everybody and reaches(caller.role, OPERATORS) else caller.account
     return await _shown(deps, views, account)
 
@@ -165,17 +178,21 @@ def _sentence(one: MachineView) -> str:
     return ", ".join(said)
 
 
-def own(deps: Deps, caller: Caller, host: int) -> HostCard:
-    """The card of a machine of this account, or of any for operators. Raises NotFound."""
+async def own(deps: Deps, caller: Caller, host: int) -> HostCard:
+    """The card of a machine of this account, or of a site that it runs. Raises NotFound."""
     card = deps.registry.hosts.get(host)
-    if card is None or not (card.account == caller.account or reaches(caller.role, OPERATORS)):
-        raise NotFound("machine", host)
-    return card
+    if card is not None:
+        site = card.site
+        if card.account == caller.account or await deps.store.read(
+            lambda tx: stewards.may_run(tx, caller.account, caller.role, site)
+        ):
+            return card
+    raise NotFound("machine", host)
 
 
 async def one(deps: Deps, views: Sequence[HostView], caller: Caller, host: int) -> MachineStory:
     """One machine with its history. Raises NotFound."""
-    card = own(deps, caller, host)
+    card = await own(deps, caller, host)
     [shown] = await _shown(deps, [view for view in views if view.id == host] or [_bare(card)], 0)
     found = await deps.store.read(lambda tx: rows.timeline(tx, host, TIMELINE_MOST))
     return MachineStory(shown, [Happening(*line) for line in found])
@@ -191,13 +208,13 @@ def _bare(card: HostCard) -> HostView:
 
 async def tell(deps: Deps, caller: Caller, host: int, name: str) -> Order:
     """Pause (suspend) or resume a machine. Raises NotFound."""
-    own(deps, caller, host)
+    await own(deps, caller, host)
     return await enrol.order(deps, host, name, {}, caller.name)
 
 
 async def limit(deps: Deps, caller: Caller, host: int, wanted: Allowance) -> Allowance:
     """Allow a machine so much, from its next contact on. Raises NotFound, BadInput."""
-    own(deps, caller, host)
+    await own(deps, caller, host)
     wanted.check()
 
     async def write(tx: Tx) -> None:
@@ -220,7 +237,7 @@ async def limit(deps: Deps, caller: Caller, host: int, wanted: Allowance) -> All
 
 async def rename(deps: Deps, caller: Caller, host: int, name: str) -> None:
     """Call a machine something else. Raises NotFound, BadInput."""
-    card = own(deps, caller, host)
+    card = await own(deps, caller, host)
     if not name:
         raise BadInput(["name: a machine has one; write 1 to 100 printable characters"])
     check_label(name)
@@ -239,7 +256,7 @@ async def unmanage(deps: Deps, caller: Caller, host: int) -> None:
 
     Raises NotFound.
     """
-    card = own(deps, caller, host)
+    card = await own(deps, caller, host)
     now = deps.clock()
 
     async def write(tx: Tx) -> bool:
@@ -262,14 +279,17 @@ async def recontextualize(
 
     Raises NotFound, Forbidden, BadInput.
     """
-    card = own(deps, caller, host)
-    if not context:
-        had = await deps.store.read(lambda tx: rows.given(tx, host))
-        if had is None:
-            raise BadInput(["context: the machine has none yet; name one"])
-        context = had.context
+    card = await own(deps, caller, host)
+    had = await deps.store.read(lambda tx: rows.given(tx, host))
+    if had is None and not context:
+        raise BadInput(["context: the machine has none yet; name one"])
+    kept = had is not None and context in ("", had.context)
+    context = had.context if had is not None and kept else context
     if deps.desk.contexts is None:
         raise NotFound("context", context[:40])
+    if not (kept or card.account == caller.account or reaches(caller.role, OPERATORS)):
+        # Who runs its site chooses among what he sees himself, not among its owner's private ones.
+        await deps.desk.contexts.choose(caller.account, context, revision)
     # What its owner may use, whoever gives it: an operator's own contexts are not his to hand out.
     chosen = await deps.desk.contexts.choose(card.account, context, revision)
     now = deps.clock()

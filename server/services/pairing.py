@@ -7,14 +7,13 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from server.db import accounts, claims, pairings, sites
+from server.db import accounts, claims, pairings
 from server.db.base import Tx
 from server.db.claims import Claim
 from server.db.pairings import NewPairing, Pairing
 from server.domain import pairing as rules
 from server.domain.errors import (
     BadInput,
-    Forbidden,
     NotFound,
     PairingOver,
     PinsLocked,
@@ -23,8 +22,7 @@ from server.domain.errors import (
 )
 from server.domain.farm import check_name
 from server.domain.pairing import LIVE, WINDOW_S, PairState
-from server.domain.roles import reaches
-from server.services import audit
+from server.services import audit, stewards
 from server.services.deps import Deps
 from server.services.desk import Chosen
 
@@ -34,8 +32,6 @@ SHOWN = 50
 BEGUN_MOST = 100  # pairings of one account in ten minutes
 WAITING_MOST = 2000  # people who wait for news at a time; others are answered at once
 KEPT_S = 30 * 86_400.0  # so long a pairing that brought no host is remembered
-SITES_FROM = "institute"
-"""The role from which on somebody may put machines into a site."""
 
 
 @dataclass(frozen=True)
@@ -316,7 +312,8 @@ async def _granted(deps: Deps, account: int, role: str, wish: Wish) -> Chosen:
     """The context that is wanted, if the account may have it and the rest of its wishes."""
     check_label(wish.name)
     if wish.site:
-        await check_site(deps, role, wish.site)
+        check_name(wish.site)
+        await deps.store.read(lambda tx: stewards.admit(tx, account, role, wish.site))
     if not wish.context:
         return Chosen("", 0, "")
     if deps.desk.contexts is None:
@@ -330,18 +327,6 @@ def check_label(name: str) -> None:
         raise BadInput(
             [f"name {name[:120]!r}: up to {NAME_MOST} printable characters, no blanks around them"]
         )
-
-
-async def check_site(deps: Deps, role: str, site: str) -> None:
-    """Whether somebody of this role may put machines there. Raises BadInput, Forbidden, NotFound.
-
-    A site is switched off as a whole, so it is not for everybody to have machines in it.
-    """
-    check_name(site)
-    if not reaches(role, SITES_FROM):
-        raise Forbidden(SITES_FROM)
-    if await deps.store.read(lambda tx: sites.named(tx, site)) is None:
-        raise NotFound("site", site)
 
 
 def _view(deps: Deps, found: Pairing, seen: Sequence[Claim], now: float) -> PairingView:

@@ -8,8 +8,8 @@ from server.db.base import Tx
 from server.db.credentials import Credentials
 from server.domain.errors import BadInput, NotFound
 from server.domain.people import email_faults, full_name_faults, password_faults
-from server.domain.roles import ROLES
-from server.services import audit, links, signin
+from server.domain.roles import ROLES, reaches
+from server.services import audit, links, signin, stewards
 from server.services.deps import Deps
 from server.services.links import Made
 from server.services.postman import Letter
@@ -198,7 +198,10 @@ async def _stand(deps: Deps, account: Account, state: str, by: str) -> None:
 
 
 async def set_role(deps: Deps, account: Account, role: str, by: str) -> None:
-    """Change what an account may do, from its next request on. Raises BadInput."""
+    """Change what an account may do, from its next request on; a volunteer runs no site.
+
+    Raises BadInput.
+    """
     if role not in ROLES:
         raise BadInput([f"role {role[:40]!r}: must be one of {', '.join(ROLES)}"])
     if account.name == by:
@@ -208,5 +211,7 @@ async def set_role(deps: Deps, account: Account, role: str, by: str) -> None:
     async def write(tx: Tx) -> None:
         if await accounts.set_role(tx, account.id, role):
             audit.note(tx, by, "account.role", account.name, f"{account.role} to {role}", at=now)
+            if not reaches(role, stewards.LEAST):
+                await stewards.leave_all(tx, account, by, now)
 
     await deps.store.write(write)

@@ -12,6 +12,7 @@ from server.db.base import Tx
 from server.db.claims import Claim, NewClaim
 from server.db.machines import Given, Machine
 from server.db.pairings import Pairing
+from server.db.sites import Site
 from server.domain import pairing as rules
 from server.domain.errors import (
     NotYours,
@@ -24,11 +25,12 @@ from server.domain.errors import (
     TooMany,
 )
 from server.domain.pairing import LIVE, WINDOW_S, PairState
-from server.services import agentbans, enrol
+from server.services import agentbans, enrol, stewards
 from server.services.deps import Deps
 from server.services.desk import Desk
 from server.services.enrol import Joined, digest_of
 from server.services.factsheet import Sheet, to_text
+from server.services.stewards import NotYourSite
 
 CODES_MOST = 100  # codes that one network may ask for in ten minutes
 CODES_ALL = 5000  # and everybody: what a crowd asks for must not fill the disk
@@ -249,7 +251,11 @@ async def collect(
         if found.state is not PairState.CONFIRMED or found.expires_at <= now:
             return PairingOver(), ""
         agentbans.welcome(deps, sheet.agent)
-        entered = await _enter(deps, tx, found, claim, request, name, digest, sheet, now)
+        try:
+            entered = await _enter(deps, tx, found, claim, request, name, digest, sheet, now)
+        except NotYourSite:  # its owner has lost the site since he began
+            await pairings.alarm(tx, found.id)
+            return PairingOver(), found.handle
         return entered, found.handle
 
     entered, handle = await deps.store.write(write)
@@ -285,10 +291,10 @@ async def _enter(
     now: float,
 ) -> _Entered:
     """A new host, by a token that lives in this transaction alone."""
+    site = await _site(tx, found)
     inner = deps.desk.inner_token(claim.handle)
     note = f"pairing {found.handle[:8]}"
     token = await accounts.add_token(tx, found.account, "enrol", inner, 1, now, now + INNER_S, note)
-    site = await sites.named(tx, found.site) if found.site else None
     if site is not None:
         await sites.bind_token(tx, token, site.id)
     owner = await accounts.token(tx, inner)
@@ -302,6 +308,14 @@ async def _enter(
         await machines.give(tx, host, found.context, found.revision, now)
     await pairings.move(tx, found, "deliver", now, token=token, host=host)
     return _Entered(host, owner, called, place, machine, await machines.given(tx, host))
+
+
+async def _site(tx: Tx, found: Pairing) -> Site | None:
+    """Where its host is to stand. Raises NotYourSite."""
+    owner = await accounts.of_id(tx, found.account) if found.site else None
+    if owner is None:
+        return None
+    return await stewards.admit(tx, owner.id, owner.role, found.site)
 
 
 async def _again(

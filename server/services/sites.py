@@ -23,15 +23,17 @@ from server.domain.farm import (
     stage,
 )
 from server.domain.roles import reaches
-from server.services import switching
+from server.services import audit, stewards, switching
 from server.services.cards import HERE_S, HostCard
 from server.services.deps import Deps
 from server.services.report import end
+from server.services.stewards import Caller
 
 log = logging.getLogger("windfall.sites")
 NAMED = 50  # hosts that have not answered, told by name
 FOR_EVER_S = 100 * 365 * 86_400.0  # a switch holds until the next
-OWN, OTHERS, EVERYBODY = "institute", "operator", "admin"  # roles that may switch these hosts
+OWN, OTHERS, EVERYBODY = stewards.LEAST, stewards.NAMES, "admin"
+"""The roles that may switch these hosts."""
 
 
 @dataclass(frozen=True)
@@ -96,22 +98,27 @@ class Switched:
     hosts: int
 
 
-def may_switch(caller_name: str, role: str, wish: Wish) -> None:
-    """Forbidden unless this account may switch such a scope: its own hosts, others', or all."""
+def may_switch(caller: Caller, wish: Wish) -> None:
+    """Forbidden unless this account may switch such a scope: its own hosts, others', or all.
+
+    Of a site who runs it is asked in the transaction of the switch.
+    """
     least = OTHERS
-    if wish.scope is Scope.ACCOUNT and wish.name == caller_name:
+    if wish.scope is Scope.SITE or (wish.scope is Scope.ACCOUNT and wish.name == caller.name):
         least = OWN
     elif wish.scope is Scope.ALL:
         least = EVERYBODY
-    if not reaches(role, least):
+    if not reaches(caller.role, least):
         raise Forbidden(least)
 
 
-async def switch(deps: Deps, wish: Wish, by: str) -> Switched:
+async def switch(deps: Deps, wish: Wish, caller: Caller) -> Switched:
     """Tell all hosts of a scope how to go on, with one row, and wake their long polls at once.
 
-    Raises BadInput, NotFound.
+    Raises BadInput, Forbidden, NotYourSite, NotFound.
     """
+    may_switch(caller, wish)
+    by = caller.name
     mode = check_switch(wish.how, wish.grace_s, wish.reason)
     args = {} if mode in (Mode.ONLINE, Mode.SUSPEND) else {"stay": "1"}
     if mode is not Mode.ONLINE:
@@ -119,12 +126,14 @@ async def switch(deps: Deps, wish: Wish, by: str) -> Switched:
     now = deps.clock()
 
     async def write(tx: Tx) -> Switch:
-        target, hit = await _target(tx, deps, wish)
+        target, hit = await _target(tx, deps, wish, caller)
         seq = deps.registry.next_seq(now)
         made = Switch(seq, target, mode, COMMANDS[mode], args, by, now, wish.reason)
         await sites.add(tx, made, now + FOR_EVER_S)
         for site in hit:
             moves.log(tx, None, "site", site.id, str(site.mode), str(mode), f"{by}", now)
+        told = f"{target.scope}: {mode} {wish.reason}".strip()
+        audit.note(tx, by, "site.switch", wish.name, told, at=now)
         if hit:
             one = hit[0].id if target.scope is Scope.SITE else None
             await sites.set_mode(tx, one, mode, now, wish.reason)
@@ -139,7 +148,7 @@ async def switch(deps: Deps, wish: Wish, by: str) -> Switched:
     return Switched(made.seq, told)
 
 
-async def _target(tx: Tx, deps: Deps, wish: Wish) -> tuple[Target, list[Site]]:
+async def _target(tx: Tx, deps: Deps, wish: Wish, caller: Caller) -> tuple[Target, list[Site]]:
     """Whom a wish is for, and the sites that are switched whole."""
     if wish.scope is Scope.ALL:
         return Target(Scope.ALL), await sites.everyone(tx)
@@ -148,9 +157,7 @@ async def _target(tx: Tx, deps: Deps, wish: Wish) -> tuple[Target, list[Site]]:
         if account is None:
             raise NotFound("account", wish.name)
         return Target(Scope.ACCOUNT, account.id), []
-    site = await sites.named(tx, wish.name)
-    if site is None:
-        raise NotFound("site", wish.name)
+    site = await stewards.admit(tx, caller.account, caller.role, wish.name)
     if not wish.hosts:
         return Target(Scope.SITE, site.id), [site]
     _check_members(deps, site, wish.hosts)
@@ -193,6 +200,12 @@ async def everyone(deps: Deps) -> list[SiteView]:
     """Every site, by name; of those that are online without their last switch."""
     found = sorted(deps.registry.sites.values(), key=lambda site: site.name)
     return [await _view(deps, site, site.mode is not Mode.ONLINE) for site in found]
+
+
+async def mine(deps: Deps, caller: Caller) -> list[SiteView]:
+    """The sites that somebody may run, by name, as `everyone` has them."""
+    own = set(await stewards.names(deps, caller))
+    return [view for view in await everyone(deps) if view.name in own]
 
 
 async def show(deps: Deps, name: str) -> SiteView:

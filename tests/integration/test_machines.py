@@ -268,6 +268,8 @@ async def test_a_site_of_a_token_is_for_those_who_run_one(found: House, ada: Own
     await found.token("boss", site="lab")
     assert (await ada.ask("POST", "/enrolments", {"site": "lab"})).status == 403
     institute = await owner(found, "inst", "institute")
+    assert (await institute.ask("POST", "/enrolments", {"site": "lab"})).code == "not-your-site"
+    assert (await found.manage("PUT", "/sites/lab/admins/inst"))[0] == 204
     made = await institute.ask("POST", "/enrolments", {"site": "lab"})
     await found.enrol(made.body["token"], "node")
     assert (await only(institute))["site"] == "lab"

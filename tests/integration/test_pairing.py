@@ -185,10 +185,12 @@ async def test_a_machine_that_is_not_wanted_is_told_so(
 async def test_a_site_is_for_those_who_run_one(found: House, ada: Owner) -> None:
     await found.token("boss", site="lab")
     answer = await ada.ask("POST", "/pairings", {"site": "lab"})
-    assert (answer.status, answer.code) == (403, "forbidden")
+    assert (answer.status, answer.code) == (403, "not-your-site")
     institute = await owner(found, "institute", "institute")
-    answer = await institute.ask("POST", "/pairings", {"site": "nowhere"})
-    assert (answer.status, answer.code) == (404, "site-unknown")
+    for name in ("nowhere", "lab"):
+        answer = await institute.ask("POST", "/pairings", {"site": name})
+        assert (answer.status, answer.code) == (403, "not-your-site")
+    assert (await found.manage("PUT", "/sites/lab/admins/institute"))[0] == 204
     await institute.pair(Vm(found), site="lab")
     [row] = (await institute.ask("GET", "/machines")).body["machines"]
     assert row["site"] == "lab"

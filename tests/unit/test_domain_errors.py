@@ -52,7 +52,6 @@ SAMPLES: list[tuple[errors.Refusal, str, str]] = [
     (errors.TokenRevoked(), "token-revoked", "was revoked"),
     (errors.TokenCloned(), "token-cloned", "started later"),
     (errors.Forbidden("manager"), "forbidden", "needs the role manager"),
-    (errors.NotOwner("na61"), "not-owner", "owner of the group na61"),
     (errors.ScopeMissing("read"), "scope-missing", "the scope read"),
     (errors.BadInput(["a", "b"]), "bad-input", "a; b"),
     (Faults(["line 1: x"]), "bad-definition", "line 1: x"),

@@ -8,6 +8,7 @@ from contexts.hiding import restored
 from contexts.layers import Layer, Resolved, merge
 from contexts.schema import Document
 from contexts.templates import TEMPLATES
+from server.db import circles as circle_rows
 from server.db import context_defaults
 from server.db.base import Tx
 from server.db.context_defaults import Defaults
@@ -61,11 +62,12 @@ async def below(
 ) -> list[Layer]:
     """The layers below a context, lowest first, secrets in clear: for rendering and checking.
 
+    Those of a site count as long as its owner belongs there: who is out learns nothing new of it.
     ``trusted`` leaves out what its owner or a site's people could change after it was read: so
     that what everybody may use is what a reviewer has seen.
     """
     wanted = [("experiment", "")]
-    if site and not trusted:
+    if site and not trusted and await circle_rows.belongs(tx, owner, site):
         wanted.append(("site", site))
     if role:
         wanted.append(("role", role))
