@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from server.domain.errors import BadInput
@@ -129,8 +130,12 @@ class Definition:
         )
 
 
+@lru_cache(maxsize=16)
 def parse(text: str) -> Definition:
-    """Read a production file; `Faults` has every fault as "line N: what; the rule; the cure"."""
+    """Read a production file; `Faults` has every fault as "line N: what; the rule; the cure".
+
+    The latest are remembered: pages that anybody may ask for look into them again and again.
+    """
     try:
         found = read(text)
     except Unreadable as error:
