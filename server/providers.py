@@ -9,6 +9,7 @@ A table of TOML for each, named by a word that stands in addresses::
     client_secret_file = "cern.secret"     # for its owner alone; left out for public clients
     accounts = "create"                    # or "known": only who linked an account before
     link_by_email = false
+    second_factor = false                  # true: it asks for one itself, the codes here do not
     groups_claim = "groups"
     roles = { "pool-admins" = "admin" }
 """
@@ -44,6 +45,7 @@ class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     link_by_email: bool = False
     groups_claim: str = "groups"
     roles: dict[str, str] = {}
+    second_factor: bool = False
 
 
 def read(path: Path) -> dict[str, Provider]:
@@ -81,6 +83,7 @@ def _provider(folder: Path, word: str, raw: object) -> Provider:
     return Provider(
         word, table.title or word, table.issuer, table.client_id, secret, table.scopes,
         table.accounts == "create", table.link_by_email, table.groups_claim, dict(table.roles),
+        table.second_factor,
     )  # fmt: skip
 
 

@@ -29,14 +29,20 @@ def text(server: str) -> str:
     return "\n".join(line.replace("\\", "/") for line in lines if line or line is not where)
 
 
+def take_down(root: Path = Path("/")) -> None:
+    """No banner any more, if it may be taken down."""
+    with contextlib.suppress(OSError):
+        files.remove(root / NAME)
+
+
 def hang(home: Home, server: str, root: Path = Path("/")) -> bool:
     """Put the banner up, or take it down once the machine has an owner; whether it hangs."""
     path = root / NAME
-    wanted = not home.is_joined()
+    if home.is_joined():
+        take_down(root)
+        return path.exists()
     with contextlib.suppress(OSError):
-        if not wanted:
-            files.remove(path)
-        elif not path.exists() or path.read_text("utf-8") != text(server):
+        if not path.exists() or path.read_text("utf-8") != text(server):
             path.parent.mkdir(mode=0o755, exist_ok=True)
             files.write(path, text(server).encode(), 0o644)
     return path.exists()

@@ -7,8 +7,10 @@ import os
 import platform
 import ssl
 import sys
+import tempfile
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Optional
 
 import cryptography
@@ -33,14 +35,15 @@ class Check:
 
 def look(home: Home, server: Optional[str], settings: Settings) -> list[Check]:
     """Every check, in the order of the table."""
-    found = [_python(), _state(home), _disk(home, settings), _memory(settings)]
+    there = _nearest(home.path)
+    found = [_python(), _state(home, there), _disk(there, settings), _memory(settings)]
     if found[1].verdict == "ok":
         found.append(_sandbox(home, settings))
     found.append(Check("limits", "ok", cgroups.told(cgroups.survey())))
     found.append(_libraries())
     if server is None:
         found.append(
-            Check("server", "fail", "not joined; run windfall-agent join or give --server")
+            Check("server", "fail", "no owner yet; run windfall-agent pair, or give --server")
         )
         return found
     return [*found, _proxy(server), *_server(server, settings)]
@@ -57,18 +60,27 @@ def _python() -> Check:
     return Check("python", "ok" if fine else "fail", f"{version} at {sys.executable}")
 
 
-def _state(home: Home) -> Check:
+def _nearest(path: Path) -> Path:
+    """The folder, or the one in which it would be made: to look at it makes nothing."""
+    return next(one for one in (path.absolute(), *path.absolute().parents) if one.exists())
+
+
+def _state(home: Home, there: Path) -> Check:
+    if there != home.path.absolute():
+        fine = there.is_dir() and os.access(there, os.W_OK | os.X_OK)
+        found = "is not there yet" if fine else f"cannot be made: {there} is not yours to write in"
+        return Check("state", "ok" if fine else "fail", f"{home.path} {found}")
     try:
-        home.prepare()
+        home.vet()
     except errors.StateUnusable as error:
         return Check("state", "fail", str(error))
     pid = home.running()
     return Check("state", "ok", f"{home.path}" + (f", agent {pid} runs" if pid else ""))
 
 
-def _disk(home: Home, settings: Settings) -> Check:
+def _disk(there: Path, settings: Settings) -> Check:
     try:
-        free = files.free_bytes(home.path) // MIB
+        free = files.free_bytes(there) // MIB
     except OSError as error:
         return Check("disk", "fail", str(error))
     room = free - settings.reserve_mb
@@ -84,7 +96,9 @@ def _memory(settings: Settings) -> Check:
 
 
 def _sandbox(home: Home, settings: Settings) -> Check:
-    box, found = sandbox.find(settings.sandbox, home.path, settings.sandbox_paths)
+    with tempfile.TemporaryDirectory() as spare:  # where there is no state folder yet
+        state = home.path if home.path.exists() else Path(spare)
+        box, found = sandbox.find(settings.sandbox, state, settings.sandbox_paths)
     if box is not None:
         return Check("sandbox", "ok", found)
     return Check("sandbox", "fail" if settings.sandbox == "require" else "warn", f"none: {found}")

@@ -102,8 +102,8 @@ def _contextualize(
 def recontextualize(home: Home, settings: Settings, device: Optional[str]) -> int:
     """Fetch this machine's context and apply it; 0 if there is nothing left to do."""
     _as_owner_of(home)
-    home.prepare()
     identity = home.identity()
+    home.prepare()
     line = link.Link(identity.server, identity.token, settings.ca)
     try:
         found = Server(line, ServerClock()).context()

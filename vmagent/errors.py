@@ -21,7 +21,7 @@ class CannotWork(AgentError):
 
 
 class NotJoined(AgentError):
-    """This machine has not joined a server; run `windfall-agent join` first."""
+    """This machine has no owner yet; run `windfall-agent pair`, or `join` with a token."""
 
     code = 3
 

@@ -50,6 +50,14 @@ class Home:
         """Make the folder (0700) if it is missing; `StateUnusable` if others may enter it."""
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise errors.StateUnusable(f"{self.path}: {error}") from error
+        self.vet()
+        os.chmod(self.path, 0o700)
+
+    def vet(self) -> None:
+        """`StateUnusable` if the folder cannot be seen, is another's or open to others."""
+        try:
             facts = self.path.stat()
         except OSError as error:
             raise errors.StateUnusable(f"{self.path}: {error}") from error
@@ -57,7 +65,6 @@ class Home:
             raise errors.StateUnusable(
                 f"{self.path}: must be this user's and writable by nobody else; chmod 700 it"
             )
-        os.chmod(self.path, 0o700)
 
     def lock(self) -> None:
         """Take the folder for this process until it ends; `Locked` if another has it."""
@@ -134,7 +141,7 @@ class Home:
                 str(found["name"]),
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise errors.NotJoined(str(self.path)) from error
+            raise errors.NotJoined(f"nothing is in {self.path}") from error
 
     def join(self, identity: Identity, pins: trust.Pins) -> None:
         """Keep who this machine is; the pins first, an identity without them is no use."""

@@ -88,7 +88,7 @@ def _is_unmanaged(server: Server, seq: int) -> bool:
 def _taken_away(home: Home) -> None:
     """The secret goes, and who is at the machine is told how to pair it anew."""
     home.leave()
-    banner.hang(home, "", _root())
+    banner.take_down(_root())  # an agent that waits for the next owner hangs it anew
     log.warning("unmanaged", extra={"why": f"its owner has taken this machine away; {HOW}"})
     sys.stderr.write(
         "windfall-agent: the owner has taken this machine away. Its secret is removed.\n"

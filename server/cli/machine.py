@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from server.cli import documents
 from server.cli.account import DAY_S, new_file
 from server.cli.asking import confirm
 from server.cli.client import Client
@@ -95,11 +96,12 @@ def rename_command(id: str, name: str, server: Client) -> None:
 
 @machine.command("recontextualize")
 @click.argument("id")
-@click.option("--context", "context_id", default="", help="Another context (the one it has).")
+@click.option("--context", "context_id", default="", help="Another context: id or name (its own).")
 @click.option("--revision", default=0, help="A revision of it (0: the newest).")
 @with_server
 def context_command(id: str, context_id: str, revision: int, server: Client) -> None:
     """Give the machine ID a newer revision of its context, or another one."""
+    context_id = documents.identify(server, context_id) if context_id else ""
     body = {"context_id": context_id, "revision": revision}
     answer = server.post("machines", id, "recontextualize", body=body)
     tell(answer, f"machine {id} is told to take {answer['name']}, revision {answer['revision']}")
@@ -126,7 +128,7 @@ def unmanage_command(id: str, yes: bool, server: Client) -> None:
 )
 @click.option("--note", "remark", default="", help="What it is for.")
 @click.option("--site", default="", help="The site that its machines belong to.")
-@click.option("--context", "context_id", default="", help="The context that they are given.")
+@click.option("--context", "context_id", default="", help="Their context: id or name.")
 @click.option("--revision", default=0, help="A revision of it (0: the newest).")
 @click.option(
     "--networks", default="", help="Where they may come from, as 192.0.2.0/24 (anywhere)."
@@ -145,6 +147,7 @@ def token_command(
     server: Client,
 ) -> None:
     """Make a token for machines that start with nobody at them; it is shown this once."""
+    context_id = documents.identify(server, context_id) if context_id else ""
     body = {
         "uses": uses, "expires_s": days * DAY_S, "note": remark, "site": site,
         "context_id": context_id, "revision": revision, "networks": networks,

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
+from server.cli import documents
 from server.cli.asking import confirm
 from server.cli.client import Client
 from server.cli.exits import Interrupted, Refused
@@ -32,12 +33,13 @@ def pair() -> None:
 def _wishes(function: Call) -> Call:
     """Give a command ``wishes``: what the machine shall become."""
 
-    @click.option("--context", "context_id", default="", help="The id of the context it is given.")
+    @click.option("--context", "context_id", default="", help="The context for it: id or name.")
     @click.option("--revision", default=0, help="A revision of it (0: the newest).")
     @click.option("--site", default="", help="The site it belongs to.")
     @click.option("--name", default="", help="What it is called (its own name).")
     @functools.wraps(function)
     def run(*args: Any, context_id: str, revision: int, site: str, name: str, **more: Any) -> Any:
+        context_id = documents.identify(more["server"], context_id) if context_id else ""
         wishes = {"context_id": context_id, "revision": revision, "site": site, "name": name}
         return function(*args, wishes=wishes, **more)
 
@@ -45,9 +47,9 @@ def _wishes(function: Call) -> Call:
 
 
 @pair.command("start")
-@_wishes
 @click.option("--no-wait", is_flag=True, help="Only show the PIN.")
 @with_server
+@_wishes
 def start_command(wishes: Mapping[str, Any], no_wait: bool, server: Client) -> None:
     """Show a PIN, wait for the machine, compare words, confirm."""
     made = server.post("pairings", body=wishes)
@@ -62,9 +64,9 @@ def start_command(wishes: Mapping[str, Any], no_wait: bool, server: Client) -> N
 
 @pair.command("code")
 @click.argument("code")
-@_wishes
 @click.option("--no-wait", is_flag=True, help="Do not ask: confirm later.")
 @with_server
+@_wishes
 def code_command(code: str, wishes: Mapping[str, Any], no_wait: bool, server: Client) -> None:
     """Pair the machine that shows the CODE (XXXX-XXXX)."""
     made = server.post("pairings", "code", body={"code": code, **wishes})

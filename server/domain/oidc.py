@@ -25,7 +25,8 @@ class Provider:
     ``creates``: who comes for the first time gets an account. ``by_email``: who has a checked
     address here is the one whom the provider names by it; only for providers that are believed to
     check addresses. ``roles`` maps groups of the claim ``groups_claim`` to roles, for accounts
-    that have no password of their own here.
+    that have no password of their own here. ``second_factor``: it asks for a second thing itself,
+    so that the codes of an account here are not asked for.
     """
 
     word: str
@@ -38,6 +39,7 @@ class Provider:
     by_email: bool = False
     groups_claim: str = "groups"
     roles: Mapping[str, str] = field(default_factory=dict)
+    second_factor: bool = False
 
 
 @dataclass(frozen=True)

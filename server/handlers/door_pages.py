@@ -24,8 +24,15 @@ def visit_of(request: web.Request) -> Visit:
 
 
 def welcome(request: web.Request, opened: Opened, path: str, said: str = "") -> web.Response:
-    """On to a page with a new session; what the browser had as a visitor is forgotten."""
+    """On to a page with a new session, or to that for its code if it is only half of one.
+
+    What the browser had as a visitor is forgotten once it is whole.
+    """
     door = request.app[DOOR]
+    if opened.half:
+        response = showing.onward(request, f"/login/code?next={quote(path, safe='/')}")
+        door.keep(response, "half", opened.text, int(HALF_S))
+        return response
     response = showing.onward(request, path, said)
     door.keep(response, "session", opened.text)
     door.drop(response, "visitor")
@@ -60,10 +67,6 @@ class DoorPages:
             ways = ways_in(self.deps, onto)
             facts = {"next": onto, "name": name[:254], "here": "login", "ways": ways}
             return showing.again(request, caller, "login", refusal, **facts)
-        if opened.half:
-            response = showing.onward(request, f"/login/code?next={quote(onto, safe='/')}")
-            request.app[DOOR].keep(response, "half", opened.text, int(HALF_S))
-            return response
         return welcome(request, opened, onto)
 
     async def logout(self, request: web.Request, caller: Caller | None, form: Form) -> web.Response:

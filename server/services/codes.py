@@ -111,13 +111,13 @@ async def end(deps: Deps, account: Account, by: str) -> None:
 
 
 async def complete(deps: Deps, half: str, code: str, visit: Visit) -> Opened:
-    """A session for who showed a password before and shows a code now.
+    """A session for who showed a password before, or came from a provider, and shows a code now.
 
     Raises SignInRefused (begin again), CodeRefused, TooMany.
     """
     waiting = await find_half(deps, half)
     if waiting is None:
-        raise SignInRefused("That took too long; begin again with your password.")
+        raise SignInRefused("That took too long; begin again.")
     now = deps.clock()
     well = deps.doors.try_password(now, f"code of {waiting.account_name}", visit.address)
     account = Account(waiting.account, waiting.account_name, waiting.role, 0.0)
@@ -131,8 +131,8 @@ async def complete(deps: Deps, half: str, code: str, visit: Visit) -> Opened:
             return None
         if not await sessions.end(tx, waiting.id, account.id, now):
             return None  # two codes at once: one session
-        how = "password, recovery code" if step is None else "password, code"
-        return await add(deps, tx, account, how, visit, "")
+        how = "recovery code" if step is None else "code"
+        return await add(deps, tx, account, f"{waiting.how}, {how}", visit, "")
 
     opened = await deps.store.write(write)
     if opened is None:

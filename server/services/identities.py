@@ -45,6 +45,7 @@ async def sign_in(
 ) -> Opened:
     """Open a session for whom the provider names; ``old`` is the browser's session before.
 
+    A half one if the account has codes, unless the provider is known to ask for a second thing.
     Raises NobodyYet, AccountDisabled.
     """
     now = deps.clock()
@@ -54,7 +55,9 @@ async def sign_in(
         if account.state != "active":
             raise AccountDisabled(account.name)
         account = await _with_role(tx, provider, who, account, now)
-        return await sessions.add(deps, tx, account, f"oidc {provider.word}", visit, old)
+        kept = await credentials.of(tx, account.id)
+        half = kept.totp_at is not None and not provider.second_factor
+        return await sessions.add(deps, tx, account, f"oidc {provider.word}", visit, old, half)
 
     return await deps.store.write(write)
 

@@ -24,6 +24,7 @@ from server.services.pairing import check_label
 OPERATORS = "operator"
 """The role from which on somebody sees and commands the machines of all."""
 TIMELINE_MOST = 200
+NONE_YET = "context: the machine has none yet; say which it shall take (--context, or its page)"
 STATES = {
     "working": "working",
     "waiting for work": "waiting for work",
@@ -282,7 +283,7 @@ async def recontextualize(
     card = await own(deps, caller, host)
     had = await deps.store.read(lambda tx: rows.given(tx, host))
     if had is None and not context:
-        raise BadInput(["context: the machine has none yet; name one"])
+        raise BadInput([NONE_YET])
     kept = had is not None and context in ("", had.context)
     context = had.context if had is not None and kept else context
     if deps.desk.contexts is None:

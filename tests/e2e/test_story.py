@@ -259,10 +259,10 @@ def test_the_same_on_two_terminals_without_a_browser(
     eve = Desk(admin.stage, token)
     assert "worker" in eve.does("context", "templates")
     field = ("--field", "agent.hours=0-24")
-    made = eve.asks("context", "create", "Spare", "--role", "pool", *field)["context"]
+    eve.does("context", "create", "Spare", "--role", "pool", *field)
     files = eve.does("context", "render", "Spare", "--target", "amiconfig")
     assert "0-24" in files
-    wish = ("--context", made["id"], "--name", "shed")
+    wish = ("--context", "Spare", "--name", "shed")
     with machine.at_terminal("pair", "--server", admin.stage.url, *WORKS) as person:
         refused = eve.asks("pair", "start", *wish)
         person.sees("PIN: ")

@@ -367,6 +367,7 @@ def test_check_says_what_is_in_the_way(tmp_path: Path) -> None:
     agent = AgentProcess(tmp_path / "state")
     fine = agent.call("check", "--server", server.url)
     assert fine.returncode == 0, fine.stdout
+    assert not agent.state.exists(), "to look changes nothing"
     assert "clock" in fine.stdout
     server.shutdown()
     server.server_close()

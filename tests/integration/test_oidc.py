@@ -18,6 +18,7 @@ from server.domain.people import NAME
 from server.keyring import KeyTrouble
 from server.services import identities, oidc, people
 from tests.integration.test_doors import WORD, doors, give_password
+from tests.integration.test_people import with_codes
 from tests.kit.providers import NOW, Liar, liar, real_provider, write_file
 from tests.kit.surfer import Surfer, surfer
 
@@ -144,6 +145,32 @@ async def test_a_disabled_account_is_not_opened(tmp_path: Path, lab: str) -> Non
         async with surfer(found.url) as other:
             assert (await sign_in(other, "ada-1")).status == 403
             assert not other.cookie("session")
+
+
+@pytest.mark.parametrize("asks_itself", [False, True])
+async def test_the_codes_of_an_account_are_asked_for_unless_the_provider_does_so_itself(
+    tmp_path: Path, lab: str, asks_itself: bool
+) -> None:
+    file = write_file(tmp_path, lab, link_by_email=True, second_factor=asks_itself)
+    async with doors(tmp_path / "data", **{"accounts.providers": str(file)}) as (found, browser):
+        admin = await people.account_of(found.deps, "admin")
+        now = found.deps.clock()
+        await found.deps.store.write(
+            lambda tx: accounts.set_email(tx, admin.id, "admin@example.org", now)
+        )
+        app, _ = await with_codes(found, browser)
+        back = await sign_in(browser, "bob-1")
+        if asks_itself:
+            assert back.onto == "/patterns"
+            assert "<strong>admin</strong>" in (await browser.get("/")).text
+            return
+        assert back.onto == "/login/code?next=/patterns"
+        assert "Logged in as" not in (await browser.get("/")).text
+        await browser.get(back.onto)
+        code = app.at(found.deps.clock() + 30)
+        answer = await browser.post("/login/code", {"code": code, "next": "/patterns"})
+        assert answer.onto == "/patterns"
+        assert "oidc lab, code" in (await browser.get("/profile")).text
 
 
 async def test_the_only_way_in_is_not_taken_away(tmp_path: Path, lab: str) -> None:

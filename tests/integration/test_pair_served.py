@@ -50,8 +50,9 @@ def unmanage(server: FakeServer) -> None:
 
 
 def test_a_machine_is_paired_by_pin_and_works_until_it_is_taken_away(
-    server: FakeServer, agent: AgentProcess
+    server: FakeServer, agent: AgentProcess, tmp_path: Path
 ) -> None:
+    (tmp_path / "root" / "etc").mkdir(parents=True)
     with pair(agent, server, *WORKS) as person:
         server.wait_for(server.complete)
         assert len(server.desk.hosts()) == 1
@@ -68,6 +69,7 @@ def test_a_machine_is_paired_by_pin_and_works_until_it_is_taken_away(
         assert person.modes() == person.before
     assert not list(agent.state.glob("identity.json")) + list(agent.state.glob("keys.json"))
     assert agent.call("run").returncode == 3
+    assert not list((tmp_path / "root").rglob("windfall.issue")), "no service waits for an owner"
 
 
 def test_a_machine_that_shows_a_code_is_paired_on_the_web(
