@@ -75,6 +75,11 @@ def moment(at: float) -> str:
     return f"{datetime.datetime.fromtimestamp(at, datetime.UTC):%Y-%m-%d %H:%M:%S}{_NBSP}UTC"
 
 
+def day(at: float) -> str:
+    """A Unix time as its date (UTC)."""
+    return f"{datetime.datetime.fromtimestamp(at, datetime.UTC):%Y-%m-%d}"
+
+
 def stamp(at: float) -> str:
     """A Unix time as the ``datetime`` attribute of a time element."""
     return f"{datetime.datetime.fromtimestamp(at, datetime.UTC):%Y-%m-%dT%H:%M:%SZ}"

@@ -23,6 +23,7 @@ ENTRIES = (
     Entry("Dashboard", "/dashboard", "dashboard", "volunteer"),
     Entry("Pair an instance", "/pair", "pair", "volunteer"),
     Entry("My machines", "/machines", "machines", "volunteer"),
+    Entry("My contribution", "/contribution", "contribution", "volunteer"),
     Entry("Public contexts", "/library", "library", "volunteer"),
     Entry("To review", "/contexts/review", "review", "operator"),
     Entry("Tasks", "/tasks", "tasks", "operator"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
-from server.cli import agent_bans, bans, giving, people, trust  # noqa: F401  # they add to other groups
+from server.cli import agent_bans, bans, contribution, giving, people, trust  # noqa: F401  # they add to other groups
 from server.cli.account import account
 from server.cli.agent import agent
 from server.cli.alert import alert, operations_command

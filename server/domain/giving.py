@@ -46,6 +46,11 @@ _HOURS = ((876_600, "a century"), (8_766, "a year"), (168, "a week"), (24, "a da
 _YEARS = ((3652.5, "ten years"), (1826.0, "five years"), (365.0, "a year"))
 
 
+def _grouped(number: float) -> str:
+    """A number in groups of three digits, with narrow blanks between (ISO 80000-1)."""
+    return f"{number:,.0f}".replace(",", "\u202f")
+
+
 def badges(deeds: Deeds) -> list[Badge]:
     """The badges that are true of an account; each of a ladder only the highest."""
     found: list[Badge] = []
@@ -53,30 +58,36 @@ def badges(deeds: Deeds) -> list[Badge]:
         if deeds.validated >= least:
             word = "event" if least == 1 else "events"
             found.append(
-                Badge(f"{words.capitalize()} {word}", f"{deeds.validated:,} were agreed on")
+                Badge(f"{words.capitalize()} {word}", f"{_grouped(deeds.validated)} were agreed on")
             )
             break
     for hours, words in _HOURS:
         if deeds.cpu_hours >= hours:
             found.append(
-                Badge(f"{words.capitalize()} of CPU", f"{deeds.cpu_hours:,.0f} hours were given")
+                Badge(
+                    f"{words.capitalize()} of CPU", f"{_grouped(deeds.cpu_hours)} hours were given"
+                )
             )
             break
     for days, words in _YEARS:
         if deeds.validated and deeds.days >= days:
             found.append(
-                Badge(f"With us for {words}", f"the first event came {deeds.days:,.0f} days ago")
+                Badge(
+                    f"With us for {words}", f"the first event came {_grouped(deeds.days)} days ago"
+                )
             )
             break
     if deeds.studies >= 1:
         ended = "production was" if deeds.studies == 1 else "productions were"
         found.append(
-            Badge("In a finished study", f"{deeds.studies:,} {ended} finished with events")
+            Badge("In a finished study", f"{_grouped(deeds.studies)} {ended} finished with events")
         )
     if deeds.validated >= 10_000 and not deeds.rejected:
-        found.append(Badge("Nothing wrong", f"{deeds.validated:,} events and none rejected"))
+        found.append(
+            Badge("Nothing wrong", f"{_grouped(deeds.validated)} events and none rejected")
+        )
     if deeds.machines >= 10:
-        found.append(Badge("A fleet", f"{deeds.machines:,} machines gave events"))
+        found.append(Badge("A fleet", f"{_grouped(deeds.machines)} machines gave events"))
     return found
 
 

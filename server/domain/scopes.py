@@ -52,6 +52,10 @@ _AREAS = {
 _OTHERS = {
     "GET /api/v1/productions/{name}/output": "productions",
     "GET /api/v1/me": "read",
+    "GET /api/v1/me/contribution": "read",
+    "GET /api/v1/me/certificates": "read",
+    "POST /api/v1/me/certificates": "people",
+    "POST /api/v1/me/certificates/{code}/withdraw": "people",
     "PUT /api/v1/accounts/{name}/mode": "pool",
     "POST /api/v1/accounts/{name}/tokens": WHOLE,
     "POST /api/v1/accounts/{name}/password": WHOLE,

@@ -90,6 +90,7 @@ STATUSES = {
     "banned": 503,
     "no-mail": 503,
     "no-backups": 409,
+    "nothing-to-certify": 409,
     "backup-failed": 503,
     "too-many-listeners": 503,
     "disk-full": 507,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,21 +13,14 @@ from typing import Any
 
 import pytest
 
-from server.db import figures
-from server.domain.rollup import DAY, EVER, Kind, Measure
+from server.domain.rollup import DAY, Kind, Measure
 from tests.integration.test_doors import WORD, doors, give_password
 from tests.kit.command_line import run
+from tests.kit.gifts import amount, gave
 from tests.kit.house import House
 from tests.kit.surfer import Surfer
 
 NOVEMBER, DECEMBER = (int(datetime(2025, month, 1, tzinfo=UTC).timestamp()) for month in (11, 12))
-HOUR_MS = 3_600_000
-
-
-async def gave(found: House, kind: Kind, key: str, at: int, facts: Mapping[Measure, int]) -> None:
-    """Somebody gave this on the day that begins at a time."""
-    rows = {(kind, key, DAY, at): facts, (kind, key, EVER, 0): facts}
-    await found.deps.store.write(lambda tx: figures.add(tx, rows))
 
 
 @dataclass
@@ -52,9 +45,7 @@ async def farm(tmp_path: Path) -> AsyncIterator[Farm]:
             assert status == 201
             hosts[name] = said["host"]
         for number, host in enumerate(hosts.values(), 1):
-            facts = {Measure.CPU_MS: number * HOUR_MS, Measure.WALL_MS: 2 * number * HOUR_MS,
-                     Measure.EVENTS_VALIDATED: number, Measure.CREDIT_MICROS: number * 1_000_000,
-                     Measure.TASKS_LEASED: 1}  # fmt: skip
+            facts = amount(number, number)
             await gave(found, Kind.HOST, str(host), NOVEMBER, facts)
             await gave(found, Kind.HOST, str(host), DECEMBER - DAY, facts)
             site = places[number - 1][2]
@@ -79,7 +70,7 @@ async def test_a_month_is_told_by_account_and_machine_of_the_site_alone(farm: Fa
     accounts = {one["name"]: (one["machines"], one["given"]) for one in found["accounts"]}
     assert set(accounts) == {"desy", "ifj"}
     machines, given = accounts["desy"]
-    assert (machines, given["cpu_h"], given["wall_h"], given["credit"]) == (2, 6.0, 12.0, 6.0)
+    assert (machines, given["cpu_h"], given["wall_h"], given["credit"]) == (2, 6.0, 12.0, 21_600.0)
     [month] = found["months"]
     assert (month["month"], month["given"]["events"]) == ("2025-11", 6)
 

@@ -30,6 +30,14 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
         Example("/sites/{site}/giving", "operator"),
         Example("/sites/{site}/giving", "volunteer", 403),
     ),
+    "/contribution": (
+        Example("/contribution", "volunteer"),
+        Example("/contribution", "operator"),
+    ),
+    "/certificates/{code}": (
+        Example("/certificates/{certificate}"),
+        Example("/certificates/2345-6789-BCDF-GHJK", status=404),
+    ),
     "/login": (Example("/login"),),
     "/login/with/{provider}": (Example("/login/with/nobody", status=404),),
     "/login/with/{provider}/back": (Example("/login/with/nobody/back", status=404),),

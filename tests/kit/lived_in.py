@@ -8,6 +8,7 @@ from typing import Any
 from server.domain.alert import Level, Sign
 from server.services.upkeep import alerts, watch
 from tests.kit import shelf_lived_in
+from tests.kit.gifts import give
 from tests.kit.house import Hand, House
 from tests.kit.vm import Vm, owner
 from vmagent.wire import messages as m
@@ -66,7 +67,8 @@ async def live(found: House) -> dict[str, str]:
     names |= await _alerts(found)
     more = await shelf_lived_in.contexts(found), await _pairings(found)
     assert not more[0].keys() & more[1].keys()
-    return {**names, **more[0], **more[1]}
+    gifts = await give(found, "volunteer", int(more[1]["machine"]), "cms-hlt")
+    return {**names, **more[0], **more[1], **gifts}
 
 
 async def _alerts(found: House) -> dict[str, str]:
