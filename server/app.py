@@ -37,6 +37,7 @@ from server.handlers.plot_pages import PlotPages
 from server.handlers.portrait_api import PortraitApi
 from server.handlers.routes import Route
 from server.handlers.site_api import SiteApi
+from server.handlers.stats_api import StatsApi
 from server.handlers.strangers import Strangers
 from server.handlers.task_pages import TaskPages
 from server.handlers.trust_api import TrustApi
@@ -66,6 +67,7 @@ class Facts:
     door: Door = field(default_factory=Door)
     listeners_each: int = 50
     proxies: tuple[peer.Network, ...] = ()
+    public_statistics: bool = True
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,7 @@ def routes_of(deps: Deps, facts: Facts, look: Look) -> list[Route]:
         *PeopleApi(deps, look, facts.kid, facts.version, facts.json_bytes).routes(),
         *SiteApi(deps, facts.json_bytes).routes(),
         *CreditApi(deps).routes(),
+        *StatsApi(deps, facts.public_statistics).routes(),
         *PairingApi(deps, facts.keys, facts.kid).routes(),
         *MachineApi(deps, look).routes(),
         *EnrolmentApi(deps, facts.kid).routes(),

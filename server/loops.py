@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
-from server.services import duties, framelog, pairing, reap, rollups, scan, sessions
+from server.services import duties, framelog, gauges, pairing, reap, rollups, scan, sessions
 from server.services.deps import Deps
 from server.services.duties import Judge
 from server.services.plotting import REST_MOST_S, Plotter
@@ -28,6 +28,7 @@ SESSIONS_S = 3600.0  # what is over is deleted to the hour
 TIDY_S = 600.0
 FORGET_S = 300.0  # wrong tries are looked at for ten minutes
 LONG_S = 6 * 3600.0  # a large output, or a large database, takes its time
+SAMPLE_S = 60.0
 IDLE_S = 30.0  # judge and merge look by themselves at least this often
 
 
@@ -96,6 +97,7 @@ def _of_work(deps: Deps, plotter: Plotter) -> list[Duty]:
         _every("index", lambda: deps.frames.empty(deps.store), INDEX_S),
         _every("close", lambda: framelog.close_segments(deps), SWEEP_S),
         _every("figures", lambda: rollups.once(deps), FIGURES_S),
+        Duty("gauges", lambda: gauges.once(deps), lambda: gauges.pause(deps), SAMPLE_S),
         _every("thin", lambda: rollups.thin(deps), TIDY_S),
         _every("sweep", lambda: reap.free_segments(deps), SWEEP_S),
     ]

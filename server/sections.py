@@ -155,3 +155,17 @@ class Plots:
         least=0,
         most=100,
     )
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """What is shown of the pool, and to whom."""
+
+    public: bool = told(
+        True, "Everybody may see the statistics of the pool; else whoever is signed in."
+    )
+    countries: bool = told(
+        True,
+        "The country of a machine is looked up from its address, offline, and kept; the address is "
+        "not. When false, countries that were kept are deleted at the next start.",
+    )

@@ -11,7 +11,7 @@ from typing import Any
 
 from server.operating import Alerts, Backup, Metrics, Operations, Traces
 from server.rule import Rule, told
-from server.sections import Accounts, Mail, Pairing, Plots
+from server.sections import Accounts, Mail, Pairing, Plots, Statistics
 
 
 @dataclass(frozen=True)
@@ -223,6 +223,7 @@ class Settings:
     backup: Backup = field(default_factory=Backup)
     metrics: Metrics = field(default_factory=Metrics)
     traces: Traces = field(default_factory=Traces)
+    statistics: Statistics = field(default_factory=Statistics)
     log: Log = Log()
     sources: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
 

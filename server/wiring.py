@@ -21,7 +21,7 @@ import uvloop
 from aiohttp import web
 
 from server import app as application
-from server import logs, lookout, loops, providers, safefile
+from server import countries, logs, lookout, loops, providers, safefile
 from server.blobs.base import BackendAbsent, Blobs
 from server.blobs.choose import BadBlobsUrl, open_blobs
 from server.blobs.descriptor import sync_folder
@@ -38,6 +38,7 @@ from server.handlers.lane import Runner, Starter
 from server.keyholder import KeyHolder
 from server.services import doors, enrol, oidc, start
 from server.services.agentfile import AgentDigest
+from server.services.census import Census
 from server.services.deps import Deps, Limits
 from server.services.desk import Desk
 from server.services.passwords import Passwords
@@ -170,6 +171,7 @@ async def _deps(stack: AsyncExitStack, settings: Settings, keys: KeyHolder) -> D
         ),
         doorway=Doorway(Turns(limits.joins_per_minute), Turns(limits.wrong_tokens_per_minute)),
         safe=safefile.read(settings.at_rest_file),
+        census=_census(settings),
         doors=doors.Doors(
             _account_rules(settings),
             passwords=Passwords(waiting=settings.accounts.passwords_waiting),
@@ -186,6 +188,12 @@ def _upkeep(settings: Settings, keys: KeyHolder, postman: Postman) -> Upkeep:
         return lookout.upkeep(settings, keys, postman)
     except (BadBlobsUrl, BackendAbsent) as error:
         raise StoreUnusable(f"backup.to: {error}") from error
+
+
+def _census(settings: Settings) -> Census:
+    """Who counts who is here."""
+    own = settings.statistics
+    return Census(own.public, own.countries, countries.table(own.countries))
 
 
 def _providers(settings: Settings) -> oidc.Desk:
@@ -257,6 +265,7 @@ def _facts(settings: Settings, keys: KeyHolder) -> application.Facts:
         _door(settings),
         limits.listeners_per_address,
         peer.networks(settings.server.proxies) if settings.server.behind_proxy else (),
+        settings.statistics.public,
     )
 
 

@@ -16,6 +16,7 @@ from server.cli.payload import rows_of
 
 COLUMNS = ("name", "mode", "how", "stage", "since", "hosts", "hosts_now", "working", "reason")
 TOKENS = ("id", "account", "state", "uses_left", "hosts", "networks", "created_at", "expires_at")
+KINDS = ("volunteer", "cluster", "cloud", "trigger-farm")
 SCOPE = click.argument("name", required=False)
 Body = dict[str, Any]
 
@@ -96,6 +97,17 @@ def revoke_command(name: str, token_id: str, server: Client) -> None:
     """Revoke a token by which machines join the site NAME; those that did stay."""
     server.post("sites", name, "enrolments", token_id, "revoke")
     tell({"token": token_id, "revoked": True}, f"token {token_id} is revoked")
+
+
+@site.command("kind")
+@click.argument("name")
+@click.argument("kind", type=click.Choice((*KINDS, "none")))
+@with_server
+def kind_command(name: str, kind: str, server: Client) -> None:
+    """Say what kind of machines the site NAME has, for the statistics from now on."""
+    body = {"kind": "" if kind == "none" else kind}
+    answer = server.put("sites", name, "kind", body=body)
+    tell(answer, f"site {name}: {kind}")
 
 
 def _whom(command: Callable[..., None]) -> Callable[..., None]:

@@ -32,6 +32,7 @@ from server.cli.pattern import pattern
 from server.cli.payload import payload
 from server.cli.production import production
 from server.cli.start import init_command, serve_command
+from server.cli.stats import stats
 from server.cli.task import task
 from vmagent import __version__
 
@@ -51,7 +52,7 @@ def windfall() -> None:
 
 for part in (
     *(serve_command, init_command, config, key, payload, production, task, pattern),
-    *(context, pair, machine, me, account, group, host, site, cluster, agent, credit, db),
+    *(context, pair, machine, me, account, group, host, site, cluster, agent, credit, stats, db),
     *(operations_command, alert, backup),
 ):
     windfall.add_command(part)

@@ -26,6 +26,15 @@ _SAMPLE = (
 )
 
 
+# A word that no machine had when a sample was taken has no row of it: it was 0 then.
+_OF_POOL = (
+    " LEFT JOIN gauges p ON p.gauge = g.gauge AND p.kind = 'pool' AND p.step = g.step"
+    " AND p.key = '' AND p.at = g.at"
+)
+_SAMPLES = "coalesce(p.samples, g.samples)"
+_LOW = f"CASE WHEN {_SAMPLES} > g.samples THEN 0 ELSE g.low END"
+
+
 class Sample(NamedTuple):
     """A gauge as it was at a time, for the row of a step."""
 
@@ -77,8 +86,9 @@ async def gauge_series(
 ) -> list[tuple[int, float, float, float, int]]:
     """A gauge by time: at, low, high, total, samples."""
     rows = await tx.all(
-        "SELECT at, low, high, total, samples FROM gauges WHERE gauge = $1 AND kind = $2"
-        " AND step = $3 AND key = $4 AND at >= $5 AND at < $6 ORDER BY at",
+        f"SELECT g.at, {_LOW}, g.high, g.total, {_SAMPLES} FROM gauges g{_OF_POOL}"  # noqa: S608
+        " WHERE g.gauge = $1 AND g.kind = $2 AND g.step = $3 AND g.key = $4 AND g.at >= $5"
+        " AND g.at < $6 ORDER BY g.at",
         str(gauge),
         str(kind),
         step,
@@ -108,8 +118,8 @@ async def split(
 async def gauge_split(tx: Tx, gauge: Gauge, kind: Kind, step: int, at: int) -> dict[str, float]:
     """The mean of a gauge in the row of one time, for each key that has one."""
     rows = await tx.all(
-        "SELECT key, total / samples FROM gauges WHERE gauge = $1 AND kind = $2 AND step = $3"
-        " AND at = $4 ORDER BY key",
+        f"SELECT g.key, g.total / {_SAMPLES} FROM gauges g{_OF_POOL}"  # noqa: S608
+        " WHERE g.gauge = $1 AND g.kind = $2 AND g.step = $3 AND g.at = $4 ORDER BY g.key",
         str(gauge),
         str(kind),
         step,

@@ -137,6 +137,22 @@ async def revoke(tx: Tx, host: int) -> bool:
     return changed == 1
 
 
+async def seen_since(tx: Tx, at: float) -> list[tuple[int, int]]:
+    """The hosts that were heard of since then, believed or not, and their accounts."""
+    rows = await tx.all("SELECT id, account FROM hosts WHERE seen_at >= $1", at)
+    return [(row[0], row[1]) for row in rows]
+
+
+def in_country(tx: Tx, host: int, country: str) -> None:
+    """A host speaks from this country (two letters)."""
+    tx.later("UPDATE hosts SET country = $1 WHERE id = $2", (country, host))
+
+
+async def forget_countries(tx: Tx) -> int:
+    """Nobody is anywhere any more; how many were."""
+    return await tx.run("UPDATE hosts SET country = '' WHERE country <> ''")
+
+
 def saw(tx: Tx, host: int, at: float) -> None:
     """Note when a host was last heard of."""
     tx.later("UPDATE hosts SET seen_at = $1 WHERE id = $2", (at, host))

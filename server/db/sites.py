@@ -162,6 +162,11 @@ async def set_mode(tx: Tx, site: int | None, mode: Mode, at: float, reason: str)
     )
 
 
+async def set_kind(tx: Tx, site: int, kind: str) -> None:
+    """What kind of machines a site has."""
+    await tx.run("UPDATE sites SET kind = $1 WHERE id = $2", kind, site)
+
+
 async def switches(tx: Tx, most: int) -> list[Switch]:
     """The latest switches, oldest first."""
     rows = await tx.all(

@@ -10,7 +10,7 @@ WHOLE = "*"
 """All that the account may. What could give more than a narrower token has (passwords, addresses,
 codes, roles, keys, tokens for others) needs it, and so does every route that is in no table."""
 SCOPES = {
-    "read": "See productions, tasks, sites, hosts, bans, patterns, credit, alerts, metrics.",
+    "read": "See productions, tasks, sites, hosts, bans, patterns, credit, alerts, figures.",
     "productions": "Make and steer productions, and fetch their outputs.",
     "pool": "Switch sites, ban and command hosts, edit patterns, take alerts on.",
     "machines": "Pair machines, look after them, make enrolment tokens.",
@@ -28,6 +28,7 @@ _AREAS = {
     "sites": ("read", "pool"),
     "mode": (WHOLE, "pool"),
     "credit": ("read", "pool"),
+    "stats": ("read", "read"),
     "patterns": ("read", "pool"),
     "bans": ("read", "pool"),
     "operations": ("read", WHOLE),

@@ -183,6 +183,7 @@ class AgentApi:
         since = params.query_number(request, "since", 0, 0, 2**62)
         wait = params.query_number(request, "wait", 25.0, 0.0, WAIT_MOST)
         card.seen_at = self.deps.clock()
+        self.deps.census.came(card, request.app[DOOR].address(request))
         card.polls.take(card.seen_at, self.deps.limits.polls_per_minute)
         card.heard(since, self.deps.registry.seq)
         # One poll of a host waits at a time: a newer one ends the older.

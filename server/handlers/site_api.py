@@ -45,6 +45,13 @@ class ModeRequest:
 
 
 @dataclass(frozen=True)
+class KindRequest:
+    """What machines a site has: volunteer, cluster, cloud, trigger-farm; empty: not said."""
+
+    kind: str = field(metadata=bound(most=32))
+
+
+@dataclass(frozen=True)
 class SwitchMade:
     """The switch is durable, and ``hosts`` were told at once; those away hear it when they ask."""
 
@@ -78,6 +85,13 @@ class SiteApi:
         """One site."""
         name = (await stewards.admitted(self.deps, caller, _site(request))).name
         return await sites.show(self.deps, name)
+
+    async def set_kind(
+        self, request: web.Request, caller: Caller, message: KindRequest
+    ) -> SiteView:
+        """Say what kind of machines a site has."""
+        name = (await stewards.admitted(self.deps, caller, _site(request))).name
+        return await sites.set_kind(self.deps, name, message.kind, caller.name)
 
     async def switch_site(
         self, request: web.Request, caller: Caller, message: ModeRequest
@@ -152,6 +166,9 @@ class SiteApi:
             Route("PUT", f"{site}/mode", self.switch_site, own,
                   "Switch a site of mine, or listed hosts of it, off or on.",
                   Body.JSON, ModeRequest, SwitchMade, most=most, codes=(*one, "bad-input")),
+            Route("PUT", f"{site}/kind", self.set_kind, own,
+                  "Say what kind of machines a site of mine has, for the statistics.",
+                  Body.JSON, KindRequest, SiteView, codes=(*one, "bad-input")),
             Route("GET", f"{site}/admins", self.admins, own, "Who runs a site of mine.",
                   reply=StewardList, codes=one),
             Route("PUT", admin, self.add_admin, names, "Let somebody run a site.", status=204,

@@ -14,6 +14,7 @@ from server.db.base import Store
 from server.db.frames import NewFrame
 from server.domain.line import Line
 from server.services.cards import Registry, TaskCard
+from server.services.census import Census
 from server.services.desk import Desk
 from server.services.doors import Doors
 from server.services.framelog import FrameLog
@@ -110,6 +111,7 @@ class Deps:
     desk: Desk = field(default_factory=Desk)
     doors: Doors = field(default_factory=Doors)
     upkeep: Upkeep = field(default_factory=Upkeep)
+    census: Census = field(default_factory=Census)
 
     def line(self, production: int) -> Line:
         """The queue of a production."""

@@ -23,6 +23,7 @@ from server.domain.farm import (
     stage,
 )
 from server.domain.roles import reaches
+from server.domain.rollup import MachineKind
 from server.services import audit, stewards, switching
 from server.services.cards import HERE_S, HostCard
 from server.services.deps import Deps
@@ -88,6 +89,7 @@ class SiteView:
     working: int
     leases: int
     last_switch: SwitchView | None = None
+    kind: str = ""
 
 
 @dataclass(frozen=True)
@@ -146,6 +148,28 @@ async def switch(deps: Deps, wish: Wish, caller: Caller) -> Switched:
             deps.registry.sites[number] = replace(site, mode=mode, since=now, reason=wish.reason)
     log.info("switched", extra={"action": made.name, "scope": made.target.scope, "hosts": told})
     return Switched(made.seq, told)
+
+
+async def set_kind(deps: Deps, name: str, kind: str, by: str) -> SiteView:
+    """Say what kind of machines a site has, for the statistics from now on; empty: not said.
+
+    Raises BadInput, NotFound.
+    """
+    known = ["", *map(str, MachineKind)]
+    if kind not in known:
+        raise BadInput([f"kind {kind!r}: must be one of {', '.join(known[1:])}, or empty"])
+
+    async def write(tx: Tx) -> Site:
+        site = await sites.named(tx, name)
+        if site is None:
+            raise NotFound("site", name)
+        await sites.set_kind(tx, site.id, kind)
+        audit.note(tx, by, "site.kind", name, kind, at=deps.clock())
+        return replace(site, kind=kind)
+
+    made = await deps.store.write(write)
+    deps.registry.sites[made.id] = replace(deps.registry.sites.get(made.id, made), kind=kind)
+    return await show(deps, name)
 
 
 async def _target(tx: Tx, deps: Deps, wish: Wish, caller: Caller) -> tuple[Target, list[Site]]:
@@ -238,6 +262,7 @@ async def _view(deps: Deps, site: Site, whole: bool = True) -> SiteView:
         sum(1 for card in cards if card.running),
         sum(len(card.tasks) for card in cards),
         None if last is None else _switch_view(deps, last, answers, said),
+        site.kind,
     )
 
 

@@ -6,7 +6,7 @@ from server.db import frames, set_aside, tasks, units
 from server.db.base import Tx
 from server.db.tasks import Task
 from server.domain.intervals import Intervals
-from server.services import agentbans, bans, quotas, rollups, scan, trusting
+from server.services import agentbans, bans, gauges, quotas, rollups, scan, trusting
 from server.services.cards import TaskCard
 from server.services.deps import Deps
 from server.services.enrol import load_hosts
@@ -31,6 +31,7 @@ async def load(deps: Deps) -> None:
     await recover(deps)
     deps.store.lead(deps.frames.lead)
     await rollups.begin(deps)
+    await gauges.begin(deps)
     highest, leased, held, dirty, lent = await deps.store.read(_read)
     deps.registry.task_id = deps.registry.found = highest
     coverage: dict[int, list[tuple[int, int]]] = {}

@@ -14,6 +14,7 @@ from server.domain.production import ProductionState
 from server.domain.rollup import (
     DAY,
     EVER,
+    HOUR,
     MANY,
     MINUTE,
     MONTH,
@@ -35,6 +36,10 @@ from server.services.cards import HostCard
 from server.services.deps import Deps
 from server.services.hostview import NOW_S, state_of
 from server.services.kinds import machine_kind
+
+SAID = (Kind.IMAGE, Kind.AGENT)
+WORDS_MOST = 50  # of what hosts say themselves
+OTHER = "other"
 
 
 @dataclass(frozen=True)
@@ -68,7 +73,8 @@ class Now:
     """The pool as it is; machines are those heard of in the last 90 seconds.
 
     ``by`` has the machines for each word of each kind. Events are those of active productions, each
-    copy counted; ages of leases in seconds.
+    copy counted; ages of leases in seconds. ``seen`` are the different machines and accounts of the
+    last hour, day and month (30 days), and addresses since the present one began.
     """
 
     at: float
@@ -85,6 +91,7 @@ class Now:
     events_in_hand: int
     events_leased: int
     events_left: int
+    seen: dict[Gauge, dict[str, int]] = field(default_factory=dict)
 
 
 async def series(
@@ -190,20 +197,44 @@ async def now(deps: Deps) -> Now:
         sum(ages) / len(ages) if ages else 0.0,
         sum(len(line) for line in deps.lines.values()),
         *events,
+        seen=_seen(deps, at),
     )
+
+
+def _seen(deps: Deps, at: float) -> dict[Gauge, dict[str, int]]:
+    hosts = deps.registry.hosts.values()
+    recent = {
+        word: [card for card in hosts if at - card.seen_at < step]
+        for word, step in (("hour", HOUR), ("day", DAY), ("month", MONTH))
+    }
+    return {
+        Gauge.MACHINES_SEEN: {word: len(cards) for word, cards in recent.items()},
+        Gauge.ACCOUNTS_SEEN: {
+            word: len({card.account for card in cards}) for word, cards in recent.items()
+        },
+        Gauge.ADDRESSES_SEEN: deps.census.addresses(),
+    }
 
 
 def _words(deps: Deps, here: list[HostCard], at: float) -> dict[Kind, dict[str, int]]:
     """How many machines there are of each word."""
     registry = deps.registry
-    return {
-        Kind.STATE: dict(Counter(state_of(card, at) for card in here)),
-        Kind.SITE: dict(Counter(registry.site_name(card.site) for card in here)),
-        Kind.COUNTRY: dict(Counter(card.country for card in here)),
-        Kind.MACHINE: dict(Counter(str(machine_kind(deps, card)) for card in here)),
-        Kind.IMAGE: dict(Counter(card.system for card in here)),
-        Kind.AGENT: dict(Counter(card.agent for card in here)),
+    found = {
+        Kind.STATE: Counter(state_of(card, at) for card in here),
+        Kind.SITE: Counter(registry.site_name(card.site) for card in here),
+        Kind.COUNTRY: Counter(card.country for card in here),
+        Kind.MACHINE: Counter(str(machine_kind(deps, card)) for card in here),
+        Kind.IMAGE: Counter(card.system for card in here),
+        Kind.AGENT: Counter(card.agent for card in here),
     }
+    return {kind: _most(words) if kind in SAID else dict(words) for kind, words in found.items()}
+
+
+def _most(words: Counter[str]) -> dict[str, int]:
+    """The words of most machines: hosts say them, and shall not fill tables with them."""
+    shown = dict(words.most_common(WORDS_MOST))
+    rest = words.total() - sum(shown.values())
+    return {**shown, OTHER: rest + shown.get(OTHER, 0)} if rest else shown
 
 
 def _events(deps: Deps) -> tuple[int, int, int]:

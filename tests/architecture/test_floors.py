@@ -23,6 +23,7 @@ SERVER = (
         "server.boinc",
         "server.clusters",
         "server.configure",
+        "server.countries",
     ),
     *("server.db", "server.domain", "server.handlers", "server.keyholder", "server.keyring"),
     *(
@@ -61,6 +62,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "server.keyring": ("vmagent.wire",),
     "server.keyholder": ("server.keyring", "server.handlers.sealing", "vmagent.wire"),
     "server.safefile": ("server.blobs.descriptor", "server.keyring", "server.services.safe"),
+    "server.countries": ("server.services",),
     "server.logs": (),
     "server.providers": ("server.domain", "server.keyring", "server.accord"),
     "server.plotter": ("server.domain",),

@@ -31,6 +31,7 @@ PUBLIC = {
     "GET /sites/{name}/events",
     "GET /productions/{name}/plots/{plot}.{form}",
     f"GET {BASE}/productions/{{name}}/plots",
+    *(f"GET {BASE}/stats/{word}" for word in ("now", "series", "split", "totals", "months")),
     "GET /static/{file}",
     "GET /openapi.json",
     "GET /healthz",

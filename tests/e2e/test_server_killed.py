@@ -10,6 +10,8 @@ from typing import Any
 import aiohttp
 
 from server.domain.intervals import Intervals
+from server.domain.rollup import Measure
+from server.services import rollups, stats
 from tests.integration.test_production_life import WHOLE, output_of
 from tests.kit.house import Hand, House, finish, house
 from tests.kit.ports import free_port
@@ -122,6 +124,11 @@ async def test_a_server_killed_at_random_moments_makes_the_same_output(tmp_path:
         assert await output_of(again) == WHOLE
         _, checked = await again.manage("POST", "/productions/toy-run/verify")
         assert (checked["ok"], checked["events"]) == (True, 1000)
+        # Each start counts what the ledgers have, and was killed at it or soon after.
+        _, counted = await again.manage("POST", "/stats/check")
+        assert counted == {"ok": True, "discrepancies": []}
+        await rollups.once(again.deps)
+        assert await stats.total(again.deps, Measure.EVENTS_SETTLED) == 1000
 
 
 async def test_a_second_server_on_the_same_data_is_refused_with_its_reason(tmp_path: Path) -> None:

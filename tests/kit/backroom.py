@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,10 @@ from server.domain.match import Facts
 from server.domain.throttle import Minute
 from server.services import dispatch, duties, enrol, ingest, produce, reap, report, start
 from server.services.cards import HostCard, TaskCard
+from server.services.census import Census
 from server.services.deps import Deps, LeaseValue, Limits
 from server.services.factsheet import Sheet
+from server.services.safe import Safe
 from tests.kit.house import DEFINITION, Make, frame, honest
 from vmagent.wire.messages import AskRequest
 
@@ -52,6 +54,8 @@ class Backroom:
     limits: Limits = field(default_factory=Limits)
     url: str = ""
     key: str = "5e" * 32  # of spot checks, the same in every run: what fails, fails again
+    safe: Safe = field(default_factory=Safe)
+    census: Callable[[], Census] = Census
     _deps: Deps | None = None
     _judge: duties.Judge | None = None
 
@@ -74,6 +78,7 @@ class Backroom:
         segments = Segments.open(self.folder / "segments", used, 1 << 20)
         limits = self.limits
         self._deps = Deps(store, self.blobs, segments, lambda: self.now, _seal, limits)
+        self._deps.safe, self._deps.census = self.safe, self.census()
         self._judge = duties.Judge(self._deps)
         await start.load(self._deps)
 

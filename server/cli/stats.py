@@ -1,0 +1,109 @@
+"""The statistics of the pool: as of now, by time, and whether they hold."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from server.cli.client import Client
+from server.cli.exits import CheckFailed
+from server.cli.groups import House
+from server.cli.options import with_server
+from server.cli.output import tell, tell_facts, tell_rows
+from server.cli.payload import rows_of
+from server.domain.rollup import Kind, Span
+
+CHECK_MOST_S = 3600.0
+SHOWN = 50  # discrepancies that are told one by one
+OWN = (Kind.HOST, Kind.ACCOUNT, Kind.CONTRIBUTION)
+SPAN = click.option(
+    "--span",
+    type=click.Choice(tuple(map(str, Span))),
+    default=str(Span.DAY),
+    show_default=True,
+    help="How far back.",
+)
+KIND = click.option(
+    "--kind",
+    type=click.Choice(tuple(map(str, Kind))),
+    default=str(Kind.POOL),
+    show_default=True,
+    help="What the figure is of; hosts and accounts one's own, operators any.",
+)
+KEY = click.option("--key", default="", help="Which: a number, or the name of a site or word.")
+
+
+@click.group(cls=House)
+def stats() -> None:
+    """Figures of the pool, counted from the ledgers; docs/statistics.md tells what each counts."""
+
+
+@stats.command("show")
+@KIND
+@KEY
+@with_server
+def show_command(server: Client, kind: str, key: str) -> None:
+    """Show the pool as it is, and every counter of all time."""
+    query = {"kind": kind, "key": key}
+    found = server.get(*_base(kind), "totals", query=query)["values"]
+    tell_facts({**(server.get("stats", "now") if kind == Kind.POOL else {}), **found})
+
+
+@stats.command("series")
+@click.argument("measure", metavar="FIGURE")
+@SPAN
+@KIND
+@KEY
+@with_server
+def series_command(server: Client, measure: str, span: str, kind: str, key: str) -> None:
+    """Show a FIGURE (such as events_settled or machines_connected) by time."""
+    query = {"measure": measure, "span": span, "kind": kind, "key": key}
+    found = server.get(*_base(kind), "series", query=query)
+    tell_rows([*_points(found)], ("at", "value", "low", "high"), "Nothing.")
+
+
+@stats.command("split")
+@click.argument("measure", metavar="FIGURE")
+@SPAN
+@KIND
+@with_server
+def split_command(server: Client, measure: str, span: str, kind: str) -> None:
+    """Show what each site, country, production .. (--kind) has of a FIGURE over a span."""
+    query = {"measure": measure, "span": span, "kind": kind}
+    values = server.get(*_base(kind), "split", query=query)["values"]
+    rows = sorted(values.items(), key=lambda one: -one[1])
+    tell_rows([{"key": name, "value": value} for name, value in rows], ("key", "value"), "None.")
+
+
+@stats.command("check")
+@with_server
+def check_command(server: Client) -> None:
+    """Derive the totals anew from the ledgers, and name every one that differs; then exit 1."""
+    answer = server.post("stats", "check", timeout_s=CHECK_MOST_S)
+    if not answer.get("ok"):
+        found = rows_of(answer, "discrepancies")
+        lines = [
+            f"{one['measure']} of {one['kind']} {one['key']}: {one['counted']} counted,"
+            f" {one['derived']} in {one['ledger']}"
+            for one in found[:SHOWN]
+        ]
+        more = [f"and {len(found) - SHOWN} more"] if len(found) > SHOWN else []
+        raise CheckFailed("the figures are not what the ledgers say", [*lines, *more])
+    tell(answer, "the figures are what the ledgers say")
+
+
+def _base(kind: str) -> tuple[str, ...]:
+    return ("stats", "own") if kind in OWN else ("stats",)
+
+
+def _points(found: Any) -> list[dict[str, Any]]:
+    rows = []
+    for place, value in enumerate(found["values"]):
+        at = datetime.fromtimestamp(found["start"] + place * found["step_s"], UTC)
+        row = {"at": f"{at:%Y-%m-%d %H:%M}", "value": value}
+        if found.get("low"):
+            row |= {"low": found["low"][place], "high": found["high"][place]}
+        rows.append(row)
+    return rows

@@ -1,0 +1,138 @@
+"""The statistics over HTTP and by the command line: who sees what, as JSON, CSV and words."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+from pathlib import Path
+from typing import Any
+
+from server.db.base import Tx
+from server.domain.rollup import Measure
+from server.services import gauges, rollups
+from tests.kit.command_line import run
+from tests.kit.house import Hand, House, house
+
+BASE = "/api/v1/stats"
+
+
+async def worked(found: House) -> Hand:
+    """A production of 400 events that is done, by one host."""
+    await found.produce(found.definition(events=400, unit=200, quorum=1, reference=0))
+    hand = await found.join("ada")
+    for lease in await hand.leases(8):
+        await hand.work(lease)
+    while leases := await hand.leases(8):
+        for lease in leases:
+            await hand.work(lease)
+
+    async def done() -> bool:
+        return bool((await found.show())["state"] == "done")
+
+    await found.until(done)
+    await gauges.once(found.deps)
+    await rollups.once(found.deps)
+    return hand
+
+
+async def api_token(found: House, account: str) -> str:
+    """A token with which an account asks."""
+    return str((await found.token(account, kind="api", uses=1))["token"])
+
+
+async def test_figures_are_served_to_whom_they_concern(tmp_path: Path) -> None:
+    async with house(tmp_path) as found:
+        hand = await worked(found)
+
+        async def get(path: str, token: str | None = None, **headers: str) -> Any:
+            return await found.answer("GET", BASE + path, None, token, headers)
+
+        now = (await get("/now")).body
+        assert (now["machines"], now["hosts"], now["by"]["machine"]) == (1, 1, {"volunteer": 1})
+        assert now["seen"]["machines_seen"] == {"hour": 1, "day": 1, "month": 1}
+        totals = (await get("/totals")).body["values"]
+        assert (totals["events_settled"], totals["events_validated"]) == (400, 400)
+        assert set(totals) == set(map(str, Measure))
+        series = (await get("/series?measure=events_settled&span=hour")).body
+        assert (sum(series["values"]), series["step_s"], len(series["values"])) == (400, 60, 60)
+        gauge = (await get("/series?measure=machines_connected&span=hour")).body
+        assert max(value for value in gauge["high"] if value is not None) == 1
+        split = await get("/split?measure=events_settled&kind=production&span=all")
+        assert list(split.body["values"].values()) == [400]
+        [month] = (await get("/months?kind=production&key=1")).body["months"]
+        assert month["values"]["events_settled"] == 400
+
+        for ask in ("?format=csv", ""):
+            wanted = {} if ask else {"Accept": "text/csv"}
+            path = f"/series{ask or '?'}&measure=events_settled&span=hour"
+            answer = await get(path, **wanted)
+            assert answer.headers["Content-Type"].startswith("text/csv")
+            rows = list(csv.reader(io.StringIO(answer.body.decode())))
+            assert rows[0] == ["time", "events_settled", "low", "high"]
+            assert sum(int(row[1]) for row in rows[1:]) == 400
+
+        for wrong in ("measure=love", "measure=frames&span=eon", "measure=frames&kind=host"):
+            assert (await get(f"/series?{wrong}")).code == "bad-parameter", wrong
+        assert (await get("/series?measure=frames&format=xml")).code == "bad-parameter"
+        assert (await get(f"/totals?key={'x' * 200}")).code == "bad-parameter"
+
+        own = f"/own/series?measure=events_validated&span=all&kind=host&key={hand.id}"
+        assert (await get(own)).status == 401
+        eve = await api_token(found, "eve")
+        assert (await get(own, eve)).code == "forbidden"
+        assert (await get("/own/split?measure=frames&kind=host", eve)).code == "forbidden"
+        assert (await get("/own/totals?kind=account&key=1", eve)).code == "forbidden"
+        mine = (await get(own, await api_token(found, "ada"))).body
+        assert sum(mine["values"]) == 400
+        assert sum((await get(own, found.admin)).body["values"]) == 400
+        split = await get("/own/split?measure=frames&kind=host", found.admin)
+        assert list(split.body["values"]) == [str(hand.id)]
+
+        assert (await found.manage("POST", "/stats/check"))[1] == {"ok": True, "discrepancies": []}
+        await commands(found)
+
+
+async def commands(found: House) -> None:
+    """The same by hand, and the check when something was altered."""
+    environ = {"WINDFALL_SERVER": found.url, "WINDFALL_TOKEN_FILE": str(found.settings.admin_token)}
+
+    async def said(*args: str) -> Any:
+        return await asyncio.to_thread(run, "stats", *args, environ=environ)
+
+    shown = await said("show", "--json")
+    assert (shown.json()["machines"], shown.json()["events_settled"]) == (1, 400)
+    series = await said("series", "events_settled", "--span", "year", "--json")
+    assert sum(row["value"] for row in series.json()) == 400
+    split = await said("split", "events_settled", "--kind", "production", "--span", "all", "--json")
+    assert [row["value"] for row in split.json()] == [400]
+    assert (await said("series", "love")).code != 0
+    checked = await said("check")
+    assert (checked.code, checked.out) == (0, "the figures are what the ledgers say\n")
+
+    async def alter(tx: Tx) -> None:
+        await tx.run("UPDATE figures SET tasks_leased = tasks_leased + 5 WHERE kind = 'pool'")
+
+    await found.deps.store.write(alter)
+    checked = await said("check")
+    assert checked.code == 1
+    assert "tasks_leased of pool" in checked.err
+
+
+async def test_statistics_that_are_not_public_are_for_who_is_signed_in(tmp_path: Path) -> None:
+    async with house(tmp_path, **{"statistics.public": "false"}) as found:
+        for path in ("/now", "/totals", "/series?measure=frames"):
+            assert (await found.answer("GET", BASE + path)).status == 401
+            token = await api_token(found, "ada")
+            assert (await found.answer("GET", BASE + path, None, token)).status == 200
+        site = (await found.token("daq", site="hlt"))["id"]
+        assert site
+        status, view = await found.manage("PUT", "/sites/hlt/kind", {"kind": "trigger-farm"})
+        assert (status, view["kind"]) == (200, "trigger-farm")
+        assert (await found.manage("PUT", "/sites/hlt/kind", {"kind": "toaster"}))[0] == 400
+        assert (await found.manage("PUT", "/sites/none/kind", {"kind": "cloud"}))[0] == 404
+        made = await found.token("daq", site="hlt")
+        await found.enrol(made["token"], "farm-1")
+        _, now = await found.manage("GET", "/stats/now")
+        assert now["by"]["machine"] == {"trigger-farm": 1}
+        assert now["by"]["site"] == {"hlt": 1}
