@@ -113,7 +113,7 @@ class ContextFilesApi:
         self, request: web.Request, caller: Caller, message: v.ImportRequest
     ) -> v.ImportView:
         """What a file holds; nothing is kept."""
-        found = files.read(message.text, message.file)
+        found = await files.read(self.deps, message.text, message.file)
         document: dict[str, Any] = {name: dict(part) for name, part in found.document.items()}
         return v.ImportView(found.form, found.name, found.description, document, list(found.report))
 

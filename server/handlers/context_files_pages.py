@@ -73,7 +73,7 @@ class ContextFilesPages:
         errors: dict[str, str] = {}
         status = 200
         try:
-            found = files.read(text, file)
+            found = await files.read(self.deps, text, file)
             name = name or found.name
             if deed == "edit":
                 return await self._edit(request, caller, found, name)

@@ -76,15 +76,6 @@ def account_of(caller: Caller) -> Account:
     return Account(caller.account, caller.name, caller.role)
 
 
-async def asked_for(
-    request: web.Request, deps: Deps, look: Look, caller: Caller
-) -> list[MachineView]:
-    """The machines that the address asks for."""
-    pool, site = await look.pool(), request.query.get("site", "")[:64]
-    everybody = request.query.get("all", "") in ("1", "true")
-    return await machines.mine(deps, pool.hosts, account_of(caller), everybody=everybody, site=site)
-
-
 @dataclass(frozen=True)
 class MachineApi:
     """The handlers of machines."""
@@ -94,7 +85,12 @@ class MachineApi:
 
     async def list_machines(self, request: web.Request, caller: Caller) -> MachineList:
         """The machines of the account, of all for operators, or of a site that it runs."""
-        return MachineList(await asked_for(request, self.deps, self.look, caller))
+        pool, site = await self.look.pool(), request.query.get("site", "")[:64]
+        everybody = request.query.get("all", "") in ("1", "true")
+        found = await machines.mine(
+            self.deps, pool.hosts, account_of(caller), everybody=everybody, site=site
+        )
+        return MachineList(found)
 
     async def show(self, request: web.Request, caller: Caller) -> MachineStory:
         """One machine with its history."""

@@ -15,7 +15,7 @@ from server.handlers import params, showing
 from server.handlers.access import Caller, Person
 from server.handlers.door import Csrf, Form
 from server.handlers.follow import follow
-from server.handlers.machine_api import account_of, asked_for
+from server.handlers.machine_api import account_of
 from server.handlers.pairing_pages import chosen, offered, told
 from server.handlers.routes import HTML, Body, Route
 from server.handlers.sse import MEDIA
@@ -52,12 +52,12 @@ class MachinePages:
         return showing.show(request, caller, "machines", here="machines", **facts)
 
     async def _facts(self, request: web.Request, caller: Caller) -> dict[str, Any]:
-        everybody = request.query.get("all", "") in ("1", "true")
-        found = await asked_for(request, self.deps, self.look, caller)
+        pool, site = await self.look.pool(), request.query.get("site", "")[:64]
+        found = await machines.mine(self.deps, pool.hosts, account_of(caller), site=site)
         operator = reaches(caller.role, OPERATORS)
-        return {"machines": found, "now": self.deps.clock(), "operator": operator,
-                "everybody": everybody and operator,
-                "site": request.query.get("site", "")[:64]}  # fmt: skip
+        return {
+            "machines": found, "now": self.deps.clock(), "operator": operator, "site": site,
+        }  # fmt: skip
 
     async def follow_mine(self, request: web.Request, caller: Caller) -> web.StreamResponse:
         """The same, live."""

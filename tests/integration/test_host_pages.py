@@ -154,10 +154,10 @@ async def test_lists_of_machines_differ_in_their_titles(desk: Desk) -> None:
         re.findall(r"<title>(.*?): Windfall</title>.*<h1>(.*?)</h1>", page, re.S)
         for page in [
             (await desk.browser.get(path)).text
-            for path in ("/hosts", "/machines?all=1", "/machines")
+            for path in ("/hosts", "/machines?site=cms-hlt", "/machines")
         ]
     ]
-    words = ("All machines", "Machines of all accounts", "My machines")
+    words = ("All machines", "Machines of cms-hlt", "My machines")
     assert found == [[(word, word)] for word in words]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -82,8 +83,16 @@ def file_stem(name: str) -> str:
     return kept.strip("-")[:60] or "context"
 
 
-def read(text: str, file: str = "") -> Imported:
-    """What a file holds, whichever of both forms it has. Raises BadContext, BadInput."""
+async def read(deps: Deps, text: str, file: str = "") -> Imported:
+    """What a file holds, whichever of both forms it has: beside the loop, as files are rendered.
+
+    Raises BadContext, BadInput.
+    """
+    async with deps.desk.turn:
+        return await asyncio.to_thread(_read, text, file)
+
+
+def _read(text: str, file: str) -> Imported:
     if len(text) > TEXT_MOST:
         raise BadInput([f"{len(text)} characters are too many: at most {TEXT_MOST}"])
     if text.lstrip()[:1] == "{":
