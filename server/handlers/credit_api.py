@@ -42,7 +42,7 @@ class CreditApi:
             Route("GET", f"{base}/corrections", self.corrections, operator,
                   "Credit that was taken back, or given again, and why.", reply=Corrections,
                   query=(Query("host", "integer", "Of this host alone."),),
-                  codes=("host-unknown",)),
+                  codes=("host-unknown", "bad-parameter")),
             Route("POST", f"{base}/check", self.check, operator,
                   "Derive the books of credit anew, and compare.", reply=CreditCheck),
         ]  # fmt: skip

@@ -87,8 +87,7 @@ def test_everything_in_the_state_folder_is_named(tmp_path: Path) -> None:
         assert agent.start("--exit-when-idle", "0.5").wait(30) == 0
     finally:
         agent.kill_all()
-        server.shutdown()
-        server.server_close()
+        server.close()
     named = set(re.findall(r"`([a-z.]+)`", "".join(row[0] for row in rows("The state folder"))))
     assert {entry.name for entry in agent.state.iterdir()} <= named
     assert {"identity.json", "keys.json", "classes.json", "tasks", "seq.json"} <= named

@@ -17,8 +17,7 @@ from vmagent import __version__
 def server() -> Iterator[FakeServer]:
     made = FakeServer(scripts.GOOD).start()
     yield made
-    made.shutdown()
-    made.server_close()
+    made.close()
 
 
 @pytest.fixture

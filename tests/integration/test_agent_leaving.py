@@ -17,7 +17,7 @@ from tests.kit import payload_scripts as scripts
 from tests.kit.agent_process import AgentProcess
 from tests.kit.fake_server import FakeServer
 from tests.kit.places import Places
-from vmagent.wire import messages
+from tests.kit.waiting import until
 
 
 @dataclass
@@ -37,12 +37,9 @@ class Scene:
         self.server.wait_for(lambda: len(self.server.records) >= 3)
         return self.process
 
-    def until(self, condition: Callable[[], bool], seconds: float = 90.0) -> None:
+    def until(self, condition: Callable[[], bool]) -> None:
         """Wait for what nobody tells."""
-        until = time.monotonic() + seconds
-        while not condition():
-            assert time.monotonic() < until, self.agent.log.read_text()[-3000:]
-            time.sleep(0.02)
+        until(condition, lambda: self.agent.log.read_text()[-3000:])
 
     def stands_still(self) -> bool:
         """Whether no event comes for the better part of a second."""
@@ -63,14 +60,12 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
     server, places = FakeServer(scripts.SLOW, events=100_000, unit=100_000).start(), Places()
     agent = AgentProcess(tmp_path / "state")
     agent.join(server)
+    # Who runs these tests under nohup would have agents that are deaf to it, too.
+    deaf = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     yield Scene(server, places, agent, tmp_path)
+    signal.signal(signal.SIGHUP, deaf)
     agent.kill_all()
-    with server.changed:
-        server.deaf = True
-        server.commands.append(messages.Command(10**9, "none"))
-        server.changed.notify_all()
-    server.shutdown()
-    server.server_close()
+    server.close()
     places.close()
 
 

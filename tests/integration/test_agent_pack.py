@@ -83,7 +83,8 @@ def test_the_oldest_python_works_from_the_packed_file_alone(
     server = FakeServer(scripts.SLOW, events=120, unit=60).start()
     agent = AgentProcess(tmp_path / "state", [python, "-I", str(tmp_path / "agent.pyz")])
     monkeypatch.setenv("WINDFALL_CACHE", str(tmp_path / "cache"))
-    agent.join(server)
+    joined = agent.call("join", "--server", server.url, "--token-file", "-", stdin=server.token)
+    assert joined.returncode == 0, joined.stderr
     process = agent.start("--flush-s", "0.1", "--exit-when-idle", "0.5")
     server.wait_for(lambda: len(server.records) >= 20)
     status = Path(f"/proc/{process.pid}/status").read_text()
@@ -97,5 +98,4 @@ def test_the_oldest_python_works_from_the_packed_file_alone(
     again = {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").rglob("*")}
     assert again == unpacked  # once is enough
     print(f"resident at most {most_kb // 1024} MB")  # noqa: T201 - a measurement, with -s
-    server.shutdown()
-    server.server_close()
+    server.close()

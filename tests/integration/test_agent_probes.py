@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.kit import payload_scripts as scripts
-from tests.kit.agent_process import AgentProcess
-from tests.kit.fake_server import FakeServer
-from vmagent.wire import messages, statements
+from tests.kit.agent_process import Start, joined
+from tests.kit.waiting import until
+from vmagent.wire import statements
 
-Start = Callable[..., tuple[FakeServer, AgentProcess]]
 DIES_SLOWLY = """
 import sys, time
 time.sleep(1.5)
@@ -26,31 +23,8 @@ sys.exit(3)
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    made: list[tuple[FakeServer, AgentProcess]] = []
-
-    def start_one(script: str = scripts.GOOD, **options: Any) -> tuple[FakeServer, AgentProcess]:
-        server = FakeServer(script, **options).start()
-        agent = AgentProcess(tmp_path / "state")
-        made.append((server, agent))
-        agent.join(server)
-        return server, agent
-
-    yield start_one
-    for server, agent in made:
-        agent.kill_all()
-        with server.changed:
-            server.deaf = True
-            server.commands.append(messages.Command(10**9, "none"))  # lets go of long polls
-            server.changed.notify_all()
-        server.shutdown()
-        server.server_close()
-
-
-def wait_until(holds: Callable[[], bool], seconds: float = 60.0) -> None:
-    until = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < until
-        time.sleep(0.02)
+    with joined(tmp_path) as start_one:
+        yield start_one
 
 
 def test_a_bad_production_is_told_and_a_good_one_is_done(start: Start) -> None:
@@ -67,7 +41,7 @@ def test_a_bad_production_is_told_and_a_good_one_is_done(start: Start) -> None:
     said = agent.log.read_text()
     assert "word=crashed" in said
     assert "no licence file /opt/lic" in said
-    wait_until(lambda: agent.status()["failed_probes"] == {bad: "crashed"})
+    until(lambda: agent.status()["failed_probes"] == {bad: "crashed"})
     assert "no reference events here, crashed" in agent.call("status").stdout
 
 
@@ -111,7 +85,7 @@ def test_an_idle_agent_waits_for_no_grace(start: Start, word: str, way: str) -> 
     server, agent = start(events=20, unit=20)
     process = agent.start("--flush-s", "0.1", "--grace", "600")
     server.wait_for(lambda: server.complete() and bool(server.reports))
-    wait_until(lambda: agent.status()["state"] == "idle")
+    until(lambda: agent.status()["state"] == "idle")
     if way == "signal":
         assert agent.call(word).returncode == 0
     else:
@@ -126,7 +100,7 @@ def test_a_stop_ends_a_probe_that_hangs_and_tells_no_fault_of_it(start: Start) -
     server.wants_probe = True
     bad = server.offer(scripts.HANG)
     process = agent.start("--flush-s", "0.1", "--grace", "600")
-    wait_until(lambda: agent.status().get("probing") == [bad])
+    until(lambda: agent.status().get("probing") == [bad])
     server.command("stop")
     assert process.wait(60) == 0  # a probe is given no grace
     assert not server.failed
@@ -135,10 +109,10 @@ def test_a_stop_ends_a_probe_that_hangs_and_tells_no_fault_of_it(start: Start) -
 def test_a_suspended_agent_says_so(start: Start) -> None:
     server, agent = start(scripts.SLOW, events=1000, unit=1000)
     agent.start("--flush-s", "0.1")
-    wait_until(lambda: agent.status()["state"] == "working")
+    until(lambda: agent.status()["state"] == "working")
     server.command("suspend")
-    wait_until(lambda: agent.status()["state"] == "suspended")
+    until(lambda: agent.status()["state"] == "suspended")
     server.command("resume")
-    wait_until(lambda: agent.status()["state"] == "working")
+    until(lambda: agent.status()["state"] == "working")
     assert agent.call("drain").returncode == 0
-    wait_until(lambda: agent.status()["state"] == "draining")
+    until(lambda: agent.status()["state"] == "draining")

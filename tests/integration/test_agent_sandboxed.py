@@ -8,7 +8,7 @@ import os
 import shutil
 import signal
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,33 +16,19 @@ import pytest
 
 from server.domain import definition
 from tests.kit import payload_scripts as scripts
-from tests.kit.agent_process import AgentProcess
-from tests.kit.fake_server import FakeServer
+from tests.kit.agent_process import Start, joined
 from vmagent import trial
 from vmagent.guard import children, family
 from vmagent.kin import is_stopped
 
 ROOT = Path(__file__).resolve().parents[2]
-Start = Callable[..., tuple[FakeServer, AgentProcess]]
 NEEDS = pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
 
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    made: list[tuple[FakeServer, AgentProcess]] = []
-
-    def start_one(script: str = scripts.GOOD, **options: Any) -> tuple[FakeServer, AgentProcess]:
-        server = FakeServer(script, **options).start()
-        agent = AgentProcess(tmp_path / "state")
-        made.append((server, agent))
-        agent.join(server)
-        return server, agent
-
-    yield start_one
-    for server, agent in made:
-        agent.kill_all()
-        server.shutdown()
-        server.server_close()
+    with joined(tmp_path) as start_one:
+        yield start_one
 
 
 @pytest.fixture

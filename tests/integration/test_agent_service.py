@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,12 +16,12 @@ import pytest
 from tests.kit import payload_scripts as scripts
 from tests.kit.agent_process import ROOT, AgentProcess
 from tests.kit.fake_server import FakeServer
+from tests.kit.waiting import until
 from vmagent.__main__ import _parser
 from vmagent.errors import EXIT_CODES
 from vmagent.guard import children
 from vmagent.plan import CLOSING_S, TERM_S
 from vmagent.settings import Settings
-from vmagent.wire import messages
 
 PROGRAM = [sys.executable, "-m", "vmagent"]
 # A process of its own namespace, mounted over /proc or the agent would see the wrong processes.
@@ -33,12 +32,7 @@ ALONE = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
 def server() -> Iterator[FakeServer]:
     made = FakeServer(scripts.SLOW, events=100_000, unit=100_000).start()
     yield made
-    with made.changed:
-        made.deaf = True
-        made.commands.append(messages.Command(10**9, "none"))
-        made.changed.notify_all()
-    made.shutdown()
-    made.server_close()
+    made.close()
 
 
 def can_be_first() -> bool:
@@ -47,14 +41,6 @@ def can_be_first() -> bool:
         shutil.which("unshare") is not None
         and subprocess.run([*ALONE, "true"], capture_output=True, check=False).returncode == 0
     )
-
-
-def until(condition: object, seconds: float = 90.0) -> None:
-    """Wait for what nobody tells."""
-    end = time.monotonic() + seconds
-    while not condition():  # type: ignore[operator]
-        assert time.monotonic() < end
-        time.sleep(0.02)
 
 
 def first_of(unshare: subprocess.Popen[bytes]) -> int:

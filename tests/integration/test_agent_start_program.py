@@ -10,9 +10,8 @@ import os
 import shutil
 import subprocess
 import threading
-import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,6 +19,7 @@ import pytest
 
 from contexts import joining
 from contexts.part import Machine
+from tests.kit.waiting import until
 
 RECORDER = """
 import json, os, pathlib, sys, time
@@ -127,7 +127,7 @@ def machinery(tmp_path: Path) -> Iterator[Machinery]:
             """Nothing."""
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Pool)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     yield Machinery(tmp_path / "machine", f"http://127.0.0.1:{server.server_port}")
     server.shutdown()
@@ -138,14 +138,6 @@ def machinery(tmp_path: Path) -> Iterator[Machinery]:
 def machine(machinery: Machinery, token: str = "wf1.a-token", digest: str = "") -> Machine:
     digest = digest or hashlib.sha256(packed()).hexdigest()
     return Machine(server=machinery.url, token=token, agent_sha256=digest)
-
-
-def until(true: Callable[[], bool]) -> None:
-    """Wait for another process."""
-    end = time.monotonic() + 60
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.02)
 
 
 def test_the_agent_joins_by_the_token_without_rights_and_is_started(machinery: Machinery) -> None:

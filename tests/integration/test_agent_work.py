@@ -6,7 +6,6 @@ import json
 import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,34 +15,17 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tests.kit import payload_scripts as scripts
-from tests.kit.agent_process import AgentProcess
+from tests.kit.agent_process import AgentProcess, Start, joined
 from tests.kit.fake_server import FakeServer
+from tests.kit.waiting import until
 from vmagent.guard import family
 from vmagent.wire import codec, jws, messages
-
-Start = Callable[..., tuple[FakeServer, AgentProcess]]
 
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    made: list[tuple[FakeServer, AgentProcess]] = []
-
-    def start_one(script: str = scripts.GOOD, **options: Any) -> tuple[FakeServer, AgentProcess]:
-        server = FakeServer(script, **options).start()
-        agent = AgentProcess(tmp_path / "state")
-        made.append((server, agent))
-        agent.join(server)
-        return server, agent
-
-    yield start_one
-    for server, agent in made:
-        agent.kill_all()
-        with server.changed:
-            server.deaf = True
-            server.commands.append(messages.Command(10**9, "none"))  # lets go of long polls
-            server.changed.notify_all()
-        server.shutdown()
-        server.server_close()
+    with joined(tmp_path) as start_one:
+        yield start_one
 
 
 def whole(server: FakeServer) -> dict[int, bytes]:
@@ -79,10 +61,7 @@ def test_nothing_finished_is_lost_when_the_agent_is_killed(start: Start) -> None
     with server.lock:
         server.deaf = True
     spool = agent.state / "tasks" / "1" / "frames"
-    until = time.monotonic() + 60
-    while spool.stat().st_size < 200:
-        assert time.monotonic() < until
-        time.sleep(0.01)
+    until(lambda: spool.stat().st_size >= 200)
     process.send_signal(signal.SIGKILL)
     process.wait(60)
     spooled = spool.stat().st_size
@@ -111,10 +90,7 @@ def test_no_payload_outlives_a_killed_agent(start: Start, sandbox: str, processe
     assert len(left) == processes, "guard and payload, and in a sandbox bwrap twice"
     process.send_signal(signal.SIGKILL)
     process.wait(60)
-    until = time.monotonic() + 10
-    while any(Path(f"/proc/{pid}").exists() for pid in left):
-        assert time.monotonic() < until
-        time.sleep(0.01)
+    until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in left))
 
 
 def test_a_lease_that_was_lost_meanwhile_is_dropped(start: Start) -> None:
@@ -154,10 +130,7 @@ def test_the_second_stop_is_at_once_and_keeps_the_spool(start: Start) -> None:
 
 
 def agent_log_says(agent: AgentProcess, text: str) -> None:
-    until = time.monotonic() + 60
-    while text not in agent.log.read_text():
-        assert time.monotonic() < until, agent.log.read_text()
-        time.sleep(0.02)
+    until(lambda: text in agent.log.read_text(), agent.log.read_text)
 
 
 def test_a_drain_command_finishes_the_work_in_hand(start: Start) -> None:
@@ -239,9 +212,7 @@ def test_two_agents_never_share_a_state_folder(start: Start) -> None:
     agent.start("--flush-s", "0.1")
     server.wait_for(lambda: len(server.records) >= 1)
     assert agent.start().wait(20) == 4
-    until = time.monotonic() + 60
-    while agent.status()["tasks"][0]["phase"] != "running":
-        assert time.monotonic() < until
+    until(lambda: agent.status()["tasks"][0]["phase"] == "running")
 
 
 def _resigned(reply: messages.AskReply, server: FakeServer, **changes: Any) -> messages.AskReply:

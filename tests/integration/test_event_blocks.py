@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import signal
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from tests.kit.pipe_driver import ROOT, PipeDriver
+from tests.kit.waiting import until
 
 # Every event tells how many were made before it in the same process: the leak that some of
 # Pythia's processes have, made visible in each event.
@@ -44,12 +44,9 @@ def event(number: int, block: int = 100) -> bytes:
     return b"" if number % 50 == 7 else b"event %d after %d\n" % (number, number % block)
 
 
-def wait_for_nobody(driver: PipeDriver, seconds: float) -> None:
+def wait_for_nobody(driver: PipeDriver) -> None:
     """Until no process of the payload is left."""
-    until = time.monotonic() + seconds
-    while left := driver.processes():
-        assert time.monotonic() < until, f"{left} still run"
-        time.sleep(0.01)
+    until(lambda: not driver.processes(), lambda: f"{driver.processes()} still run")
 
 
 @pytest.mark.parametrize(
@@ -113,10 +110,7 @@ def test_it_ends_quickly_in_the_middle_of_an_event_and_leaves_no_child(
         driver.wait("HELLO")
         driver.wait("NEXT")
         driver.say("RANGE 0 1000000")
-        until = time.monotonic() + 10
-        while len(driver.processes()) < 2:
-            assert time.monotonic() < until, "no block was begun"
-            time.sleep(0.01)
+        until(lambda: len(driver.processes()) >= 2, lambda: "no block was begun")
         if how == "END":
             driver.say("END")
         elif how == "agent dies":
@@ -124,6 +118,6 @@ def test_it_ends_quickly_in_the_middle_of_an_event_and_leaves_no_child(
         else:
             driver.process.send_signal(signal.Signals[how])
         assert driver.hear(within=2.0) is None
-        wait_for_nobody(driver, 2.0)
+        wait_for_nobody(driver)
         expected = 0 if how in ("END", "agent dies") else -signal.Signals[how]
         assert driver.process.wait(2) == expected

@@ -24,8 +24,7 @@ def server() -> Iterator[FakeServer]:
     made = FakeServer(scripts.GOOD, events=40).start()
     made.desk.pins.add(PIN)
     yield made
-    made.shutdown()
-    made.server_close()
+    made.close()
 
 
 @pytest.fixture

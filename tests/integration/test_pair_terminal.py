@@ -34,8 +34,7 @@ def server() -> Iterator[FakeServer]:
     made = FakeServer(scripts.GOOD, events=20).start()
     made.desk.pins.add(PIN)
     yield made
-    made.shutdown()
-    made.server_close()
+    made.close()
 
 
 @pytest.fixture

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tests.kit import payload_scripts as scripts
 from tests.kit.fake_server import FakeServer
 from tests.kit.terminal_driver import Person
+from vmagent import joining
+from vmagent.home import Home
+from vmagent.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -39,11 +43,10 @@ class AgentProcess:
         )
 
     def join(self, server: FakeServer) -> None:
-        """Join this server."""
-        done = self.call(
-            "join", "--server", server.url, "--token-file", "-", "--name", "vm", stdin=server.token
-        )
-        assert done.returncode == 0, done.stderr
+        """Join this server, as the command does, but in this process."""
+        home = Home(self.state)
+        home.prepare()
+        joining.join(home, server.url, server.token, "vm", Settings(reserve_mb=16))
 
     def start(self, *options: str) -> subprocess.Popen[bytes]:
         """Start working."""
@@ -64,8 +67,7 @@ class AgentProcess:
 
     def status(self) -> dict[str, Any]:
         """What the agent shows of itself."""
-        found: dict[str, Any] = json.loads(self.call("status", "--json").stdout)
-        return found
+        return Home(self.state).status()
 
     def kill_all(self) -> None:
         """End every agent started here, at once."""
@@ -82,3 +84,26 @@ class AgentProcess:
         if "WINDFALL_CACHE" in os.environ:
             kept["WINDFALL_CACHE"] = os.environ["WINDFALL_CACHE"]
         return {**kept, "PYTHONPATH": str(ROOT), "WINDFALL_RESERVE_MB": "16"}
+
+
+Start = Callable[..., tuple[FakeServer, AgentProcess]]
+
+
+@contextlib.contextmanager
+def joined(folder: Path) -> Iterator[Start]:
+    """Starts servers, each with an agent that has joined it; all of them end with the block."""
+    made: list[tuple[FakeServer, AgentProcess]] = []
+
+    def start(script: str = scripts.GOOD, **options: Any) -> tuple[FakeServer, AgentProcess]:
+        server = FakeServer(script, **options).start()
+        agent = AgentProcess(folder / "state")
+        made.append((server, agent))
+        agent.join(server)
+        return server, agent
+
+    try:
+        yield start
+    finally:
+        for server, agent in made:
+            agent.kill_all()
+            server.close()

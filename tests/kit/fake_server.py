@@ -138,6 +138,15 @@ class FakeServer(ThreadingHTTPServer):
         threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
         return self
 
+    def close(self) -> None:
+        """The end: nobody is answered, and who waits for commands waits no longer."""
+        with self.changed:
+            self.deaf = True
+            self.commands.append(messages.Command(10**9, "none"))
+            self.changed.notify_all()
+        self.shutdown()
+        self.server_close()
+
     def handle_error(self, *_: Any) -> None:
         """Agents are killed in these tests; their broken connections are no news."""
 
