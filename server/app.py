@@ -37,6 +37,7 @@ from server.handlers.plot_pages import PlotPages
 from server.handlers.portrait_api import PortraitApi
 from server.handlers.routes import Route
 from server.handlers.site_api import SiteApi
+from server.handlers.statistics_pages import StatisticsPages
 from server.handlers.stats_api import StatsApi
 from server.handlers.strangers import Strangers
 from server.handlers.task_pages import TaskPages
@@ -128,6 +129,7 @@ def routes_of(deps: Deps, facts: Facts, look: Look) -> list[Route]:
         *context_routes.routes(deps, look, facts.json_bytes),
         *AgentFile(facts.agent_folder).routes(),
         *pages.routes(),
+        *StatisticsPages(deps, look).routes(),
         *appearance.routes(),
         *HostPages(deps, look).routes(),
         *TaskPages(deps).routes(),

@@ -19,7 +19,8 @@ class Entry:
 
 
 ENTRIES = (
-    Entry("Pool", "/", "pool"),
+    Entry("Home", "/", "home"),
+    Entry("Statistics", "/statistics", "statistics"),
     Entry("Dashboard", "/dashboard", "dashboard", "volunteer"),
     Entry("Pair an instance", "/pair", "pair", "volunteer"),
     Entry("My machines", "/machines", "machines", "volunteer"),

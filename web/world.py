@@ -20,7 +20,7 @@ from web.axes import number
 from web.drawing import escaped, hint, num
 from web.outlines import MORE
 
-WIDTH, HEIGHT = 720.0, 330.0
+WIDTH, HEIGHT = 720.0, 309.0
 _NEAR = 0.6
 _SMALL = 2.5
 _SOUTH = -58.0  # of what is drawn: nobody computes on Antarctica's ice

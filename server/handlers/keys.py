@@ -6,17 +6,22 @@ from typing import Protocol
 
 from aiohttp import web
 
-from server.services.look import MoveView, PoolView, ProductionView
+from server.services.look import FrontView, MoveView, ProductionView
 from server.services.patterning import Row
 from server.services.plotting import PlotsView
 from server.services.sites import SiteView
+from server.services.stats import Now
 
 
 class Look(Protocol):
     """The views that pages show, each read in one snapshot (see `server.services.look`)."""
 
-    async def pool(self) -> PoolView:
-        """The whole pool."""
+    async def front(self) -> FrontView:
+        """What the first page shows."""
+        ...
+
+    async def now(self) -> Now:
+        """The pool in numbers."""
         ...
 
     async def production(self, name: str, old_s: float = 0.0) -> ProductionView:

@@ -1,7 +1,8 @@
-"""The pages: the pool, one production, and the static files they need; all read-only and public."""
+"""The pages: home, a production, a site, and the static files they need; read-only and public."""
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from aiohttp import web
@@ -12,19 +13,22 @@ from server.handlers.errors import NothingHere
 from server.handlers.plot_pages import figures
 from server.handlers.routes import BYTES, HTML, Route
 from server.handlers.showing import HEADERS, show
+from web.plots import world
 from web.render import ASSETS, page
 
 CARDS = 20
 MOVES = 50
 SITE = "/"  # before the name of a site in a topic; no name of a production has it
+STATISTICS = "//statistics"
+OVER = {"done": 1, "aborted": 2}  # last among the cards
 AGE_S = 1.0  # of what is shown of a production: anybody may ask for it, and often
 
 
 def routes() -> list[Route]:
     """The pages, their streams and their files."""
     return [
-        Route("GET", "/", show_pool, Visitor(), "The pool as a page", media=HTML, head=True),
-        Route("GET", "/events", follow_pool, Public(), "The same, live", media=sse.MEDIA),
+        Route("GET", "/", show_home, Visitor(), "The first page", media=HTML, head=True),
+        Route("GET", "/events", follow_home, Public(), "The same, live", media=sse.MEDIA),
         Route(
             "GET",
             "/productions/{name}",
@@ -78,7 +82,9 @@ def routes() -> list[Route]:
 
 
 async def gather(look: keys.Look, topic: str) -> tuple[str, dict[str, Any]]:
-    """The template and the facts of a topic: of a production, a site (`SITE` first), the pool."""
+    """The template and the facts of a topic: a production, a site (`SITE` first), all, home."""
+    if topic == STATISTICS:
+        return "statistics", {"now": await look.now(), "rate": (await look.front()).events_per_s}
     if topic.startswith(SITE):
         site, now = await look.site(topic.removeprefix(SITE))
         return "site", {"site": site, "now": now}
@@ -87,9 +93,11 @@ async def gather(look: keys.Look, topic: str) -> tuple[str, dict[str, Any]]:
         moves = await look.moves(production.id, MOVES)
         drawn = figures(await look.plots(production.id))
         return "production", {"production": production, "moves": moves, "figures": drawn}
-    pool = await look.pool()
-    shown, rest = pool.productions[:CARDS], pool.productions[CARDS:]
-    return "pool", {"pool": pool, "shown": shown, "rest": rest, "here": "pool"}
+    front = await look.front()
+    running = sorted(front.productions, key=lambda one: OVER.get(one.state, 0))
+    shown, rest = running[:CARDS], running[CARDS:]
+    facts = {"front": front, "shown": shown, "rest": rest, "physics": {}, "here": "home"}
+    return "home", facts
 
 
 async def render(look: keys.Look, topic: str) -> str:
@@ -98,9 +106,13 @@ async def render(look: keys.Look, topic: str) -> str:
     return page(f"{template}_live", **facts)
 
 
-async def show_pool(request: web.Request, caller: Caller | None) -> web.Response:
+async def show_home(request: web.Request, caller: Caller | None) -> web.Response:
     """The first page."""
-    return await _page(request, caller, "")
+    template, facts = await gather(request.app[keys.LOOK], "")
+    countries = facts["front"].countries
+    # The outlines are read when the first map is drawn: not on the loop.
+    drawn = await asyncio.to_thread(world, countries, unit="machines") if countries else ""
+    return show(request, caller, template, map=drawn, **facts)
 
 
 async def show_production(request: web.Request, caller: Caller | None) -> web.Response:
@@ -108,7 +120,7 @@ async def show_production(request: web.Request, caller: Caller | None) -> web.Re
     return await _page(request, caller, request.match_info["name"])
 
 
-async def follow_pool(request: web.Request) -> web.StreamResponse:
+async def follow_home(request: web.Request) -> web.StreamResponse:
     """The first page, again whenever it changes."""
     return await request.app[sse.FEED].follow(request, "")
 

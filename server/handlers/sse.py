@@ -1,9 +1,14 @@
-"""Server-sent events: one rendering a second for all who follow the same page."""
+"""Server-sent events: one rendering a second for all who follow the same page.
+
+A page may mark parts of itself (``data-part`` by the macro ``part`` of `parts.html`). While the
+rest stays as it is, only the parts that changed are sent.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
@@ -16,6 +21,7 @@ from server.handlers.peer import address_of
 log = logging.getLogger(__name__)
 
 MEDIA = "text/event-stream"
+_PART = re.compile(r' data-part="([\w-]+)">(.*?)</\w+><!--\1-->', re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -35,12 +41,36 @@ class Pace:
 
 @dataclass(eq=False)
 class _Topic:
-    """What the listeners of one page share."""
+    """What the listeners of one page share; it is told with the number of the rendering."""
 
-    event: bytes
+    html: str = ""
+    rest: str = ""
+    number: int = 0
+    since: int = 0
+    parts: dict[str, tuple[int, str]] = field(default_factory=dict)
     listeners: int = 0
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     task: asyncio.Task[None] | None = None
+
+    def take(self, html: str) -> bool:
+        """What is shown from now on; whether that differs."""
+        if html == self.html:
+            return False
+        self.html, self.number = html, self.number + 1
+        rest = _PART.sub(r"\1<!--\1-->", html)
+        if rest != self.rest:
+            self.rest, self.since, self.parts = rest, self.number, {}
+        for name, inner in _PART.findall(html):
+            if self.parts.get(name, (0, ""))[1] != inner:
+                self.parts[name] = self.number, inner
+        return True
+
+    def event(self, known: int) -> bytes:
+        """What somebody is told who knows the rendering of this number; 0: none."""
+        if known < self.since:
+            return _event(self.html)
+        news = (f"{name}\n{inner}" for name, (at, inner) in self.parts.items() if at > known)
+        return b"".join(_event(each, "part") for each in news)
 
 
 class Feed:
@@ -90,9 +120,10 @@ class Feed:
     async def _joined(self, topic: str) -> _Topic:
         shared = self._topics.get(topic)
         if shared is None:
-            event = _event(await self._render(topic))
+            made = _Topic()
+            made.take(await self._render(topic))
             # Another may have come for the same topic while this one was rendered.
-            shared = self._topics.setdefault(topic, _Topic(event))
+            shared = self._topics.setdefault(topic, made)
         shared.listeners += 1
         if shared.task is None:
             shared.task = asyncio.create_task(self._renew(topic, shared))
@@ -108,13 +139,12 @@ class Feed:
         while True:
             await asyncio.sleep(self._pace.every)
             try:
-                event = _event(await self._render(topic))
+                changed = shared.take(await self._render(topic))
             except Exception:
                 # The page as it was is better than none; the next second may do.
                 log.exception("page not rendered", extra={"action": "render", "topic": topic})
                 continue
-            if event != shared.event:
-                shared.event = event
+            if changed:
                 _wake(shared)
 
     async def _send(self, request: web.Request, shared: _Topic) -> web.StreamResponse:
@@ -126,13 +156,13 @@ class Feed:
                 "X-Content-Type-Options": "nosniff",
             }
         )
-        sent = b""
+        known = 0
         try:
             await response.prepare(request)
             while not self._closed and request.transport is not None:
                 changed = shared.changed
-                piece = b":\n\n" if sent is shared.event else shared.event
-                sent = shared.event
+                piece = b":\n\n" if known == shared.number else shared.event(known)
+                known = shared.number
                 async with asyncio.timeout(self._pace.patience):
                     await response.write(piece)
                 await _wait(changed, self._pace.silence)
@@ -157,9 +187,9 @@ async def _wait(changed: asyncio.Event, seconds: float) -> None:
         return
 
 
-def _event(html: str) -> bytes:
+def _event(html: str, kind: str = "live") -> bytes:
     lines = "".join(f"data: {line}\n" for line in html.splitlines())
-    return f"event: live\n{lines}\n".encode()
+    return f"event: {kind}\n{lines}\n".encode()
 
 
 FEED: web.AppKey[Feed] = web.AppKey("feed")

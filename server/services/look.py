@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass, field, replace
 
 from server.db import findings, frames, hosts, moves, set_aside, trust, units, views
@@ -17,13 +17,14 @@ from server.db.views import TaskRow
 from server.domain import definition as definitions
 from server.domain.production import ProductionState
 from server.domain.split import units_total
-from server.services import credit, plotting, produce, sites, words
+from server.services import credit, plotting, produce, sites, stats, words
 from server.services.deps import Deps
 from server.services.failures import AsideView, FailureView, aside_view, group_view, starved
 from server.services.hostview import NOW_S, HostView, revoked
 from server.services.hostview import believed as host_view
 from server.services.plotting import PlotsView
 from server.services.sites import SiteView
+from server.services.stats import Now
 from server.services.strip import strip
 
 REASONS = 3  # held units, and units in trouble, whose reasons are told
@@ -31,6 +32,7 @@ LINE = 200  # characters of a host's own words
 ASIDE = 100  # pieces set aside that are told one by one
 KEPT = 1000  # productions whose views are kept for a second
 PLOTS_S = 15.0  # for so long plots are shown as they were
+FRONT_S = 3.0  # for so long the first page and the numbers of the pool may be kept
 RATE_S = 60.0  # rates are taken over this time
 
 
@@ -105,7 +107,18 @@ class PoolView:
     productions: list[ProductionView]
     hosts: list[HostView]
     now: float
-    sites: list[SiteView] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class FrontView:
+    """What the first page shows; ``countries`` has machines here now by the two letters of each."""
+
+    machines_now: int
+    hosts_total: int
+    events_settled: int
+    events_per_s: float
+    productions: list[ProductionView]
+    countries: dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -145,6 +158,8 @@ class Look:
     deps: Deps
     marks: dict[int, deque[tuple[float, int]]] = field(default_factory=dict)
     fresh: tuple[float, PoolView] | None = None
+    front_kept: tuple[float, FrontView] | None = None
+    now_kept: tuple[float, Now] | None = None
     kept: dict[int, tuple[float, Production, ProductionView]] = field(default_factory=dict)
     plotted: dict[int, tuple[float, PlotsView]] = field(default_factory=dict)
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -157,19 +172,48 @@ class Look:
                 self.fresh = now, await self._pool(now)
             return self.fresh[1]
 
-    async def _pool(self, now: float) -> PoolView:
+    async def front(self) -> FrontView:
+        """What the first page shows, at most `FRONT_S` old."""
+        async with self.lock:
+            now = self.deps.clock()
+            if self.front_kept is None or not 0 <= now - self.front_kept[0] < FRONT_S:
+                self.front_kept = now, await self._front(now)
+            return self.front_kept[1]
+
+    async def now(self) -> Now:
+        """The pool in numbers, at most `FRONT_S` old."""
+        at = self.deps.clock()
+        if self.now_kept is None or not 0 <= at - self.now_kept[0] < FRONT_S:
+            self.now_kept = at, await stats.now(self.deps)
+        return self.now_kept[1]
+
+    async def sites(self) -> list[SiteView]:
+        """Every site."""
+        return await sites.everyone(self.deps)
+
+    async def _front(self, now: float) -> FrontView:
         rows = await produce.everyone(self.deps)
         shown = [await self._production(row, now) for row in rows[:50]]
-        hosts = await self._hosts(now)
-        return PoolView(
-            sum(1 for host in hosts if now - host.last_seen < NOW_S),
-            len(hosts),
+        here = [card for card in self.deps.registry.hosts.values() if now - card.seen_at < NOW_S]
+        return FrontView(
+            len(here),
+            len(self.deps.registry.hosts),
             sum(row.events_settled for row in rows),
             sum(view.events_per_s for view in shown),
             shown,
-            hosts,
+            dict(Counter(card.country for card in here if card.country)),
+        )
+
+    async def _pool(self, now: float) -> PoolView:
+        front = await self._front(now)
+        return PoolView(
+            front.machines_now,
+            front.hosts_total,
+            front.events_settled,
+            front.events_per_s,
+            front.productions,
+            await self._hosts(now),
             now,
-            await sites.everyone(self.deps),
         )
 
     async def site(self, name: str) -> tuple[SiteView, float]:

@@ -361,7 +361,7 @@ async def test_pages_and_live_pages_show_what_really_happens(found: House) -> No
     await finish(found, [])
     digest = (await found.show())["output"]["digest"]
     for path, words in (
-        ("/", ["toy-run", "ada", "bob"]),
+        ("/", ["toy-run", "100 of 100"]),
         ("/productions/toy-run", ["toy 1", digest, "leased to host 1", "settle"]),
     ):
         answer = await found.answer("GET", path)

@@ -50,6 +50,15 @@ async def event(response: ClientResponse) -> str:
     return "\n".join(line.removeprefix("data: ") for line in rest)
 
 
+async def part(response: ClientResponse) -> str:
+    """The name of the next part that changed, and its HTML; comments between are passed over."""
+    while (found := await block(response)).startswith(":"):
+        pass
+    first, *rest = found.splitlines()
+    assert first == "event: part"
+    return "\n".join(line.removeprefix("data: ") for line in rest)
+
+
 async def test_the_first_event_is_the_page_as_it_is_and_more_come_only_when_it_changes() -> None:
     look = MadeUpLook()
     async with live(look) as (_, session), session.get("/events") as stream:
@@ -57,8 +66,32 @@ async def test_the_first_event_is_the_page_as_it_is_and_more_come_only_when_it_c
         assert stream.headers["X-Accel-Buffering"] == "no"
         assert await event(stream) == await pages.render(look, "")
         assert await block(stream) == ":\n"
+        look.view = replace(look.view, productions=look.view.productions[1:])
+        assert await event(stream) == await pages.render(look, "")
+
+
+async def test_of_a_page_that_stays_as_it_is_only_the_parts_that_changed_are_sent() -> None:
+    look = MadeUpLook()
+    async with live(look) as (_, session), session.get("/events") as stream:
+        await event(stream)
         look.view = replace(look.view, machines_now=777)
-        assert "<dd>777</dd>" in await event(stream)
+        assert await part(stream) == "machines\n777"
+        first, *rest = look.view.productions
+        look.view = replace(look.view, productions=[replace(first, in_hand=12_345), *rest])
+        name, _, html = (await part(stream)).partition("\n")
+        assert name == f"p{first.id}"
+        assert "12\u202f345 in hand" in html
+        assert "<li" not in html
+
+
+async def test_who_comes_later_is_told_all_that_changed_before() -> None:
+    look = MadeUpLook()
+    async with live(look) as (_, session), session.get("/events") as one:
+        await event(one)
+        look.view = replace(look.view, machines_now=777)
+        await part(one)
+        async with session.get("/events") as two:
+            assert ">777</dd>" in await event(two)
 
 
 async def test_a_page_is_rendered_once_for_all_who_follow_it() -> None:
@@ -122,7 +155,7 @@ async def test_a_rendering_that_fails_once_does_not_end_the_stream(
         look.view = replace(good, productions=None)  # type: ignore[arg-type]  # what must not happen
         await until(lambda: "page not rendered" in caplog.text)
         look.view = replace(good, machines_now=778)
-        assert "<dd>778</dd>" in await event(stream)
+        assert await part(stream) == "machines\n778"
 
 
 async def test_streams_end_when_the_server_shuts_down() -> None:
@@ -145,14 +178,14 @@ async def test_streams_end_when_the_server_shuts_down() -> None:
 
 
 async def test_a_reader_that_takes_nothing_is_let_go() -> None:
-    hosts = [views.host(n, f"a-rather-long-host-name-{n}") for n in range(60)]
-    look = MadeUpLook(replace(views.pool(), hosts=hosts))
+    many = [views.production(f"a-rather-long-name-{n}", id=n) for n in range(400)]
+    look = MadeUpLook(replace(views.front(), productions=many))
     app = application(pages.routes())
     pages.attach(app, look, replace(QUICK, every=0.002, patience=0.1))
     feed = app[FEED]
 
     def gone() -> bool:
-        look.view = replace(look.view, machines_now=look.view.machines_now + 1)
+        look.view = replace(look.view, hosts_total=look.view.hosts_total + 1)  # the whole page
         return feed.listeners == 0
 
     async with serving(app, shutdown_timeout=1.0) as place:

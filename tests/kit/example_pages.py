@@ -19,6 +19,12 @@ class Example:
 
 EXAMPLES: dict[str, tuple[Example, ...]] = {
     "/": (Example("/"),),
+    "/statistics": (Example("/statistics"), Example("/statistics?range=ever", status=400)),
+    "/statistics/machines": (Example("/statistics/machines?range=week"),),
+    "/statistics/countries": (Example("/statistics/countries"),),
+    "/statistics/events": (Example("/statistics/events?range=hour"),),
+    "/statistics/tasks": (Example("/statistics/tasks?range=year"),),
+    "/statistics/trouble": (Example("/statistics/trouble?range=all"),),
     "/patterns": (Example("/patterns"),),
     "/productions/{name}": (
         Example("/productions/{production}"),

@@ -8,12 +8,14 @@ from server.db.patterns import Count
 from server.domain.errors import NotFound
 from server.domain.known import BUILT_IN
 from server.domain.patterns import Pattern
+from server.domain.rollup import Kind
 from server.services.failures import AsideView, FailureView
 from server.services.hostview import HostView
-from server.services.look import MoveView, OutputView, PoolView, ProductionView
+from server.services.look import FrontView, MoveView, OutputView, ProductionView
 from server.services.patterning import Row
 from server.services.plotting import PlotsView, PlotView
 from server.services.sites import SiteView, SwitchView
+from server.services.stats import Now
 
 NOW = 1_800_000_000.0
 HOSTILE = "<script>alert('x')</script>\"'&<img src=x onerror=alert(1)>"
@@ -94,8 +96,8 @@ def host(number: int, name: str, **facts: object) -> HostView:
     return replace(ordinary, **facts)  # type: ignore[arg-type]  # the facts are the test's own
 
 
-def pool() -> PoolView:
-    """A pool with a production in each state and hosts of every kind."""
+def front() -> FrontView:
+    """A pool with a production in each state."""
     output = OutputView(48_300_112, "3f" * 32, "/api/v1/productions/3/output")
     productions = [
         production("minbias-13tev-tune26"),
@@ -110,15 +112,15 @@ def pool() -> PoolView:
         production("waiting-room", id=2, leased=0, in_hand=0, settled=0, eta_s=None,
                    events_per_s=0.0),
     ]  # fmt: skip
-    hosts = [
-        host(1, "lab-pc-14"),
-        host(2, "trigger-farm-033", account="cms-daq", cores=64, running=61),
-        host(3, "old-laptop", state="away", last_seen=NOW - 11_000, cores=2, running=0),
-        host(4, "overclocked", account="bert", rejected_events=1_204, last_seen=NOW - 130),
-        host(5, "pi-cluster-2", arch="aarch64", state="waiting for work", running=0, cores=4),
-    ]
-    sites = [site("cms-hlt"), site("belgrade", mode="online", how="", stage="open", reason="")]
-    return PoolView(4, len(hosts), 21_442_019, 214.0, productions, hosts, NOW, sites)
+    return FrontView(4, 5, 21_442_019, 214.0, productions, {"CH": 3, "RS": 1})
+
+
+def numbers(machines: int = 4) -> Now:
+    """A pool of so many machines, all by words that somebody may have chosen."""
+    by = {kind: {HOSTILE: machines} for kind in (Kind.SITE, Kind.IMAGE, Kind.AGENT)}
+    by |= {Kind.STATE: {"working": machines}, Kind.MACHINE: {"volunteer": machines}}
+    by[Kind.COUNTRY] = {"CH": machines, "": 1}
+    return Now(NOW, machines, 3, 118, 480_000, by, 5, 9, 4_000.0, 800.0, 77, 84_000, 61_000, 9_000)
 
 
 def site(name: str, **facts: object) -> SiteView:
@@ -191,15 +193,25 @@ def plots() -> PlotsView:
 class MadeUpLook:
     """Shows what it is given; ``asked`` counts how often the pool was read."""
 
-    view: PoolView = field(default_factory=pool)
+    view: FrontView = field(default_factory=front)
+    farms: list[SiteView] = field(
+        default_factory=lambda: [
+            site("cms-hlt"),
+            site("belgrade", mode="online", how="", stage="open", reason=""),
+        ]
+    )
     history: list[MoveView] = field(default_factory=moves)
     asked: int = 0
     drawn: PlotsView = field(default_factory=plots)
 
-    async def pool(self) -> PoolView:
+    async def front(self) -> FrontView:
         """The pool it was given."""
         self.asked += 1
         return self.view
+
+    async def now(self) -> Now:
+        """A pool in numbers."""
+        return numbers()
 
     async def production(self, name: str, old_s: float = 0.0) -> ProductionView:
         """One of the productions it was given. Raises NotFound."""
@@ -210,7 +222,7 @@ class MadeUpLook:
 
     async def site(self, name: str) -> tuple[SiteView, float]:
         """One of the sites it was given. Raises NotFound."""
-        for each in self.view.sites:
+        for each in self.farms:
             if each.name == name:
                 return each, NOW
         raise NotFound("site", name)

@@ -8,8 +8,11 @@ from html.parser import HTMLParser
 import pytest
 
 from server.domain.errors import NotFound
-from server.handlers import pages
-from server.services.look import MoveView, OutputView, PoolView
+from server.domain.rollup import Kind
+from server.handlers import pages, statistics_pages
+from server.services.hostview import HostView
+from server.services.look import FrontView, MoveView, OutputView, PoolView
+from server.services.sites import SiteView
 from tests.kit import views
 from tests.kit.views import HOSTILE, MadeUpLook
 from web.render import ASSETS, asset, page
@@ -58,12 +61,31 @@ def read(html: str) -> Reader:
 async def whole(look: MadeUpLook, topic: str) -> str:
     """The page of a topic, as nobody in particular sees it."""
     template, facts = await pages.gather(look, topic)
-    return page(template, **facts)
+    return page(template, **{"map": "", **facts})
 
 
-async def pool_page(look: MadeUpLook) -> str:
+async def home(look: MadeUpLook) -> str:
     """The first page."""
     return await whole(look, "")
+
+
+def statistics(*sites: SiteView) -> str:
+    """The first page of the statistics, with bars of what there is now, and these sites."""
+    now = views.numbers()
+    bars = [statistics_pages._bars("By site", Kind.SITE, now.by[Kind.SITE])]
+    return page(
+        "statistics", now=now, rate=1.5, heading="Statistics", group="", groups=[], ranges=[],
+        range="day", figures=[], seen=[], bars=bars, map="", sites=list(sites),
+    )  # fmt: skip
+
+
+def machines(*hosts: HostView) -> str:
+    """The page of all machines, with these."""
+    pool = PoolView(1, len(hosts), 0, 0.0, [], list(hosts), views.NOW)
+    return page(
+        "hosts", pool=pool, q="", state="", states=[], found=len(hosts), first=1, shown=hosts,
+        before=None, after=None, working=1, standing=0,
+    )  # fmt: skip
 
 
 LAST = views.site("farm").last_switch or pytest.fail("a site was switched")
@@ -75,24 +97,25 @@ def all_hostile() -> MadeUpLook:
         HOSTILE, reason=HOSTILE, payload=HOSTILE, description=HOSTILE, rejected=1,
         rejected_hosts=[(HOSTILE, 1)], output=OutputView(1, HOSTILE, HOSTILE),
     )  # fmt: skip
-    host = views.host(1, HOSTILE, account=HOSTILE, arch=HOSTILE, state=HOSTILE)
     move = MoveView(1.0, HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE)
     last = replace(LAST, by=HOSTILE, reason=HOSTILE, how=HOSTILE, scope=HOSTILE, waiting=[HOSTILE])
     site = views.site(HOSTILE, reason=HOSTILE, how=HOSTILE, last_switch=last)
-    view = replace(views.pool(), productions=[production], hosts=[host], sites=[site])
-    return MadeUpLook(view, [move])
+    return MadeUpLook(replace(views.front(), productions=[production]), [site], [move])
 
 
-async def test_the_first_page_shows_every_production_and_host() -> None:
+async def test_the_first_page_shows_every_production() -> None:
     look = MadeUpLook()
-    reader = read(await pool_page(look))
+    reader = read(await home(look))
     for production in look.view.productions:
         assert production.name in reader.text
         assert ("a", "href", f"/productions/{production.name}") in reader.attributes
-    for host in look.view.hosts:
-        assert host.name in reader.text
     assert "21\u202f442\u202f019" in reader.text
-    assert "checked in 2\u00a0minutes ago" in reader.text
+
+
+def test_the_page_of_machines_says_when_each_checked_in() -> None:
+    text = read(machines(views.host(1, "pc-14", last_seen=views.NOW - 130))).text
+    assert "pc-14" in text
+    assert "checked in 2\u00a0minutes ago" in text
 
 
 async def test_the_page_of_a_production_names_hosts_whose_copies_were_rejected() -> None:
@@ -114,9 +137,13 @@ async def test_the_output_is_told_by_size_and_digest_but_only_managers_fetch_it(
     assert not [v for _, name, v in reader.attributes if name == "href" and "output" in (v or "")]
 
 
-@pytest.mark.parametrize("topic", ["", HOSTILE, pages.SITE + HOSTILE])
+@pytest.mark.parametrize("topic", ["", HOSTILE, pages.SITE + HOSTILE, "statistics", "machines"])
 async def test_hostile_names_are_shown_and_never_obeyed(topic: str) -> None:
-    html = await whole(all_hostile(), topic)
+    host = views.host(1, HOSTILE, account=HOSTILE, arch=HOSTILE, state=HOSTILE)
+    html = (
+        statistics(views.site(HOSTILE, reason=HOSTILE)) if topic == "statistics"
+        else machines(host) if topic == "machines" else await whole(all_hostile(), topic)
+    )  # fmt: skip
     reader = read(html)
     assert HOSTILE in reader.text
     sources = [value for tag, name, value in reader.attributes if (tag, name) == ("script", "src")]
@@ -139,8 +166,7 @@ async def test_the_page_of_a_site_tells_who_has_left_how_fast_and_who_not() -> N
         "leaving",
     ):
         assert said in text
-    text = read(await pool_page(MadeUpLook())).text
-    assert "cms-hlt" in text
+    assert "cms-hlt" in read(statistics(views.site("cms-hlt"))).text
 
 
 @pytest.mark.parametrize(
@@ -155,9 +181,9 @@ async def test_the_page_of_a_site_tells_who_has_left_how_fast_and_who_not() -> N
     ],
 )
 async def test_every_stage_of_a_switch_has_its_words(how: str, stage: str, word: str) -> None:
-    look = MadeUpLook(replace(views.pool(), sites=[views.site("farm", how=how, stage=stage)]))
-    for topic in ("", pages.SITE + "farm"):
-        assert f">{word}</span>" in await whole(look, topic)
+    site = views.site("farm", how=how, stage=stage)
+    for html in (statistics(site), await whole(MadeUpLook(farms=[site]), pages.SITE + "farm")):
+        assert f">{word}</span>" in html
 
 
 @pytest.mark.parametrize("state", STATES)
@@ -166,23 +192,22 @@ async def test_every_state_of_a_production_can_be_shown(state: str) -> None:
     production = views.production(
         "p", state=state, finished_at=views.NOW if over else None, eta_s=None, strip=[], units=0
     )
-    look = MadeUpLook(replace(views.pool(), productions=[production]), [])
+    look = MadeUpLook(replace(views.front(), productions=[production]), history=[])
     for topic in ("", "p"):
         assert f"state-{state}" in await whole(look, topic)
 
 
 async def test_an_empty_pool_says_so() -> None:
-    text = read(await pool_page(MadeUpLook(PoolView(0, 0, 0, 0.0, [], [], 0.0)))).text
+    text = read(await home(MadeUpLook(FrontView(0, 0, 0, 0.0, [], {})))).text
     assert "No production yet" in text
-    assert "No machine is paired yet" in text
+    assert "No machine is paired yet" in read(machines()).text
 
 
 async def test_pages_stay_below_100_kb_however_large_the_pool_is() -> None:
     productions = [views.production(f"production-number-{n:040}") for n in range(400)]
-    hosts = [views.host(n, f"a-rather-long-host-name-{n:06}") for n in range(5000)]
     history = views.moves() * 200
-    look = MadeUpLook(replace(views.pool(), productions=productions, hosts=hosts), history)
-    assert len((await pool_page(look)).encode()) < 100_000
+    look = MadeUpLook(replace(views.front(), productions=productions), history=history)
+    assert len((await home(look)).encode()) < 100_000
     topic = productions[0].name
     assert len((await whole(look, topic)).encode()) < 100_000
 
@@ -194,6 +219,13 @@ async def test_nothing_on_a_page_comes_from_elsewhere_or_stands_inline() -> None
         for _, name, value in reader.attributes:
             assert name != "style"
             assert not (name in ("src", "href") and ("//" in value or ":" in value))
+
+
+async def test_plots_of_physics_stand_on_the_card_of_their_production() -> None:
+    template, facts = await pages.gather(MadeUpLook(), "")
+    physics = {"mumu-91gev": ['<svg role="img" aria-label="mass"></svg>']}
+    reader = read(page(template, **{**facts, "map": "", "physics": physics}))
+    assert ("svg", "aria-label", "mass") in reader.attributes
 
 
 def test_a_fact_that_is_missing_is_an_error_and_not_a_blank() -> None:

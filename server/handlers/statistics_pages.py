@@ -1,0 +1,201 @@
+"""The statistics as pages: the pool now and over time, each plot as CSV and as SVG."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import hdrs, web
+
+from server.domain.rollup import Gauge, Kind, Span
+from server.handlers import pages, sse
+from server.handlers.access import Caller, Visitor
+from server.handlers.drawings import Drawings, said
+from server.handlers.errors import BadParameter
+from server.handlers.routes import HTML, Query, Route
+from server.handlers.showing import HEADERS, show, to_sign_in
+from server.services import pictures
+from server.services.deps import Deps
+from server.services.look import Look
+from server.services.stats import Series
+from web.axes import number
+from web.filters import stamp
+from web.plots import bars, world
+from web.standalone import standalone
+
+CSV, SVG = "text/csv", "image/svg+xml"
+FIRST = ("machines", "events", "tasks")
+"""The plots of the first of the pages."""
+
+SEEN = (
+    ("machines", Gauge.MACHINES_SEEN),
+    ("accounts", Gauge.ACCOUNTS_SEEN),
+    ("addresses", Gauge.ADDRESSES_SEEN),
+)
+BARS = (
+    ("By state", Kind.STATE),
+    ("By kind", Kind.MACHINE),
+    ("By site", Kind.SITE),
+    ("By image", Kind.IMAGE),
+    ("By version of the agent", Kind.AGENT),
+)
+# A drawing opened by itself has its style inside, and nothing else.
+FILE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+RANGE = Query("range", "string", "hour, day, week, month, year or all.", "day")
+
+
+def span_of(request: web.Request) -> Span:
+    """The range that is asked for. Raises BadParameter."""
+    name = request.query.get("range", "day")
+    try:
+        return Span(name)
+    except ValueError as error:
+        words = ", ".join(Span)
+        raise BadParameter(f"range: one of {words} is wanted here, not {name[:40]!r}.") from error
+
+
+@dataclass(frozen=True)
+class StatisticsPages:
+    """The handlers. Unless ``public``, who looks has to be signed in."""
+
+    deps: Deps
+    look: Look
+    public: bool = True
+    drawings: Drawings = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "drawings", Drawings(self.deps))
+
+    async def show_pool(self, request: web.Request, caller: Caller | None) -> web.StreamResponse:
+        """The pool as it is, and the plots that tell most."""
+        if self._hidden(caller):
+            return to_sign_in(request)
+        span, (_, facts) = span_of(request), await pages.gather(self.look, pages.STATISTICS)
+        now = facts["now"]
+        seen = await pictures.seen(self.deps)
+        return await self._show(
+            request, caller, "", span, FIRST, **facts, sites=await self.look.sites(),
+            seen=[(words, seen[gauge]) for words, gauge in SEEN],
+            bars=[_bars(title, kind, now.by.get(kind, {})) for title, kind in BARS],
+        )  # fmt: skip
+
+    async def show_group(self, request: web.Request, caller: Caller | None) -> web.StreamResponse:
+        """The plots of one group."""
+        if self._hidden(caller):
+            return to_sign_in(request)
+        group = request.path.rpartition("/")[2]
+        names = tuple(plot.name for plot in pictures.PLOTS if plot.group == group)
+        facts: dict[str, Any] = {}
+        if group == pictures.COUNTRIES:
+            here = (await self.look.now()).by.get(Kind.COUNTRY, {})
+            known = {key: value for key, value in here.items() if key}
+            # The outlines are read when the first map is drawn: not on the loop.
+            facts["map"] = await asyncio.to_thread(world, known, unit="machines")
+            facts["bars"] = [_bars("Machines here now", Kind.COUNTRY, here)]
+        return await self._show(request, caller, group, span_of(request), names, **facts)
+
+    async def follow(self, request: web.Request, caller: Caller | None) -> web.StreamResponse:
+        """The numbers of the pool, live."""
+        if self._hidden(caller):
+            return to_sign_in(request)
+        return await request.app[sse.FEED].follow(request, pages.STATISTICS)
+
+    async def send_csv(self, request: web.Request, caller: Caller | None) -> web.StreamResponse:
+        """The figures of a plot as they are kept, not put together."""
+        if self._hidden(caller):
+            return to_sign_in(request)
+        plot, span = pictures.named(request.match_info["plot"]), span_of(request)
+        found = await pictures.exact(self.deps, plot, span)
+        text = table([(said(plot.kind, name), one) for name, one in found])
+        return _file(text, CSV, f"windfall-{plot.name}-{span}.csv")
+
+    async def send_svg(self, request: web.Request, caller: Caller | None) -> web.StreamResponse:
+        """A plot as a drawing of its own."""
+        if self._hidden(caller):
+            return to_sign_in(request)
+        plot, span = pictures.named(request.match_info["plot"]), span_of(request)
+        drawing = await self.drawings.of(plot, span)
+        return _file(standalone(drawing.svg), SVG, f"windfall-{plot.name}-{span}.svg")
+
+    def _hidden(self, caller: Caller | None) -> bool:
+        return caller is None and not self.public
+
+    async def _show(
+        self,
+        request: web.Request,
+        caller: Caller | None,
+        group: str,
+        span: Span,
+        names: tuple[str, ...],
+        **facts: Any,
+    ) -> web.Response:
+        shown = [await self.drawings.of(pictures.named(name), span) for name in names]
+        base = f"/statistics/{group}" if group else "/statistics"
+        groups = [("Now", f"/statistics?range={span}", not group)] + [
+            (each.capitalize(), f"/statistics/{each}?range={span}", each == group)
+            for each in pictures.GROUPS
+        ]
+        return show(
+            request, caller, "statistics", here="statistics", group=group, range=str(span),
+            heading=f"Statistics: {group}" if group else "Statistics", groups=groups,
+            ranges=[(str(each), f"{base}?range={each}", each is span) for each in Span],
+            figures=shown, **{"map": "", "bars": [], **facts},
+        )  # fmt: skip
+
+    def routes(self) -> list[Route]:
+        """The pages, their stream and their files."""
+        plot = "/statistics/{plot:[a-z]+}"
+        coded = ("bad-parameter",)
+        return [
+            Route("GET", "/statistics", self.show_pool, Visitor(), "The statistics as a page",
+                  media=HTML, head=True, query=(RANGE,), codes=coded),
+            Route("GET", "/statistics/live", self.follow, Visitor(), "Its numbers, live",
+                  media=sse.MEDIA, codes=("too-many-listeners",)),
+            *(
+                Route("GET", f"/statistics/{group}", self.show_group, Visitor(),
+                      f"Plots of {group} as a page", media=HTML, head=True, query=(RANGE,),
+                      codes=coded)
+                for group in pictures.GROUPS
+            ),
+            Route("GET", f"{plot}.csv", self.send_csv, Visitor(), "The figures of a plot",
+                  media=CSV, query=(RANGE,), codes=(*coded, "plot-unknown")),
+            Route("GET", f"{plot}.svg", self.send_svg, Visitor(), "A plot as a drawing",
+                  media=SVG, query=(RANGE,), codes=(*coded, "plot-unknown")),
+        ]  # fmt: skip
+
+
+def _bars(title: str, kind: Kind, counts: dict[str, int]) -> tuple[str, str, list[tuple[str, str]]]:
+    """A drawing of what is here now by words, and its table."""
+    named = [(said(kind, key), value) for key, value in counts.items()]
+    ranked = sorted(named, key=lambda one: (-one[1], one[0]))
+    svg = bars(named, title=f"Machines {title.lower()}", unit="machines", most=8)
+    return title, svg, [(name, number(value)) for name, value in ranked[:60]]
+
+
+def table(found: list[tuple[str, Series]]) -> str:
+    """Figures as comma-separated values (RFC 4180): when each step begins, and each line."""
+    made = io.StringIO()
+    writer = csv.writer(made)
+    writer.writerow(["begins", "seconds", *(name or str(one.measure) for name, one in found)])
+    if found:
+        first = found[0][1]
+        for place in range(len(first.values)):
+            at = first.start + place * first.step_s
+            values = [one.values[place] for _, one in found]
+            cells = ["" if value is None else f"{value:g}" if isinstance(value, float) else value
+                     for value in values]  # fmt: skip
+            writer.writerow([stamp(at), first.step_s, *cells])
+    return made.getvalue()
+
+
+def _file(text: str, media: str, name: str) -> web.Response:
+    headers = {
+        **HEADERS,
+        "Content-Security-Policy": FILE_POLICY,
+        hdrs.CONTENT_DISPOSITION: f'attachment; filename="{name}"',
+        hdrs.CACHE_CONTROL: "no-cache",
+    }
+    return web.Response(text=text, content_type=media, charset="utf-8", headers=headers)
