@@ -13,10 +13,12 @@ from server.handlers.errors import NothingHere
 from server.handlers.plot_pages import figures
 from server.handlers.routes import BYTES, HTML, Route
 from server.handlers.showing import HEADERS, show
+from server.services.look import ProductionView
 from web.plots import world
 from web.render import ASSETS, page
 
 CARDS = 20
+PHYSICS = 3  # plots on the first page
 MOVES = 50
 SITE = "/"  # before the name of a site in a topic; no name of a production has it
 STATISTICS = "//statistics"
@@ -96,7 +98,7 @@ async def gather(look: keys.Look, topic: str) -> tuple[str, dict[str, Any]]:
     front = await look.front()
     running = sorted(front.productions, key=lambda one: OVER.get(one.state, 0))
     shown, rest = running[:CARDS], running[CARDS:]
-    facts = {"front": front, "shown": shown, "rest": rest, "physics": {}, "here": "home"}
+    facts = {"front": front, "shown": shown, "rest": rest, "here": "home"}
     return "home", facts
 
 
@@ -108,11 +110,26 @@ async def render(look: keys.Look, topic: str) -> str:
 
 async def show_home(request: web.Request, caller: Caller | None) -> web.Response:
     """The first page."""
-    template, facts = await gather(request.app[keys.LOOK], "")
+    look = request.app[keys.LOOK]
+    template, facts = await gather(look, "")
     countries = facts["front"].countries
+    physics = await _physics(look, facts["shown"])
     # The outlines are read when the first map is drawn: not on the loop.
     drawn = await asyncio.to_thread(world, countries, unit="machines") if countries else ""
-    return show(request, caller, template, map=drawn, **facts)
+    return show(request, caller, template, map=drawn, physics=physics, **facts)
+
+
+async def _physics(
+    look: keys.Look, productions: list[ProductionView]
+) -> list[tuple[str, str, str]]:
+    """A plot of each of the first productions that have one: production, title, drawing."""
+    found = []
+    for production in productions:
+        drawn = figures(await look.plots(production.id))[:1]
+        found += [(production.name, one.title, one.drawing) for one in drawn]
+        if len(found) == PHYSICS:
+            break
+    return found
 
 
 async def show_production(request: web.Request, caller: Caller | None) -> web.Response:

@@ -57,6 +57,16 @@ PUBLIC = {
 """What anybody may call. A new route comes here only on purpose."""
 VISITORS = {
     "GET /",
+    # Unless the pool keeps its statistics to those who are signed in.
+    "GET /statistics",
+    "GET /statistics/live",
+    "GET /statistics/machines",
+    "GET /statistics/countries",
+    "GET /statistics/events",
+    "GET /statistics/tasks",
+    "GET /statistics/trouble",
+    "GET /statistics/{plot}.csv",
+    "GET /statistics/{plot}.svg",
     "GET /productions/{name}",
     "GET /sites/{name}",
     "GET /patterns",

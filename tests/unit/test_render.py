@@ -61,7 +61,7 @@ def read(html: str) -> Reader:
 async def whole(look: MadeUpLook, topic: str) -> str:
     """The page of a topic, as nobody in particular sees it."""
     template, facts = await pages.gather(look, topic)
-    return page(template, **{"map": "", **facts})
+    return page(template, **{"map": "", "physics": [], **facts})
 
 
 async def home(look: MadeUpLook) -> str:
@@ -221,11 +221,12 @@ async def test_nothing_on_a_page_comes_from_elsewhere_or_stands_inline() -> None
             assert not (name in ("src", "href") and ("//" in value or ":" in value))
 
 
-async def test_plots_of_physics_stand_on_the_card_of_their_production() -> None:
+async def test_a_plot_of_physics_leads_to_its_production() -> None:
     template, facts = await pages.gather(MadeUpLook(), "")
-    physics = {"mumu-91gev": ['<svg role="img" aria-label="mass"></svg>']}
+    physics = [("mumu-91gev", "Mass", '<svg role="img" aria-label="mass"></svg>')]
     reader = read(page(template, **{**facts, "map": "", "physics": physics}))
     assert ("svg", "aria-label", "mass") in reader.attributes
+    assert reader.attributes.count(("a", "href", "/productions/mumu-91gev")) == 2
 
 
 def test_a_fact_that_is_missing_is_an_error_and_not_a_blank() -> None:

@@ -1,0 +1,208 @@
+"""The pages of statistics say what the figures say; they are drawn once, and cost little."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+import xml.etree.ElementTree as ET
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+
+import pytest
+import pytest_asyncio
+from aiohttp import ClientSession, web
+
+from server.db import figures
+from server.db.base import Tx
+from server.domain.rollup import (
+    DAY,
+    HOUR,
+    MINUTE,
+    MONTH,
+    Gauge,
+    Key,
+    Kind,
+    Measure,
+    Span,
+    floor,
+)  # fmt: skip
+from server.handlers import pages, sse
+from server.handlers.drawings import Drawings
+from server.handlers.statistics_pages import StatisticsPages
+from server.services import pictures
+from server.services.look import Look
+from tests.integration.test_doors import doors
+from tests.kit.house import House
+from tests.kit.served import application, serving
+from tests.kit.surfer import Surfer
+from web.filters import stamp
+from web.render import ASSETS, page
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@dataclass
+class Pool:
+    """A pool with a year of figures, and a browser that nobody has signed in with."""
+
+    found: House
+    browser: Surfer
+    settled: dict[str, int]
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def pool(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pool]:
+    """One server for all."""
+    async with doors(tmp_path_factory.mktemp("statistics")) as (found, browser):
+        yield Pool(found, browser, await fill(found))
+
+
+async def fill(found: House) -> dict[str, int]:
+    """A year of figures; what settled in each of the last 120 minutes."""
+    now = found.deps.clock()
+    rows: dict[Key, dict[Measure, int]] = {}
+    samples = []
+    for step, steps in ((MINUTE, 120), (HOUR, 24 * 30), (DAY, 365)):
+        for back in range(steps):
+            at = floor(now, step) - back * step
+            rows[Kind.POOL, "", step, at] = {
+                Measure.EVENTS_SETTLED: step + back, Measure.EVENTS_RECEIVED: 4 * step,
+                Measure.EVENTS_RECOMPUTED: step, Measure.TASKS_DELIVERED: 3,
+                Measure.TASKS_FAILED: 1,
+            }  # fmt: skip
+            samples.append(figures.Sample(Gauge.MACHINES_CONNECTED, Kind.POOL, "", step, at, 70.0))
+            if step != MINUTE:
+                rows[Kind.FAILURE, "disk full", step, at] = {Measure.TASKS_FAILED: 7}
+                for key, value in (("CH", 30.0), ("RS", 40.0)):
+                    samples.append(
+                        figures.Sample(Gauge.MACHINES_CONNECTED, Kind.COUNTRY, key, step, at, value)
+                    )
+    samples += [
+        figures.Sample(Gauge.ADDRESSES_SEEN, Kind.POOL, "", step, at, value)
+        for step, value in ((HOUR, 61.0), (DAY, 612.0), (MONTH, 6123.0))
+        for at in {floor(now, step), floor(now + 1800, step)}  # the hour may be over soon
+    ]
+
+    async def write(tx: Tx) -> None:
+        await figures.add(tx, rows)
+        await figures.sample(tx, samples)
+
+    await found.deps.store.write(write)
+    minutes = {floor(now, MINUTE) - back * MINUTE: MINUTE + back for back in range(120)}
+    return {stamp(at): settled for at, settled in minutes.items()}
+
+
+@pytest.mark.parametrize("span", Span)
+@pytest.mark.parametrize("group", ["", *(f"/{each}" for each in pictures.GROUPS)])
+async def test_every_page_has_every_range_and_stays_small(
+    pool: Pool, group: str, span: Span
+) -> None:
+    shown = await pool.browser.get(f"/statistics{group}?range={span}")
+    assert shown.status == 200
+    names = ("style.css", "plots.css", "page.js", "live.js", "plots.js")
+    assert len(shown.text.encode()) + sum(len(ASSETS[name].body) for name in names) < 100_000
+    for other in Span:
+        assert f'href="/statistics{group}?range={other}"' in shown.text
+    assert f'range={span}" aria-current="true"' in shown.text
+
+
+async def test_the_table_behind_a_plot_says_what_the_plot_says(pool: Pool) -> None:
+    shown = (await pool.browser.get("/statistics/trouble?range=week")).text
+    assert "Table of What preemptions cost" in shown
+    assert "<td>25</td>" in shown  # per cent of the events were computed again
+    assert "<td>75</td>" in shown  # per cent of the tasks delivered
+    assert ": 75 % of those that ended</title>" in shown
+    assert "disk full" in shown
+
+
+async def test_different_ones_are_told_for_this_hour_this_day_and_this_month(pool: Pool) -> None:
+    shown = (await pool.browser.get("/statistics")).text
+    for words in ("61</td>", "612</td>", "6\u202f123</td>"):
+        assert words in shown
+
+
+async def test_the_map_names_countries(pool: Pool) -> None:
+    shown = (await pool.browser.get("/statistics/countries")).text
+    assert "Serbia 40" in shown
+    assert 'class="land"' in shown
+
+
+async def test_figures_as_csv_are_whole_numbers_as_they_are_kept(pool: Pool) -> None:
+    answer = await pool.found.answer("GET", "/statistics/events.csv?range=hour")
+    assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
+    assert "windfall-events-hour.csv" in answer.headers["Content-Disposition"]
+    head, *rows = csv.reader(io.StringIO(answer.body.decode()))
+    assert head == ["begins", "seconds", "settled"]
+    assert {row[1] for row in rows} == {"60"}
+    assert len(rows) == 60
+    assert [int(row[2]) for row in rows] == [pool.settled.get(row[0], 0) for row in rows]
+    assert sum(row[0] in pool.settled for row in rows) > 1
+
+
+async def test_a_plot_as_svg_may_do_nothing_but_be_looked_at(pool: Pool) -> None:
+    answer = await pool.found.answer("GET", "/statistics/machines.svg?range=day")
+    assert answer.headers["Content-Type"].startswith("image/svg+xml")
+    assert "sandbox" in answer.headers["Content-Security-Policy"]
+    assert ET.fromstring(answer.body).tag.endswith("svg")
+
+
+async def test_what_is_no_plot_and_no_range_is_said(pool: Pool) -> None:
+    assert (await pool.browser.get("/statistics/nothing.csv")).status == 404
+    shown = await pool.browser.get("/statistics?range=ever")
+    assert shown.status == 400
+    assert "one of hour, day, week, month, year, all is wanted here" in shown.text
+
+
+async def test_a_plot_is_drawn_once_within_its_step(pool: Pool) -> None:
+    now, asked = pool.found.deps.clock(), 0
+
+    async def count(*_: object) -> pictures.Picture:
+        nonlocal asked
+        asked += 1
+        return pictures.Picture(pictures.PLOTS[0], 0, MINUTE, (("connected", [1, 2]),))
+
+    deps = replace(pool.found.deps, clock=lambda: now)
+    drawings = Drawings(deps, read=count)
+    plot = pictures.PLOTS[0]
+    await asyncio.gather(*[drawings.of(plot, Span.HOUR) for _ in range(20)])
+    assert asked == 1
+    await drawings.of(plot, Span.DAY)
+    now += MINUTE - 1
+    await drawings.of(plot, Span.HOUR)
+    assert asked == 2
+    now += 2
+    await drawings.of(plot, Span.HOUR)
+    assert asked == 3
+
+
+async def test_statistics_that_are_not_public_are_for_those_who_are_signed_in(pool: Pool) -> None:
+    look = Look(pool.found.deps)
+    app: web.Application = application(StatisticsPages(pool.found.deps, look, False).routes())
+    pages.attach(app, look)
+    async with serving(app) as (host, port), ClientSession(f"http://{host}:{port}") as session:
+        for path in ("", "/machines", "/live", "/machines.csv", "/machines.svg"):
+            async with session.get(f"/statistics{path}", allow_redirects=False) as answer:
+                assert answer.status == 303, path
+                assert answer.headers["Location"].startswith("/login?next=")
+
+
+async def test_who_stays_connected_is_sent_only_the_numbers_that_changed(pool: Pool) -> None:
+    look, sent = Look(pool.found.deps), 0
+    shared = sse._Topic()
+    shared.take(await pages.render(look, pages.STATISTICS))
+    known, first = shared.number, len(shared.event(0))
+    _, facts = await pages.gather(look, pages.STATISTICS)
+    for second in range(600):
+        # Everything but how many are paired moves, all the time.
+        n = 1_000_000 + second
+        now = replace(
+            facts["now"], machines=n, working=n - 7, cores=n, memory_mb=n, leases=n, tasks_ready=n,
+            lease_age_oldest_s=second, lease_age_mean_s=second / 2, events_in_hand=n,
+            events_leased=n, events_left=n,
+        )  # fmt: skip
+        shared.take(page("statistics_live", now=now, rate=second))
+        sent += len(shared.event(known))
+        known = shared.number
+    assert first < 3_000
+    assert sent / 600 < 1_000
