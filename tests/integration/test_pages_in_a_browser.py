@@ -134,8 +134,10 @@ async def test_the_schemes_are_two(opened: Opened) -> None:
 async def test_the_page_is_whole_without_scripts(opened: Opened) -> None:
     async with opened.page("/", java_script_enabled=False) as page:
         for production in opened.look.view.productions:
-            assert await page.get_by_role("link", name=production.name).is_visible()
-        await page.get_by_role("link", name="minbias-13tev-tune26").click()
+            assert (
+                await page.locator("#live").get_by_role("link", name=production.name).is_visible()
+            )
+        await page.locator("#live").get_by_role("link", name="minbias-13tev-tune26").click()
         assert await page.get_by_role("heading", name="Recent moves").is_visible()
 
 
@@ -148,7 +150,7 @@ async def test_the_keyboard_reaches_every_production_and_keeps_its_place(opened:
         await page.keyboard.press("Enter")
         await page.keyboard.press("Tab")
         assert await page.evaluate(place) == "Add a computer"
-        await page.get_by_role("link", name="minbias-13tev-tune26").focus()
+        await page.locator("#live").get_by_role("link", name="minbias-13tev-tune26").focus()
         opened.look.view = replace(opened.look.view, machines_now=777)
         await page.get_by_text("777", exact=True).wait_for()
         assert await page.evaluate(place) == "minbias-13tev-tune26"
