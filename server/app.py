@@ -129,7 +129,7 @@ def routes_of(deps: Deps, facts: Facts, look: Look) -> list[Route]:
         *context_routes.routes(deps, look, facts.json_bytes),
         *AgentFile(facts.agent_folder).routes(),
         *pages.routes(),
-        *StatisticsPages(deps, look).routes(),
+        *StatisticsPages(deps, look, facts.public_statistics).routes(),
         *appearance.routes(),
         *HostPages(deps, look).routes(),
         *TaskPages(deps).routes(),
