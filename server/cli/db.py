@@ -52,8 +52,8 @@ def backup_command(file: Path, settings: Settings) -> None:
 def restore_command(file: Path | None, settings: Settings) -> None:
     """Put the backup FILE back, and make it fit what went on after it; stop the server first.
 
-    What was acknowledged after the backup is taken from the segments where the backup knows its
-    task, and computed again else. Without FILE the database as it stands is made to fit: after
+    What was acknowledged after the backup is taken from the segments where it lies there still, and
+    computed again else. Without FILE the database as it stands is made to fit: after
     pg_restore, or after its file was put back by hand. Hosts that joined after it must join again.
     """
     from server.db.restore import restore

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from tools.chaoses import run, schedule, shim
+from tools.chaoses import database, run, schedule, shim
 from tools.demonstration.stage import StageFailed
 
 
@@ -63,6 +63,12 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, help="of faults and production (a new one)")
     parser.add_argument("--agents", type=int, default=5, help="machines under test (5)")
     parser.add_argument("--faults", help="kinds, with commas (all); see --list")
+    parser.add_argument(
+        "--database",
+        choices=database.KINDS,
+        default="sqlite",
+        help="what the server keeps (sqlite)",
+    )
     parser.add_argument("--list", action="store_true", help="show the kinds of faults")
     parser.add_argument("--folder", type=Path, help="where its files lie (the temporary folder)")
     parser.add_argument("--keep", action="store_true", help="keep its files when all is well")
@@ -74,7 +80,8 @@ def _options() -> argparse.Namespace:
         options.seconds = 60.0 if options.events is None else options.events / run.EVENTS_PER_S
     if options.events is None:
         options.events = max(1000, int(options.seconds * run.EVENTS_PER_S))
-    options.kinds = tuple(options.faults.split(",")) if options.faults else schedule.NAMES
+    all_kinds = schedule.OF_A_FILE if options.database == "sqlite" else schedule.NAMES
+    options.kinds = tuple(options.faults.split(",")) if options.faults else all_kinds
     if options.agents < 2:
         parser.error("--agents: at least 2, of two accounts, make a quorum")
     try:
@@ -86,9 +93,10 @@ def _options() -> argparse.Namespace:
 
 def _same(options: argparse.Namespace) -> str:
     chosen = f" --faults {options.faults}" if options.faults else ""
+    kept = "" if options.database == "sqlite" else f" --database {options.database}"
     return (
         f"--seed {options.seed} --seconds {options.seconds:g} --events {options.events}"
-        f" --agents {options.agents}{chosen}"
+        f" --agents {options.agents}{chosen}{kept}"
     )
 
 
@@ -119,8 +127,8 @@ def _perform(options: argparse.Namespace, folder: Path, console: Console) -> run
             progress.update(bar, completed=settled)
 
         wanted = run.Wanted(
-            options.seed, options.seconds, options.events, options.agents, options.kinds, folder,
-            report, move,
+            options.seed, options.seconds, options.events, options.agents, options.kinds,
+            options.database, folder, report, move,
         )  # fmt: skip
         result = asyncio.run(run.run(wanted))
     _show(console, result)

@@ -8,7 +8,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -180,19 +179,19 @@ async def _full(thing: Server | Agent, fault: Fault) -> str | None:
 async def locked(chaos: Chaos, fault: Fault) -> str | None:
     """Another process holds the database's lock, for longer than the server waits at times."""
     seconds = 1 + 6 * fault.draw
-    code = (
-        "import sqlite3,sys,time\n"
-        "c=sqlite3.connect(sys.argv[1],timeout=20,isolation_level=None)\n"
-        "c.execute('BEGIN EXCLUSIVE')\nprint('held',flush=True)\ntime.sleep(float(sys.argv[2]))\n"
-    )
     holder = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", code, str(chaos.server.database), str(seconds),
-        stdout=subprocess.PIPE,
-    )  # fmt: skip
+        *chaos.server.database.holder(seconds), stdout=subprocess.PIPE
+    )
     assert holder.stdout is not None  # noqa: S101  it is a pipe
     held = await holder.stdout.readline()
     await holder.wait()
     return f"{seconds:.1f} s" if held else None
+
+
+async def kill_database(chaos: Chaos, fault: Fault) -> str | None:
+    """PostgreSQL dies under the server, which goes on."""
+    crashed = await asyncio.to_thread(chaos.server.database.crash)
+    return "and started again" if crashed else None
 
 
 async def clock(chaos: Chaos, fault: Fault) -> str | None:
@@ -215,7 +214,7 @@ async def restore(chaos: Chaos, fault: Fault) -> str | None:
     assert server.process is not None  # noqa: S101  it was started
     server.process.kill()
     await gone(server.process, 10)
-    await asyncio.to_thread(server.command, "db", "restore", path)
+    await asyncio.to_thread(server.database.put_back, path, server.command)
     # Younger backups tell of a future that did not come: their task ids are not ours.
     chaos.backups = [backup for backup in chaos.backups if backup[0] <= taken]
     told = await chaos.server_put_back(taken)
@@ -357,6 +356,7 @@ DEEDS: dict[str, Deed] = {
     "power-server": crash_server,
     "full-server": full_server,
     "locked": locked,
+    "kill-database": kill_database,
     "clock-server": clock,
     "restore": restore,
     "upgrade-server": upgrade_server,

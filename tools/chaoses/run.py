@@ -17,6 +17,7 @@ import zstandard
 
 from tools import pack_agent
 from tools.chaoses import faults, schedule, shim, world
+from tools.chaoses.database import Postgres
 from tools.chaoses.ledger import Ledger
 from tools.chaoses.proxy import Line
 from tools.chaoses.tally import Tally
@@ -38,6 +39,7 @@ class Wanted:
     events: int
     agents: int
     kinds: tuple[str, ...]
+    database: str
     folder: Path
     report: Callable[[str, str], None]
     progress: Callable[[int, int], None]
@@ -89,8 +91,21 @@ async def run(wanted: Wanted) -> Result:
     first, second = await asyncio.to_thread(_releases, wanted.folder)
     still = await _undisturbed(wanted, first)
     wanted.report("undisturbed", f"sha-256 {still[:16]}")
-    begun = time.monotonic()
     server = world.Server(wanted.folder / "server", preload)
+    if wanted.database == "postgresql":
+        server.postgres = await asyncio.to_thread(Postgres)
+    try:
+        return await _disturbed(wanted, server, (first, second), still)
+    finally:
+        await server.stop()
+        await asyncio.to_thread(server.database.remove)
+
+
+async def _disturbed(
+    wanted: Wanted, server: world.Server, releases: tuple[list[str], list[str]], still: str
+) -> Result:
+    """The same production under faults, held against the digest of the one left alone."""
+    begun, (first, second) = time.monotonic(), releases
     await asyncio.to_thread(server.prepare)
     await server.start()
     tally = Tally(wanted.folder / world.TALLY)
@@ -99,7 +114,7 @@ async def run(wanted: Wanted) -> Result:
         server, [], Ledger([]), wanted.folder, name, wanted.report, second
     )  # fmt: skip
     try:
-        await _populate(chaos, wanted, first, preload)
+        await _populate(chaos, wanted, first)
         view = await _disturb(chaos, wanted)
         await chaos.hold(most=10_000)
         await asyncio.to_thread(tally.close)
@@ -151,13 +166,13 @@ async def _undisturbed(wanted: Wanted, program: list[str]) -> str:
         await server.stop()
 
 
-async def _populate(chaos: faults.Chaos, wanted: Wanted, program: list[str], preload: Path) -> None:
+async def _populate(chaos: faults.Chaos, wanted: Wanted, program: list[str]) -> None:
     for number in range(wanted.agents):
         line = Line(f"agent{number}", chaos.server.port, chaos.happened)
         await line.start()
         made = await world.enlist(
             chaos.server, number, program, folder=wanted.folder / f"agent{number}", slots=1,
-            line=line, preload=preload,
+            line=line, preload=chaos.server.shim,
         )  # fmt: skip
         chaos.agents.append(made)
         chaos.ledger.lines.append(line)
@@ -291,4 +306,3 @@ async def _close(chaos: faults.Chaos) -> None:
         agent.kill()
         if agent.line is not None:
             await agent.line.stop()
-    await chaos.server.stop()

@@ -29,6 +29,7 @@ KINDS = (
     Kind("clock-server", "server", 3, "the server's wall clock jumps by up to six hours"),
     Kind("restore", "server", 2, "the server is put back to a backup of a while ago"),
     Kind("upgrade-server", "server", 2, "SIGTERM, the next release, db upgrade, start"),
+    Kind("kill-database", "server", 4, "kill -9 of PostgreSQL (with --database postgresql alone)"),
     Kind("kill-agent", "agent", 8, "kill -9 of an agent and all it started"),
     Kind("crash-agent", "agent", 8, "an agent dies between two chosen system calls"),
     Kind("power-agent", "agent", 8, "an agent's machine loses power: unsynced writes are gone"),
@@ -47,6 +48,8 @@ KINDS = (
     Kind("away", "line", 4, "no connection of an agent gets through, for seconds"),
 )
 NAMES = tuple(kind.name for kind in KINDS)
+OF_POSTGRESQL = ("kill-database",)
+OF_A_FILE = tuple(name for name in NAMES if name not in OF_POSTGRESQL)
 
 
 @dataclass(frozen=True)

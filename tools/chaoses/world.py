@@ -19,6 +19,7 @@ from typing import Any
 import urllib3
 
 from tools.chaoses import shim
+from tools.chaoses.database import Database, Postgres, Sqlite
 from tools.chaoses.proxy import Line
 from tools.chaoses.shim import Control
 from tools.demonstration.stage import ROOT, StageFailed, _descendants, windfall
@@ -69,16 +70,17 @@ class Server:
     control: Control | None = None
     starts: int = 0
     pool: urllib3.PoolManager = field(default_factory=lambda: urllib3.PoolManager(retries=False))
+    postgres: Postgres | None = None
+
+    @property
+    def database(self) -> Database:
+        """What it keeps its tables in."""
+        return self.postgres or Sqlite(self.data / "windfall.db")
 
     @property
     def data(self) -> Path:
         """The data folder."""
         return self.folder / "disk" / "data"
-
-    @property
-    def database(self) -> Path:
-        """The database's file."""
-        return self.data / "windfall.db"
 
     @property
     def url(self) -> str:
@@ -126,7 +128,10 @@ class Server:
 
     def bare(self) -> dict[str, str]:
         """The environment in which the sources of the release that runs are found."""
-        return {**shim.environment(), "PYTHONPATH": str(self.tree)}
+        where = {"PYTHONPATH": str(self.tree)}
+        if self.database.url:
+            where["WINDFALL_DATABASE_URL"] = self.database.url
+        return {**shim.environment(), **where}
 
     def _answers(self) -> bool:
         try:
