@@ -169,6 +169,16 @@ async def trim(tx: Tx, task: Task, last: int, cause: str, at: float) -> None:
     moves.log(tx, task.production, "task", task.id, "leased", "leased", cause, at)
 
 
+async def needless(tx: Tx) -> set[int]:
+    """The leased tasks of units that are over."""
+    rows = await tx.all(
+        "SELECT tasks.id FROM tasks JOIN units ON units.production = tasks.production"
+        " AND units.number = tasks.unit"
+        " WHERE tasks.state = 'leased' AND units.state IN ('settled', 'aborted')"
+    )
+    return {int(row[0]) for row in rows}
+
+
 async def lent(tx: Tx) -> dict[int, int]:
     """Where leased tasks that were trimmed ended before."""
     rows = await tx.all("SELECT id, lent FROM tasks WHERE state = 'leased' AND lent IS NOT NULL")

@@ -14,7 +14,8 @@ from server.services.produce import load_productions
 from server.services.recover import recover
 from server.services.upkeep import alerts
 
-Found = tuple[int, list[Task], list[tuple[int, int, int]], list[tuple[int, int]], dict[int, int]]
+Place = tuple[int, int]
+Found = tuple[int, list[Task], list[tuple[int, int, int]], list[Place], dict[int, int], set[int]]
 
 
 async def load(deps: Deps) -> None:
@@ -32,7 +33,7 @@ async def load(deps: Deps) -> None:
     deps.store.lead(deps.frames.lead)
     await rollups.begin(deps)
     await gauges.begin(deps)
-    highest, leased, held, dirty, lent = await deps.store.read(_read)
+    highest, leased, held, dirty, lent, needless = await deps.store.read(_read)
     deps.registry.task_id = deps.registry.found = highest
     coverage: dict[int, list[tuple[int, int]]] = {}
     for task, first, last in held:
@@ -44,9 +45,14 @@ async def load(deps: Deps) -> None:
         card = TaskCard(row, now + lease_s, Intervals(coverage.get(row.id, ())))
         card.heard_at, card.lent = now, lent.get(row.id, 0)
         deps.registry.add_task(card)
+        if row.id in needless:  # its frames went with its unit, and it is told to drop what it has
+            card.held = card.held.add(row.first, row.last)
+            deps.surplus.append(card)
         host = deps.registry.hosts.get(row.host or 0)
         if host is not None:
             host.last_ask = row.ask
+    if deps.surplus:
+        deps.signals.judge.set()
     for number, unit in dirty:
         deps.mark(number, unit)
     await scan.load(deps)
@@ -61,4 +67,5 @@ async def _read(tx: Tx) -> Found:
         await frames.held_by_leased(tx),
         [*await units.dirty(tx), *await set_aside.unwritten(tx)],
         await tasks.lent(tx),
+        await tasks.needless(tx),
     )

@@ -14,6 +14,7 @@ import pytest
 from server.blobs.segments import Found, Segments
 from server.db import segments
 from server.db.restore import restore
+from server.domain import sizing
 from server.services import framelog, reap, refill, report
 from server.services.cards import TaskCard
 from tests.kit.backroom import MANIFEST, Backroom, SpoiltBatch
@@ -116,6 +117,30 @@ async def test_what_is_settled_or_damaged_does_not_come_back(room: Backroom) -> 
     assert all(start >= 300 for _, start, _ in found), "the first unit is settled"
     mine = [(start, end) for task, start, end in found if task == late.row.id]
     assert mine == [(late.row.first, late.row.first + 10)]
+
+
+async def test_a_lease_whose_unit_settled_before_a_crash_is_not_asked_for_its_events_again(
+    room: Backroom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sizing, "FIRST_EVENTS", 300)
+    one, two = await leased(room, "ada", "bob")
+    for task in (one, two):
+        await room.send(task, task.row.first, task.row.last)
+    await room.end(two, "deliver")  # the other's word of its end is on its way
+
+    async def too_late(_: object) -> None:
+        """It dies before this."""
+
+    with monkeypatch.context() as patch:
+        patch.setattr(reap, "relieve", too_late)
+        await room.judge()
+    assert await room.rows("SELECT state FROM units WHERE number = 0") == [("settled",)]
+    assert await room.rows(FRAMES) == []
+    await crash(room)
+    told = await report.task_state(room.deps, room.host(one.row.host or 0), one.row.id)
+    assert list(told.held) == [(one.row.first, one.row.last)]
+    await reap.relieve(room.deps)
+    assert await room.rows("SELECT state FROM tasks WHERE id = $1", one.row.id) == [("delivered",)]
 
 
 async def work(room: Backroom, hosts: list[int]) -> int:
