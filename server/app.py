@@ -37,6 +37,7 @@ from server.handlers.plot_pages import PlotPages
 from server.handlers.portrait_api import PortraitApi
 from server.handlers.routes import Route
 from server.handlers.site_api import SiteApi
+from server.handlers.site_pages import SitePages
 from server.handlers.statistics_pages import StatisticsPages
 from server.handlers.stats_api import StatsApi
 from server.handlers.strangers import Strangers
@@ -115,6 +116,7 @@ def routes_of(deps: Deps, facts: Facts, look: Look) -> list[Route]:
         *AgentsApi(deps).routes(),
         *PeopleApi(deps, look, facts.kid, facts.version, facts.json_bytes).routes(),
         *SiteApi(deps, facts.json_bytes).routes(),
+        *SitePages(deps, look).routes(),
         *CreditApi(deps).routes(),
         *StatsApi(deps, facts.public_statistics).routes(),
         *PairingApi(deps, facts.keys, facts.kid).routes(),

@@ -14,7 +14,7 @@ from server.handlers import showing
 from server.handlers.access import Caller, Person
 from server.handlers.accounts_api import audited
 from server.handlers.door import Form
-from server.handlers.profile_pages import number_of
+from server.handlers.params import form_number
 from server.handlers.routes import HTML, Body, Query, Route
 from server.services import codes, enrol, links, people, sessions
 from server.services.deps import Deps
@@ -55,7 +55,7 @@ class AdminPages:
                 )
                 return showing.onward(request, f"/admin/accounts/{made.name}", "It is made.")
             if deed == "revoke":
-                link = number_of(form, "invitation")
+                link = form_number(form, "invitation")
                 await links.revoke_invitation(self.deps, link, caller.name)
                 return showing.onward(request, "/admin/accounts", "The invitation is revoked.")
             if deed != "invite":

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from server.domain.errors import Refusal
 from server.handlers.errors import TooManyListeners
 from server.handlers.sse import MEDIA
 
@@ -72,6 +73,8 @@ async def _send(
                 sent, spoke = html, clock()
             await news()
             html = await render()
+    except Refusal:
+        return response  # it is not his to see any more; the page says why when it is loaded
     except (ConnectionError, TimeoutError):
         if request.transport is not None:
             request.transport.abort()

@@ -50,9 +50,6 @@ def routes() -> list[Route]:
             codes=("production-unknown", "too-many-listeners"),
         ),
         Route(
-            "GET", "/sites/{name}", show_site, Visitor(), "A site as a page", media=HTML, head=True
-        ),
-        Route(
             "GET",
             "/sites/{name}/events",
             follow_site,
@@ -151,11 +148,6 @@ async def show_patterns(request: web.Request, caller: Caller | None) -> web.Resp
     """What logs are read with, and how often each was found."""
     rows = await request.app[keys.BOARD].rows()
     return show(request, caller, "patterns", patterns=rows, here="patterns")
-
-
-async def show_site(request: web.Request, caller: Caller | None) -> web.Response:
-    """The page of one site."""
-    return await _page(request, caller, SITE + request.match_info["name"])
 
 
 async def follow_site(request: web.Request) -> web.StreamResponse:

@@ -1,16 +1,19 @@
-"""Parameters of an address as numbers, within bounds."""
+"""Parameters of an address, and fields of a form, as numbers, within bounds."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TypeVar
 
 from aiohttp import web
 
+from server.domain.errors import BadInput
 from server.handlers.errors import BadParameter
 
 N = TypeVar("N", int, float)
 
-ID = r"\d{1,18}"
+DIGITS_MOST = 18  # of a number that fits a column
+ID = rf"\d{{1,{DIGITS_MOST}}}"
 """What a number in a path looks like; any longer one would not fit a column."""
 
 
@@ -31,3 +34,11 @@ def query_number(request: web.Request, name: str, default: N, least: N, most: N)
     if not least <= found <= most:
         raise BadParameter(f"{name}: from {least:g} to {most:g}, not {text[:40]}.")
     return found
+
+
+def form_number(form: Mapping[str, str], name: str) -> int:
+    """The number in a field of a form. Raises BadInput."""
+    text = form.get(name, "")
+    if not text.isascii() or not text.isdigit() or len(text) > DIGITS_MOST:
+        raise BadInput([f"{name}: a number is wanted here; load the page anew"])
+    return int(text)

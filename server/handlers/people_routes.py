@@ -6,6 +6,7 @@ from server.handlers.accounts_api import AccountsApi
 from server.handlers.admin_pages import AdminPages
 from server.handlers.door_pages import DoorPages
 from server.handlers.group_api import GroupApi
+from server.handlers.group_pages import GroupPages
 from server.handlers.join_pages import JoinPages
 from server.handlers.me_api import MeApi
 from server.handlers.profile_pages import ProfilePages
@@ -25,4 +26,5 @@ def routes(deps: Deps) -> list[Route]:
         *MeApi(deps).routes(),
         *TokensApi(deps).routes(),
         *GroupApi(deps).routes(),
+        *GroupPages(deps).routes(),
     ]

@@ -15,26 +15,17 @@ from server.handlers import showing
 from server.handlers.access import Caller, Person
 from server.handlers.door import Form
 from server.handlers.door_pages import visit_of
+from server.handlers.params import form_number
 from server.handlers.routes import HTML, Body, Route
 from server.handlers.tokens_api import maker_of
 from server.services import codes, identities, people, sessions, sshkeys, tokens
 from server.services.deps import Deps
 from server.services.tokens import Wish
 
-ID_MOST = 18  # digits of a number that fits a column
-
 
 def drawn(uri: str) -> str:
     """A QR code as SVG within a page: no script, no style, black on white in both themes."""
     return segno.make(uri, error="m").svg_inline(scale=4, dark="#000", light="#fff", border=3)
-
-
-def number_of(form: Form, name: str) -> int:
-    """The number in a field. Raises BadInput."""
-    text = form.get(name, "")
-    if not text.isascii() or not text.isdigit() or len(text) > ID_MOST:
-        raise BadInput([f"{name}: a number is wanted here; load the page anew"])
-    return int(text)
 
 
 def _seconds(form: Form) -> float:
@@ -161,7 +152,7 @@ class ProfilePages:
                 count = await sessions.end_all(self.deps, account, caller.name, own)
                 said = f"{count} other browsers are logged out."
             else:
-                number = number_of(form, "session")
+                number = form_number(form, "session")
                 await sessions.end(self.deps, caller.account, number, caller.name)
                 said = "That browser is logged out."
         except Refusal as refusal:
@@ -172,7 +163,7 @@ class ProfilePages:
         """Add or remove a public SSH key."""
         try:
             if form.get("remove"):
-                number = number_of(form, "remove")
+                number = form_number(form, "remove")
                 await sshkeys.remove(self.deps, caller.account, caller.name, number)
                 said = "The key is removed."
             else:
@@ -195,7 +186,7 @@ class ProfilePages:
     async def revoke_token(self, request: web.Request, caller: Caller, form: Form) -> web.Response:
         """A token acts for nobody any more."""
         try:
-            number = number_of(form, "token")
+            number = form_number(form, "token")
             await tokens.revoke(self.deps, caller.account, caller.name, number)
         except Refusal as refusal:
             return await self._again(request, caller, refusal)

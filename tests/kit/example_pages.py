@@ -31,7 +31,18 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
         Example("/productions/mumu-91gev"),
         Example("/productions/nobody", status=404),
     ),
-    "/sites/{name}": (Example("/sites/{site}"),),
+    "/sites": (Example("/sites", "institute"), Example("/sites", "operator")),
+    "/sites/{name}": (
+        Example("/sites/{site}"),
+        Example("/sites/{site}", "institute"),
+        Example("/sites/{site}", "operator"),
+    ),
+    "/groups": (Example("/groups", "volunteer"), Example("/groups?all=1", "admin")),
+    "/groups/{group}": (
+        Example("/groups/na61", "volunteer"),
+        Example("/groups/na61", "institute"),
+        Example("/groups/na61", "operator", 404),
+    ),
     "/sites/{name}/giving": (
         Example("/sites/{site}/giving", "operator"),
         Example("/sites/{site}/giving", "volunteer", 403),
@@ -78,7 +89,11 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
         Example("/pair/{cancelled}", "volunteer"),
         Example("/pair/{waiting}", "operator", 404),
     ),
-    "/machines": (Example("/machines", "volunteer"), Example("/machines", "operator")),
+    "/machines": (
+        Example("/machines", "volunteer"),
+        Example("/machines", "operator"),
+        Example("/machines?site={site}", "institute"),
+    ),
     "/machines/{machine}": (Example("/machines/{machine}", "volunteer"),),
     "/machines/tokens": (Example("/machines/tokens", "volunteer"),),
     "/bans": (Example("/bans", "admin"),),

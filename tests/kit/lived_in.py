@@ -67,8 +67,21 @@ async def live(found: House) -> dict[str, str]:
     names |= await _alerts(found)
     more = await shelf_lived_in.contexts(found), await _pairings(found)
     assert not more[0].keys() & more[1].keys()
+    await _circles(found)
     gifts = await give(found, "volunteer", int(more[1]["machine"]), "cms-hlt")
     return {**names, **more[0], **more[1], **gifts}
+
+
+async def _circles(found: House) -> None:
+    """A site that somebody runs, a group with members, and one that asks for more."""
+    await _said(found, "PUT", "/sites/cms-hlt/admins/institute", None)
+    ines = await owner(found, "institute", "institute")
+    for name, title in (("na61", "NA61/SHINE, spring production"), ("alice", "ALICE")):
+        await ines.ask("POST", "/groups", {"name": name, "title": title})
+        for whom in ("volunteer", "admin"):
+            await ines.ask("POST", f"/groups/{name}/invitations", {"account": whom})
+    person = await owner(found, "volunteer")
+    assert (await person.ask("POST", "/groups/na61/join")).status == 200
 
 
 async def _alerts(found: House) -> dict[str, str]:
