@@ -40,6 +40,7 @@ from server.handlers.site_api import SiteApi
 from server.handlers.site_pages import SitePages
 from server.handlers.statistics_pages import StatisticsPages
 from server.handlers.stats_api import StatsApi
+from server.handlers.stats_files import StatsFiles
 from server.handlers.strangers import Strangers
 from server.handlers.task_pages import TaskPages
 from server.handlers.trust_api import TrustApi
@@ -137,6 +138,7 @@ def routes_of(deps: Deps, facts: Facts, look: Look) -> list[Route]:
         *TaskPages(deps).routes(),
         *GivingPages(deps).routes(),
         *ContributionPages(deps).routes(),
+        *StatsFiles(deps).routes(),
         *BanPages(deps).routes(),
         *PatternPages(deps).routes(),
         *people_routes.routes(deps),

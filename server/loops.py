@@ -9,7 +9,17 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
-from server.services import duties, framelog, gauges, pairing, reap, rollups, scan, sessions
+from server.services import (
+    boincstats,
+    duties,
+    framelog,
+    gauges,
+    pairing,
+    reap,
+    rollups,
+    scan,
+    sessions,
+)
 from server.services.deps import Deps
 from server.services.duties import Judge
 from server.services.plotting import REST_MOST_S, Plotter
@@ -111,6 +121,7 @@ def _of_the_house(deps: Deps, renew_keys: Work) -> list[Duty]:
         _every("tries", lambda: pairing.forget(deps), FORGET_S),
         _every("tidy", lambda: tidy.tidy(deps), TIDY_S),
         _every("sessions", lambda: sessions.sweep(deps), SESSIONS_S),
+        _every("export", lambda: boincstats.once(deps), boincstats.EVERY_S, LONG_S),
     ]
 
 

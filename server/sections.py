@@ -169,3 +169,20 @@ class Statistics:
         "The country of a machine is looked up from its address, offline, and kept; the address is "
         "not. When false, countries that were kept are deleted at the next start.",
     )
+
+
+@dataclass(frozen=True)
+class Export:
+    """The files for BOINC's statistics sites, under /stats/ (docs/contribution.md)."""
+
+    hours: float = told(
+        24.0, "How often they are written; 0: never.", unit="hours", least=0, most=8760
+    )
+    gflops: float = told(
+        4.0,
+        "Whetstone GFLOPS of a core of the reference machine: a core-second of credit is so many "
+        "times 200/86400 of BOINC's credit.",
+        unit="GFLOPS",
+        least=0.001,
+        most=10_000,
+    )

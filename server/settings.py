@@ -11,7 +11,7 @@ from typing import Any
 
 from server.operating import Alerts, Backup, Metrics, Operations, Traces
 from server.rule import Rule, told
-from server.sections import Accounts, Mail, Pairing, Plots, Statistics
+from server.sections import Accounts, Export, Mail, Pairing, Plots, Statistics
 
 
 @dataclass(frozen=True)
@@ -218,6 +218,7 @@ class Settings:
     accounts: Accounts = field(default_factory=Accounts)
     mail: Mail = field(default_factory=Mail)
     plots: Plots = field(default_factory=Plots)
+    export: Export = field(default_factory=Export)
     operations: Operations = field(default_factory=Operations)
     alerts: Alerts = field(default_factory=Alerts)
     backup: Backup = field(default_factory=Backup)

@@ -39,7 +39,7 @@ from server.keyholder import KeyHolder
 from server.services import doors, enrol, oidc, start
 from server.services.agentfile import AgentDigest
 from server.services.census import Census
-from server.services.deps import Deps, Limits
+from server.services.deps import Deps, Exports, Limits
 from server.services.desk import Desk
 from server.services.passwords import Passwords
 from server.services.plotting import Plotter
@@ -179,6 +179,9 @@ async def _deps(stack: AsyncExitStack, settings: Settings, keys: KeyHolder) -> D
             oidc=_providers(settings),
         ),
         upkeep=upkeep,
+        exports=Exports(
+            settings.data / "stats", settings.export.hours * 3600.0, settings.export.gflops
+        ),
     )
 
 

@@ -59,3 +59,15 @@ def certificates_command(withdraw: str | None, server: Client) -> None:
         return
     found = server.get("me", "certificates")
     tell_rows(rows_of(found, "certificates"), CERTIFICATES, "No certificates.")
+
+
+@me.command("export")
+@click.option("--agree/--withdraw", default=None, help="Let statistics sites see you, or not.")
+@click.option("--cross-id", default="", help="The cross-project id of your BOINC client.")
+@with_server
+def export_command(agree: bool | None, cross_id: str, server: Client) -> None:
+    """Tell whether BOINC's statistics sites see you, or say so."""
+    if agree is None:
+        tell_facts(server.get("me", "export"))
+    else:
+        tell_facts(server.put("me", "export", body={"agreed": agree, "cross_id": cross_id}))

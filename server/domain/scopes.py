@@ -53,6 +53,7 @@ _AREAS = {
 _OTHERS = {
     "GET /api/v1/productions/{name}/output": "productions",
     "GET /api/v1/me": "read",
+    "PUT /api/v1/me/export": "people",
     "GET /api/v1/me/contribution": "read",
     "GET /api/v1/me/certificates": "read",
     "POST /api/v1/me/certificates": "people",

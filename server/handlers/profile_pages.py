@@ -18,7 +18,7 @@ from server.handlers.door_pages import visit_of
 from server.handlers.params import form_number
 from server.handlers.routes import HTML, Body, Route
 from server.handlers.tokens_api import maker_of
-from server.services import codes, identities, people, sessions, sshkeys, tokens
+from server.services import boincstats, codes, identities, people, sessions, sshkeys, tokens
 from server.services.deps import Deps
 from server.services.tokens import Wish
 
@@ -75,6 +75,7 @@ class ProfilePages:
             "least": self.deps.doors.rules.password_least,
             "mails": self.deps.doors.postman.works,
             "now": self.deps.clock(),
+            "export": await boincstats.word(self.deps, caller.account),
             "recovery": [],
             "fault": "",
             "faults": [],
@@ -192,6 +193,19 @@ class ProfilePages:
             return await self._again(request, caller, refusal)
         return showing.onward(request, "/profile", "The token is revoked.")
 
+    async def export(self, request: web.Request, caller: Caller, form: Form) -> web.Response:
+        """Be seen by statistics sites, or not any more."""
+        agreed = form.get("agreed") == "on"
+        try:
+            await boincstats.say(
+                self.deps, caller.account, caller.name, agreed=agreed,
+                cross_id=form.get("cross_id", "").strip().lower(),
+            )  # fmt: skip
+        except Refusal as refusal:
+            return await self._again(request, caller, refusal)
+        seen = "They see you from the next files on." if agreed else "They are told to forget you."
+        return showing.onward(request, "/profile", seen)
+
     def routes(self) -> list[Route]:
         """Every route."""
         own, refusals = Person(), ("bad-input", "too-many", "sign-in-refused", "code-refused")
@@ -208,6 +222,8 @@ class ProfilePages:
              ("scope", "days", "note"), ()),
             ("/profile/tokens/revoke", self.revoke_token, "Revoke an API token.", ("token",),
              ("issued-token-unknown",)),
+            ("/profile/export", self.export, "Be seen by statistics sites, or not.",
+             ("agreed", "cross_id"), ()),
         )  # fmt: skip
         return [
             Route("GET", "/profile", self.show, own, "My account as a page.", media=HTML,

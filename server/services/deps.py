@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 from weakref import WeakValueDictionary
 
@@ -67,6 +68,15 @@ class Limits:
     idle_asks_per_s: float = 100.0
 
 
+@dataclass(frozen=True)
+class Exports:
+    """Where the files for BOINC's statistics sites go, how often, and what credit is in them."""
+
+    folder: Path | None = None
+    every_s: float = 0.0
+    gflops: float = 4.0
+
+
 @dataclass(eq=False)
 class Signals:
     """Who is to be woken when something happened."""
@@ -112,6 +122,7 @@ class Deps:
     doors: Doors = field(default_factory=Doors)
     upkeep: Upkeep = field(default_factory=Upkeep)
     census: Census = field(default_factory=Census)
+    exports: Exports = field(default_factory=Exports)
 
     def line(self, production: int) -> Line:
         """The queue of a production."""

@@ -37,6 +37,7 @@ PUBLIC = {
     "GET /healthz",
     f"GET {BASE}/keys",
     f"GET {BASE}/certificates/{{code}}",
+    "GET /stats/{file}",
     f"GET {BASE}/certificates/{{code}}/print",
     "GET /agent/windfall-agent.pyz",
     "GET /agent/statement",

@@ -1,0 +1,80 @@
+"""The files that BOINC's statistics sites fetch, and whether one is seen in them."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from aiohttp import web
+
+from server.handlers.access import Caller, Public, Role
+from server.handlers.errors import NothingHere
+from server.handlers.routes import BYTES, Body, Route
+from server.services import boincstats
+from server.services.boincstats import ExportWord
+from server.services.deps import Deps
+from vmagent.wire.messages import bound
+
+XML, GZIP = "text/xml", "application/gzip"
+KEEP_S = 600  # a proxy may answer from what it has
+
+
+@dataclass(frozen=True)
+class ExportRequest:
+    """Whether one agrees; ``cross_id`` is the id of another project, empty to keep one's own."""
+
+    agreed: bool
+    cross_id: str = field(default="", metadata=bound(most=32))
+
+
+def _read(file: Path) -> bytes | None:
+    try:
+        return file.read_bytes()
+    except FileNotFoundError:
+        return None
+
+
+@dataclass(frozen=True)
+class StatsFiles:
+    """The handlers."""
+
+    deps: Deps
+
+    async def send(self, request: web.Request) -> web.Response:
+        """One of the files."""
+        name, folder = request.match_info["file"], self.deps.exports.folder
+        if name not in boincstats.FILES or folder is None:
+            raise NothingHere()
+        body = await asyncio.to_thread(_read, folder / name)
+        if body is None:
+            raise NothingHere()
+        headers = {
+            "Cache-Control": f"public, max-age={KEEP_S}",
+            "X-Content-Type-Options": "nosniff",
+        }
+        media = XML if name.endswith(".xml") else GZIP
+        return web.Response(body=body, content_type=media, headers=headers)
+
+    async def word(self, request: web.Request, caller: Caller) -> ExportWord:
+        """Whether one is seen."""
+        return await boincstats.word(self.deps, caller.account)
+
+    async def say(self, request: web.Request, caller: Caller, message: ExportRequest) -> ExportWord:
+        """Agree, or not any more."""
+        return await boincstats.say(
+            self.deps, caller.account, caller.name, agreed=message.agreed,
+            cross_id=message.cross_id,
+        )  # fmt: skip
+
+    def routes(self) -> list[Route]:
+        """Every route."""
+        me, role = "/api/v1/me/export", Role("volunteer")
+        return [
+            Route("GET", "/stats/{file:[a-z_]+\\.(?:xml|gz)}", self.send, Public(),
+                  "A file for BOINC's statistics sites.", media=BYTES, codes=("not-found",)),
+            Route("GET", me, self.word, role, "Whether statistics sites see one.",
+                  reply=ExportWord),
+            Route("PUT", me, self.say, role, "Let statistics sites see one, or not any more.",
+                  Body.JSON, ExportRequest, ExportWord, codes=("bad-input",)),
+        ]  # fmt: skip
