@@ -72,6 +72,11 @@ def mail_together(mail: Mail) -> Iterator[tuple[str, str]]:
 def alerts_together(settings: Settings) -> Iterator[tuple[str, str]]:
     """What of operations does not go together, as (section.key, rule and cure)."""
     alerts, watched = settings.alerts, settings.operations
+    if settings.metrics.access == "loopback" and settings.server.behind_proxy:
+        yield (
+            "metrics.access",
+            "behind a proxy all seem to come from this machine; use token, public or off",
+        )
     if alerts.webhook.startswith("http:") and not alerts.webhook_private:
         yield "alerts.webhook", "write it with https://, or set alerts.webhook_private = true"
     secret = alerts.webhook_secret_file

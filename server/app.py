@@ -9,7 +9,6 @@ from pathlib import Path
 from aiohttp import web
 
 from server.handlers import appearance, context_routes, hot, keys, pages, peer, people_routes, sse
-from server.handlers.access import Public
 from server.handlers.admin_api import AdminApi
 from server.handlers.agent_api import AgentApi
 from server.handlers.agent_file import AgentFile
@@ -21,10 +20,13 @@ from server.handlers.door import Door
 from server.handlers.enrolment_api import EnrolmentApi
 from server.handlers.follow import STREAMS, Streams
 from server.handlers.giving_pages import GivingPages
+from server.handlers.health import HealthApi
 from server.handlers.host_pages import HostPages
 from server.handlers.lane import Starter
 from server.handlers.machine_api import MachineApi
 from server.handlers.machine_pages import MachinePages
+from server.handlers.metering import Tracer
+from server.handlers.metrics import Metrics
 from server.handlers.mount import mount
 from server.handlers.oidc_pages import OidcPages
 from server.handlers.openapi import documented
@@ -52,6 +54,7 @@ from server.services.cards import HostCard
 from server.services.deps import Deps
 from server.services.look import Look
 from server.services.patterning import Board
+from server.services.upkeep.meter import Meter
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,9 @@ class Facts:
     listeners_each: int = 50
     proxies: tuple[peer.Network, ...] = ()
     public_statistics: bool = True
+    metrics: str = "token"
+    meter: Meter = field(default_factory=Meter)
+    tracer: Tracer | None = None
 
 
 @dataclass(frozen=True)
@@ -95,19 +101,8 @@ class Gate:
         return await sessions.find(self.deps, session, sessions.Visit(address, agent))
 
 
-@dataclass(frozen=True)
-class Health:
-    """The server is up, and this is its version."""
-
-    status: str
-    version: str
-
-
 def routes_of(deps: Deps, facts: Facts, look: Look) -> list[Route]:
     """Every route."""
-
-    async def health(request: web.Request) -> Health:
-        return Health("ok", facts.version)
 
     agents, uploads = doors(deps, facts)
     routes = [
@@ -145,7 +140,8 @@ def routes_of(deps: Deps, facts: Facts, look: Look) -> list[Route]:
         *OidcPages(deps).routes(),
         *UpkeepApi(deps).routes(),
         *UpkeepPages(deps).routes(),
-        Route("GET", "/healthz", health, Public(), "Whether the server is up.", reply=Health),
+        *HealthApi(deps, facts.version).routes(),
+        *Metrics(deps, Gate(deps), Strangers(deps), facts.version, facts.metrics).routes(),
     ]
     return documented(routes, facts.version)
 
@@ -157,7 +153,7 @@ def doors(deps: Deps, facts: Facts) -> tuple[AgentApi, UploadApi]:
 
 def lane(deps: Deps, facts: Facts) -> Starter:
     """What takes the requests that come all the time."""
-    return hot.starter(Gate(deps), *doors(deps, facts))
+    return hot.starter(Gate(deps), *doors(deps, facts), facts.meter, facts.tracer)
 
 
 def build(deps: Deps, facts: Facts) -> web.Application:
@@ -168,7 +164,8 @@ def build(deps: Deps, facts: Facts) -> web.Application:
     app[keys.BOARD] = Board(deps)
     pages.attach(app, look, sse.Pace(most=facts.listeners, each=facts.listeners_each))
     strangers = Strangers(deps)
-    mount(app, routes_of(deps, facts, look), Gate(deps), facts.door, strangers)
+    routes = routes_of(deps, facts, look)
+    mount(app, routes, Gate(deps), facts.door, strangers, facts.meter, facts.tracer)
 
     app[STREAMS] = Streams()
     app.on_shutdown.append(app[STREAMS].close)

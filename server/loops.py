@@ -44,6 +44,12 @@ IDLE_S = 30.0  # judge and merge look by themselves at least this often
 
 Work = Callable[[], Awaitable[object]]
 Span = Callable[[str], AbstractContextManager[object]]
+_NO_SPAN = nullcontext()
+
+
+def untraced(name: str) -> AbstractContextManager[object]:
+    """No span."""
+    return _NO_SPAN
 
 
 @dataclass(frozen=True)
@@ -77,7 +83,7 @@ async def _for_ever(duty: Duty, rounds: Rounds, span: Span) -> None:
 
 
 def start(
-    deps: Deps, renew_keys: Work, plotter: Plotter, span: Span = lambda name: nullcontext()
+    deps: Deps, renew_keys: Work, plotter: Plotter, span: Span = untraced
 ) -> list[asyncio.Task[None]]:
     """Start every duty; cancel the tasks to end them. ``span`` is entered for each round."""
     return [

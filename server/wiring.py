@@ -21,7 +21,7 @@ import uvloop
 from aiohttp import web
 
 from server import app as application
-from server import countries, logs, lookout, loops, providers, safefile
+from server import countries, logs, lookout, loops, providers, safefile, tracing
 from server.blobs.base import BackendAbsent, Blobs
 from server.blobs.choose import BadBlobsUrl, open_blobs
 from server.blobs.descriptor import sync_folder
@@ -125,12 +125,24 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         await start.load(deps)
         stack.push_async_callback(deps.frames.empty, deps.store)
         await _first_admin(deps, settings)
-        facts = _facts(settings, keys)
+        traces = _traces(stack, settings)
+        facts = replace(
+            _facts(settings, keys),
+            meter=deps.upkeep.meter,
+            metrics=settings.metrics.access,
+            tracer=traces.request if traces else None,
+        )
         app = application.build(deps, facts)
         url = await _listen(stack, settings, app, application.lane(deps, facts))
         deps.doors.rules = replace(deps.doors.rules, url=url.rstrip("/"))  # the port that was free
         deps.desk.url = url.rstrip("/")
-        tasks = loops.start(deps, keys.renew, Plotter(deps, settings.plots.cpu_percent / 100))
+        spans = traces.duty if traces else loops.untraced
+        tasks = loops.start(
+            deps,
+            keys.renew,
+            Plotter(deps, settings.plots.cpu_percent / 100),
+            spans,
+        )
         stack.push_async_callback(loops.stop, tasks)
         yield Running(deps, app, url)
 
@@ -243,6 +255,17 @@ def _desk(deps: Deps, settings: Settings, keys: KeyHolder) -> Desk:
     agent = AgentDigest(settings.data / "agent" / AGENT_FILE)
     secret = deps.safe.digest("desk", "pairing")
     return Desk(secret, rules, settings.url, agent, lambda: keys.root)
+
+
+def _traces(stack: AsyncExitStack, settings: Settings) -> tracing.Tracing | None:
+    """Traces, if they are set. Raises StoreUnusable, so that the start says what is missing."""
+    try:
+        found = tracing.tracing(settings.traces, __version__)
+    except tracing.OtelMissing as error:
+        raise StoreUnusable(str(error)) from error
+    if found is not None:
+        stack.push_async_callback(asyncio.to_thread, found.close)
+    return found
 
 
 def _blobs(url: str) -> Blobs:

@@ -16,6 +16,7 @@ from server.handlers import digests
 from server.handlers.access import Gate
 from server.handlers.agent_api import AgentApi
 from server.handlers.lane import Catch, Starter
+from server.handlers.metering import Tracer, sampled
 from server.handlers.params import ID
 from server.handlers.plain import Plain
 from server.handlers.schema import decoder, encode
@@ -23,8 +24,10 @@ from server.handlers.upload_api import SLOWEST_S, SMALL, UploadApi
 from server.services import ingest
 from server.services.cards import HostCard
 from server.services.ingest import Arrival
+from server.services.upkeep.meter import Meter, Tally
 from vmagent.wire.messages import AskRequest, HeartbeatRequest
 
+FRAMES = "/api/v1/productions/{production}/frames/{first}-{last}"
 JSON_S = 30.0  # a message has to arrive within this time
 _FRAME = re.compile(rf"/api/v1/productions/({ID})/frames/({ID})-({ID})".encode("ascii"), re.ASCII)
 _Run = Callable[[HostCard, Any], Awaitable[Any]]
@@ -74,12 +77,18 @@ class _Frame:
         return encode(await self.api.keep(self.card, arrival, found, self.stated))
 
 
-def starter(gate: Gate, agents: AgentApi, uploads: UploadApi) -> Starter:
-    """What takes these three requests."""
-    messages: dict[bytes, tuple[_Run, Callable[[bytes], Any]]] = {
-        b"/api/v1/work": (agents.lease, decoder(AskRequest)),
-        b"/api/v1/heartbeat": (agents.beat, decoder(HeartbeatRequest)),
+def starter(
+    gate: Gate, agents: AgentApi, uploads: UploadApi, meter: Meter, tracer: Tracer | None = None
+) -> Starter:
+    """What takes these three requests; they are counted, and a few of them timed."""
+    messages: dict[bytes, tuple[_Run, Callable[[bytes], Any], Tally]] = {
+        path.encode(): (run, decoder(kind), meter.of("POST", path))
+        for path, run, kind in (
+            ("/api/v1/work", agents.lease, AskRequest),
+            ("/api/v1/heartbeat", agents.beat, HeartbeatRequest),
+        )
     }
+    frames = meter.of("PUT", FRAMES)
 
     def start(head: Plain) -> Catch | None:
         headers = head.headers
@@ -90,9 +99,13 @@ def starter(gate: Gate, agents: AgentApi, uploads: UploadApi) -> Starter:
             if head.size > agents.json_most:
                 return None
             card = _card(gate, bearer)
-            return None if card is None else _Message(*messages[head.path], card)
+            if card is None:
+                return None
+            run, decode, tally = messages[head.path]
+            return sampled(_Message(run, decode, card), tally, tracer)
         if head.method == b"PUT" and head.size <= uploads.frame_most:
-            return _frame(gate, uploads, head, bearer)
+            frame = _frame(gate, uploads, head, bearer)
+            return None if frame is None else sampled(frame, frames, tracer)
         return None
 
     return start

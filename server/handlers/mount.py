@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 from aiohttp import hdrs, web
@@ -33,13 +33,13 @@ from server.handlers.errors import (
     MethodNotAllowed,
     NothingHere,
 )
+from server.handlers.metering import Handler, Tracer, metered
 from server.handlers.openapi import template
 from server.handlers.routes import Body, Route
 from server.handlers.schema import decoder, encode
 from server.handlers.shape import answer, foreign, noted, refused
 from server.handlers.strangers import Strangers
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+from server.services.upkeep.meter import Meter
 
 RUNNER = {"keepalive_timeout": 75.0, "lingering_time": 5.0, "max_headers": 64}
 """For ``web.AppRunner(app, **RUNNER)``. A connection that has not said a whole request head after
@@ -61,13 +61,17 @@ def mount(
     gate: Gate,
     door: Door | None = None,
     strangers: Strangers | None = None,
+    meter: Meter | None = None,
+    tracer: Tracer | None = None,
 ) -> None:
     """Add every route, and one answer for all addresses and methods that are none of them."""
+    meter = meter or Meter()
     app[DOOR] = door or Door()
     declared = app[DECLARED] = {}
     for route in routes:
         for_people = isinstance(route.access, (Person, Visitor))
         run = serve_people(route, gate) if for_people else serve(route, gate, strangers)
+        run = metered(run, meter.of(route.method, template(route.path), route.is_held), tracer)
         declared[run] = route
         app.router.add_route(route.method, route.path, run)
         if route.head:
@@ -102,7 +106,7 @@ def serve(route: Route, gate: Gate, strangers: Strangers | None = None) -> Handl
             if for_hosts:
                 args = (request, gate.host(bearer(request)))
             elif least:
-                args = (request, await _admitted(request, gate, least, scope, strangers))
+                args = (request, await admit(request, gate, least, scope, strangers))
             else:
                 args = (request,)
             if take is not None:
@@ -176,9 +180,13 @@ async def _person(gate: Gate, request: web.Request) -> Caller | None:
     return await gate.person(secret, door.address(request), agent)
 
 
-async def _admitted(
+async def admit(
     request: web.Request, gate: Gate, least: str, scope: str, strangers: Strangers | None
 ) -> object:
+    """The caller by the token that came along, if his role and its scopes suffice.
+
+    Raises what tells why not.
+    """
     token = bearer(request)
     if strangers is None:
         return await admitted(gate, token, least, scope)

@@ -13,6 +13,7 @@ JSON = "application/json"
 JOSE = "application/jose"
 BYTES = "application/octet-stream"
 HTML = "text/html"
+EVENTS = "text/event-stream"
 FORM = "application/x-www-form-urlencoded"
 
 
@@ -61,8 +62,7 @@ class Route:
     `server.handlers.showing` if people are served). ``codes`` are the problem codes it may answer
     with beside those that its access and body bring along. ``most`` is in bytes, ``slowest`` the
     seconds in which a body must have arrived. ``head`` serves HEAD too; a handler that streams must
-    then send no body to it. ``fields`` are those of a form. ``waits`` says that the answer is held
-    back until there is something to say: its time tells nothing.
+    then send no body to it. ``fields`` are those of a form.
     """
 
     method: str
@@ -83,7 +83,12 @@ class Route:
     slowest: float = 30.0
     head: bool = False
     fields: tuple[str, ...] = ()
-    waits: bool = False
+
+    @property
+    def is_held(self) -> bool:
+        """Whether the time of an answer is another's: it waits, or bytes go as fast as they may."""
+        waits = any(query.name == "wait" for query in self.query)
+        return waits or self.body in (Body.WHOLE, Body.STREAM) or self.media in (BYTES, EVENTS)
 
     def __post_init__(self) -> None:
         with_cookie = isinstance(self.access, (Person, Visitor))

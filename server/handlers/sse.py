@@ -17,10 +17,11 @@ from aiohttp import web
 from server.domain.throttle import place_of
 from server.handlers.errors import TooManyListeners
 from server.handlers.peer import address_of
+from server.handlers.routes import EVENTS
 
 log = logging.getLogger(__name__)
 
-MEDIA = "text/event-stream"
+MEDIA = EVENTS
 _PART = re.compile(r' data-part="([\w-]+)">(.*?)</\w+><!--\1-->', re.DOTALL)
 
 

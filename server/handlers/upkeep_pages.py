@@ -134,7 +134,7 @@ class UpkeepPages:
             Route("GET", "/operations", self.show, operator, "Operations as a page", media=HTML,
                   head=True),
             Route("GET", "/operations/events", self.follow, operator, "The same, live",
-                  media=MEDIA, codes=("too-many-listeners",), waits=True),
+                  media=MEDIA, codes=("too-many-listeners",)),
             Route("GET", "/operations/alerts", self.past, operator,
                   "The alerts that are over, as a page", media=HTML, head=True,
                   codes=("bad-parameter",)),

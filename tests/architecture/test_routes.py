@@ -35,6 +35,9 @@ PUBLIC = {
     "GET /static/{file}",
     "GET /openapi.json",
     "GET /healthz",
+    "GET /livez",
+    "GET /readyz",
+    "GET /metrics",  # it looks itself who asks, as metrics.access says
     f"GET {BASE}/keys",
     f"GET {BASE}/certificates/{{code}}",
     "GET /stats/{file}",

@@ -112,6 +112,12 @@ def sites(deps: Deps, now: float) -> Iterator[Box]:
         yield _silent(deps, "Machines of no site", now - at, at, now, str(counts[0]), "/hosts")
 
 
+def heard_by_site(deps: Deps) -> dict[str, float]:
+    """When each site was heard of last, by its name; empty for machines of none."""
+    name = deps.registry.site_name
+    return {name(site): at for site, at in last_heard(deps).items()}
+
+
 def _silent(
     deps: Deps, name: str, silent: float, at: float, now: float, more: str, href: str
 ) -> Box:

@@ -60,5 +60,6 @@ class Upkeep:
     probes: dict[str, Probe] = field(default_factory=dict)
     looked_at: float = 0.0
     started_at: float = 0.0
+    last_backup_at: float = 0.0
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     backing_up: asyncio.Lock = field(default_factory=asyncio.Lock)

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from server.blobs.base import BlobMissing
+from server.db import backups
 from server.db.base import Tx
 from server.domain.upkeep import Space
 from server.services.deps import Deps
@@ -30,12 +31,14 @@ async def once(deps: Deps) -> None:
         await asyncio.gather(*(asyncio.to_thread(space_of, path) for path in desk.paths))
     )
     desk.known_papers = tuple(await asyncio.to_thread(desk.papers))
-    for name, ask in (("database", _ask_database), ("blobs", _ask_blobs)):
+    for name, ask in (("database", ask_database), ("blobs", ask_blobs)):
         desk.probes[name] = await probe(deps, ask)
     now = deps.clock()
     found = list(signs.all_of(desk, now))
     if not desk.probes["database"].why:
         found += await poolsigns.all_of(deps, now)
+        last = await deps.store.read(backups.last_whole)
+        desk.last_backup_at = last.ended_at if last else 0.0
     desk.meter.mark(now)
     await alerts.look(deps, found, now)
     desk.looked_at = now
@@ -69,7 +72,7 @@ async def probe(deps: Deps, ask: Callable[[Deps], Awaitable[object]]) -> Probe:
     return Probe(deps.clock(), time.perf_counter() - began)
 
 
-async def _ask_database(deps: Deps) -> None:
+async def ask_database(deps: Deps) -> None:
     """Read, and commit a transaction with nothing in it of our own."""
     await deps.store.read(lambda tx: tx.one("SELECT 1"))
     await deps.store.write(_nothing)
@@ -79,7 +82,8 @@ async def _nothing(tx: Tx) -> None:
     return None
 
 
-async def _ask_blobs(deps: Deps) -> None:
+async def ask_blobs(deps: Deps) -> None:
+    """Ask for a blob that is not there."""
     try:
         await deps.blobs.stat(PROBE_KEY)
     except BlobMissing:

@@ -134,6 +134,8 @@ def _why(error: BaseException) -> str:
         inner = inner.__cause__ or getattr(inner, "os_error", None) or inner.__context__
     if isinstance(error, TimeoutError):
         return "no answer in time"
+    if isinstance(error, aiohttp.InvalidURL):
+        return "its address is none"
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         return "its name is not known"
     if isinstance(error, aiohttp.ClientSSLError):
