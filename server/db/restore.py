@@ -72,7 +72,14 @@ def restore(url: str, file: Path | None, sizes: Mapping[int, int]) -> Restored:
 
 
 def _put(source: Path, target: Path) -> None:
-    """Overwrite a database in one transaction: killed on the way, it is the one from before."""
+    """Overwrite a database in one transaction: killed on the way, it is the one from before.
+
+    What is no database any more cannot be overwritten so, and is moved aside, with its log.
+    """
+    if not _is_database(target):
+        for name in (target.name, f"{target.name}-wal", f"{target.name}-shm"):
+            with contextlib.suppress(FileNotFoundError):
+                target.with_name(name).replace(target.with_name(f"{name}.damaged"))
     target.touch(mode=0o600)
     with (
         contextlib.closing(sqlite3.connect(source)) as new,
@@ -82,6 +89,18 @@ def _put(source: Path, target: Path) -> None:
         faults = old.execute("PRAGMA quick_check(1)").fetchone()[0]
     if faults != "ok":
         raise RestoreFailed(f"the database is damaged after it: {faults}; look after the disk")
+
+
+def _is_database(path: Path) -> bool:
+    """Whether SQLite takes a file for one of its own; one that is empty or not there too."""
+    try:
+        with contextlib.closing(sqlite3.connect(path, timeout=10.0)) as found:
+            found.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.OperationalError:
+        return True  # locked, or out of reach: overwriting it tells why
+    except sqlite3.DatabaseError:
+        return False
+    return True
 
 
 async def _fit(url: str, sizes: Mapping[int, int]) -> Restored:

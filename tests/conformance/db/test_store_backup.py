@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from server.db.backup import backup, without_password
-from server.db.choose import connect
+from server.db.backup import backup, look_over, without_password
+from server.db.choose import connect, open_store
 from server.db.errors import BackupFailed, BadStoreUrl
 from tests.conformance.db.conftest import CountingStore
 from tests.conformance.db.notes import kept, note
@@ -111,3 +111,25 @@ def test_a_password_is_kept_out_of_the_arguments() -> None:
         "p@ss",
     )
     assert without_password("postgresql://u@h/d") == ("postgresql://u@h/d", None)
+
+
+async def test_a_copy_is_looked_over_whole_and_a_damaged_one_is_found(
+    new_url: Callable[[], str], tmp_path: Path
+) -> None:
+    url = new_url()
+    await (await open_store(url)).close()
+    backup(url, tmp_path / "copy")
+    look_over(url, tmp_path / "copy")
+    raw = (tmp_path / "copy").read_bytes()
+    (tmp_path / "torn").write_bytes(raw[: len(raw) // 2])
+    (tmp_path / "other").write_bytes(b"not a backup at all" * 500)
+    for name in ("torn", "other"):
+        with pytest.raises(BackupFailed):
+            look_over(url, tmp_path / name)
+
+
+async def test_a_copy_of_something_else_is_no_backup(tmp_path: Path) -> None:
+    store = await connect(f"sqlite:///{tmp_path}/empty.db")
+    await store.close()
+    with pytest.raises(BackupFailed, match="cannot be read"):
+        look_over(f"sqlite:///{tmp_path}/x.db", tmp_path / "empty.db")
