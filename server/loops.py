@@ -114,7 +114,7 @@ def _of_work(deps: Deps, plotter: Plotter) -> list[Duty]:
         _every("close", lambda: framelog.close_segments(deps), SWEEP_S),
         _every("figures", lambda: rollups.once(deps), FIGURES_S),
         Duty("gauges", lambda: gauges.once(deps), lambda: gauges.pause(deps), SAMPLE_S),
-        _every("thin", lambda: rollups.thin(deps), TIDY_S),
+        _every("thin", lambda: rollups.thin(deps.store, deps.clock()), TIDY_S),
         _every("sweep", lambda: reap.free_segments(deps), SWEEP_S),
     ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 
 import click
@@ -79,6 +80,47 @@ def check_command(settings: Settings) -> None:
     if faults:
         raise CheckFailed(f"{where} is damaged; restore a backup", faults)
     tell({"database": where, "schema": schema, "ok": True}, f"{where}: schema {schema}, whole")
+
+
+@db.command("imagine")
+@click.option(
+    "--hosts",
+    type=click.IntRange(1, 100_000),
+    default=1000,
+    show_default=True,
+    help="How many machines.",
+)
+@click.option(
+    "--days",
+    type=click.IntRange(1, 3660),
+    default=90,
+    show_default=True,
+    help="How many days until now.",
+)
+@click.option("--seed", type=int, default=1, show_default=True, help="Of what is drawn.")
+@with_settings
+def imagine_command(hosts: int, days: int, seed: int, settings: Settings) -> None:
+    """Fill an empty database with made-up history, for looking at pages; stop the server first.
+
+    Nothing of it was computed: productions have no outputs. For a pool that is real, never.
+    """
+    _hold_there(settings.database_url)
+    leases = asyncio.run(_imagine(settings.database_url, hosts, days, seed))
+    tell(
+        {"hosts": hosts, "days": days, "leases": leases},
+        f"{hosts} machines and {leases} leases of {days} days were made up",
+    )
+
+
+async def _imagine(url: str, hosts: int, days: int, seed: int) -> int:
+    from server.db.choose import open_store
+    from server.services.imagine import history
+
+    store = await open_store(url)
+    try:
+        return await history(store, hosts, days, time.time(), seed)
+    finally:
+        await store.close()
 
 
 def _hold_there(url: str) -> None:

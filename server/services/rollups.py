@@ -7,10 +7,11 @@ killed, every row of a ledger is counted once.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 from server.db import figures, findings, ledgers
-from server.db.base import Tx
+from server.db.base import Store, Tx
 from server.db.ledgers import Read
 from server.domain.counted import tallied
 from server.domain.rollup import DAY, KEPT_S, MANY, MANY_KEPT_S, MONTH, floor
@@ -28,43 +29,52 @@ async def begin(deps: Deps) -> None:
 
 async def once(deps: Deps) -> int:
     """Count all that is in the ledgers and not counted; how many rows."""
+    return await count_all(deps.store, deps.clock(), MOST, lambda: duties.hush(deps))
+
+
+async def _at_once() -> None:
+    """Nobody has to go first."""
+
+
+async def count_all(
+    store: Store, now: float, most: int, before: Callable[[], Awaitable[None]] = _at_once
+) -> int:
+    """Count every ledger to its end, so many rows at a time; how many rows in all."""
     done = 0
     for source, read in ledgers.SOURCES.items():
         while True:
-            await duties.hush(deps)
-            found = await count_some(deps, source, read)
+            await before()
+            found = await count_some(store, source, read, now, most)
             done += found
-            if found < MOST:
+            if found < most:
                 break
             await asyncio.sleep(BREATH_S)
     return done
 
 
-async def count_some(deps: Deps, source: str, read: Read) -> int:
-    """Count the next rows of a ledger, `MOST` at most; how many facts or rows these were."""
-    now = deps.clock()
+async def count_some(store: Store, source: str, read: Read, now: float, most: int) -> int:
+    """Count the next rows of a ledger; how many these were."""
 
     async def write(tx: Tx) -> int:
         after = (await figures.marks(tx)).get(source, 0)
-        chunk = await read(tx, after, MOST)
+        chunk = await read(tx, after, most)
         if not chunk.last:
             return 0
         await figures.add(tx, tallied(chunk.facts, now).rows)
         await figures.mark(tx, source, chunk.last, now)
         return chunk.rows
 
-    return await deps.store.write(write)
+    return await store.write(write)
 
 
-async def thin(deps: Deps) -> None:
+async def thin(store: Store, now: float) -> None:
     """Delete minutes and hours that are over, and make months of old days of what is many."""
-    now = deps.clock()
     for step, kept in KEPT_S.items():
-        await deps.store.write(partial(figures.thin, step=step, before=floor(now - kept, step)))
+        await store.write(partial(figures.thin, step=step, before=floor(now - kept, step)))
     end = floor(now - MANY_KEPT_S, MONTH)
     for kind in MANY:
         oldest = partial(figures.oldest, kind=kind, step=DAY, before=end)
-        while (at := await deps.store.read(oldest)) is not None:
+        while (at := await store.read(oldest)) is not None:
             fold = partial(figures.fold, kind=kind, start=at, end=at + DAY, month=floor(at, MONTH))
-            await deps.store.write(fold)
+            await store.write(fold)
             await asyncio.sleep(BREATH_S)

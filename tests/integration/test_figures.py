@@ -104,7 +104,7 @@ async def test_a_restart_in_the_middle_counts_nothing_twice(
     monkeypatch.setattr(rollups, "MOST", 2)
     await worked(file_room)
     for source, read in ledgers.SOURCES.items():
-        await rollups.count_some(file_room.deps, source, read)
+        await rollups.count_some(file_room.store, source, read, file_room.now, 2)
     await file_room.stop()
     await file_room.open()
     assert await statscheck.check(file_room.deps) == []
@@ -213,7 +213,7 @@ async def test_old_rows_go_and_days_of_hosts_become_months_with_the_same_total(
     await rollups.once(room.deps)
     before = await kept(room)
     room.now += 500 * DAY
-    await rollups.thin(room.deps)
+    await rollups.thin(room.store, room.now)
     steps = {(row[0], row[1]) for row in await rows(room)}
     assert not any(step in (MINUTE, HOUR) for _, step in steps)
     assert ("host", DAY) not in steps

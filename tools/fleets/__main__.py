@@ -43,6 +43,14 @@ def arguments(words: Sequence[str] | None) -> argparse.Namespace:
     add("--server", help="a server that is there, instead of one of our own")
     add("--token-file", type=Path, help="its administrator's token")
     add("--release-key", type=Path, help="a release key that it believes, to sign the production")
+    add(
+        "--history",
+        type=days,
+        metavar="90d",
+        help="fill a new server's database with made-up"
+        " history of so many days for that many agents, for looking at pages, and do nothing else:"
+        " nobody computed any of it; needs --folder",
+    )
     add("--json", action="store_true", help="end with one line of JSON")
     add("--folder", type=Path, help="where our own server keeps its data meanwhile")
     return parser.parse_args(words)
@@ -54,7 +62,12 @@ def main(words: Sequence[str] | None = None) -> int:
     if asked.server and not (asked.token_file and asked.release_key):
         sys.stderr.write("tools/fleet: --server needs --token-file and --release-key as well\n")
         return 2
+    if asked.history and (asked.server or not asked.folder):
+        sys.stderr.write("tools/fleet: --history fills a new server's database: name a --folder\n")
+        return 2
     try:
+        if asked.history:
+            return _history(asked)
         descriptors.provide(asked.agents)
         found = uvloop.run(_run(asked))
     except (GroundTrouble, NotStarted, SetUpFailed, OSError, RuntimeError) as error:
@@ -64,6 +77,26 @@ def main(words: Sequence[str] | None = None) -> int:
     if asked.json:
         sys.stdout.write(json.dumps(asdict(found)) + "\n")
     return int(found.lost != 0 or not found.verified)
+
+
+def days(text: str) -> int:
+    """A number of days, as in 90d."""
+    number = text.removesuffix("d")
+    if not number.isdecimal() or int(number) < 1:
+        raise argparse.ArgumentTypeError(f"{text}: a number of days is wanted, such as 90d")
+    return int(number)
+
+
+def _history(asked: argparse.Namespace) -> int:
+    """Make history up in a folder; what to do with it."""
+    began = time.monotonic()
+    said = uvloop.run(ground.imagine(asked.folder, asked.agents, asked.history, asked.seed))
+    data = asked.folder / "data"
+    sys.stderr.write(
+        f"{said} in {time.monotonic() - began:.0f} s\n"
+        f"Look at it: windfall serve --data {data}; the administrator: {data / 'admin.token'}\n"
+    )
+    return 0
 
 
 async def _run(asked: argparse.Namespace) -> Found:

@@ -131,6 +131,18 @@ async def own(folder: Path, session: aiohttp.ClientSession) -> AsyncIterator[Gro
             sys.stderr.write(f"the server wrote:\n{told[-4000:]}\n")
 
 
+async def imagine(folder: Path, hosts: int, days: int, seed: int) -> str:
+    """Fill the database of a new server with made-up history; what was made up."""
+    async with aiohttp.ClientSession() as session, own(folder, session):
+        pass  # its first start makes keys, database and administrator
+    command = [sys.executable, "-m", "server", "db", "imagine", "--data", str(folder / "data")]
+    command += ["--hosts", str(hosts), "--days", str(days), "--seed", str(seed)]
+    done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True)
+    if done.returncode:
+        raise GroundTrouble(done.stderr)
+    return done.stdout.strip()
+
+
 def _bundle() -> bytes:
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w:gz") as tar:

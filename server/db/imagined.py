@@ -1,0 +1,75 @@
+"""Rows of leases, units and frames that are over already: for made-up history alone."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from server.db.base import Tx
+
+_TASK = (
+    "id, production, unit, first, last, state, host, account, leased_at, until, deadline, ended_at,"
+    " cause, held, done, cpu_s"
+)
+_FRAME = (
+    "production, unit, task, host, account, first, last, segment, place, length, digest,"
+    " received_at"
+)
+
+
+class Ended(NamedTuple):
+    """A lease that is over."""
+
+    id: int
+    production: int
+    unit: int
+    first: int
+    last: int
+    state: str
+    host: int
+    account: int
+    leased_at: float
+    until: float
+    deadline: float
+    ended_at: float
+    cause: str
+    held: int
+    done: int
+    cpu_s: float
+
+
+async def is_new(tx: Tx) -> bool:
+    """Whether no host has joined and no production was made yet."""
+    row = await tx.one("SELECT (SELECT count(*) FROM hosts) + (SELECT count(*) FROM productions)")
+    return row is not None and row[0] == 0
+
+
+async def tasks(tx: Tx, rows: list[Ended]) -> None:
+    """Leases that are over."""
+    places = ", ".join(f"${n}" for n in range(1, len(Ended._fields) + 1))
+    await tx.many(f"INSERT INTO tasks ({_TASK}) VALUES ({places})", rows)  # noqa: S608
+
+
+async def units(tx: Tx, production: int, numbers: range, size: int) -> None:
+    """Units that are settled."""
+    await tx.many(
+        "INSERT INTO units (production, number, state, size, content, digest)"
+        " VALUES ($1, $2, 'settled', $3, $3, '')",
+        [(production, number, size) for number in numbers],
+    )
+    await tx.run("UPDATE productions SET next_unit = $1 WHERE id = $2", numbers.stop, production)
+
+
+async def frames(tx: Tx, rows: list[Ended], event_bytes: int) -> None:
+    """What came of leases, each in one piece; no bytes lie anywhere."""
+    await tx.many(
+        f"INSERT INTO frames ({_FRAME})"  # noqa: S608
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, 0, 0, $8, $9, $10)",
+        [
+            (
+                row.production, row.unit, row.id, row.host, row.account, row.first,
+                row.first + row.held, row.held * event_bytes, b"", row.ended_at,
+            )
+            for row in rows
+            if row.held
+        ],
+    )  # fmt: skip

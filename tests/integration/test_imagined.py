@@ -1,0 +1,41 @@
+"""Made-up history: it looks like a pool's, and holds against its ledgers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from server.domain.errors import Exists
+from server.domain.rollup import DAY, Gauge, Kind, Measure, Span
+from server.services import imagine, stats, statscheck
+from tests.kit.backroom import Backroom
+
+NOW = 1_795_000_000.0
+
+
+async def test_made_up_history_is_the_same_each_time_and_its_figures_hold(tmp_path: Path) -> None:
+    found = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        room = Backroom(tmp_path / name, now=NOW)
+        await room.open()
+        found.append(await imagine.history(room.store, 30, 10, NOW))
+        with pytest.raises(Exists):
+            await imagine.history(room.store, 30, 10, NOW)
+        await room.stop()
+        await room.open()  # a server that starts on it
+        assert await statscheck.check(room.deps) == []
+        totals = await stats.totals(room.deps)
+        found.append(totals[Measure.EVENTS_SETTLED])
+        found.append(totals[Measure.WALL_MS])
+        assert min(totals[one] for one in (Measure.TASKS_FAILED, Measure.BYTES_RECEIVED)) > 0
+        machines = await stats.series(room.deps, Gauge.MACHINES_CONNECTED, Span.WEEK)
+        assert max(value for value in machines.values if value is not None) > 10
+        year = await stats.series(room.deps, Measure.EVENTS_VALIDATED, Span.YEAR)
+        days = [n for n, value in enumerate(year.values) if value]
+        assert NOW - 11 * DAY <= year.start + days[0] * DAY <= NOW
+        countries = await stats.split(room.deps, Measure.TASKS_LEASED, Span.ALL, Kind.COUNTRY)
+        assert countries["CH"] > 0
+        await room.stop()
+    assert found[:3] == found[3:]
