@@ -68,8 +68,8 @@ def _gauge(name: str, group: str, title: str, unit: str, *lines: tuple[str, Gaug
 
 
 MACHINES, COUNTRIES, EVENTS = "machines", "countries", "events"
-TASKS, TROUBLE = "tasks", "trouble"
-GROUPS = (MACHINES, COUNTRIES, EVENTS, TASKS, TROUBLE)
+TASKS, QUEUE, TROUBLE = "tasks", "queue", "trouble"
+GROUPS = (MACHINES, COUNTRIES, EVENTS, TASKS, QUEUE, TROUBLE)
 _BY = ("", Gauge.MACHINES_CONNECTED)
 
 PLOTS = (
@@ -87,9 +87,9 @@ PLOTS = (
     Plot("events", EVENTS, "Events settled", "events/s", (("settled", Measure.EVENTS_SETTLED),)),
     Plot("copies", EVENTS, "Copies of events", "events/s",
          (("received", Measure.EVENTS_RECEIVED), ("validated", Measure.EVENTS_VALIDATED))),
-    _gauge("held", EVENTS, "Events on machines", "events", ("in hand", Gauge.EVENTS_IN_HAND),
+    _gauge("held", QUEUE, "Events on machines", "events", ("in hand", Gauge.EVENTS_IN_HAND),
            ("leased, not in hand", Gauge.EVENTS_LEASED)),
-    _gauge("left", EVENTS, "Events left of running productions", "events",
+    _gauge("left", QUEUE, "Events left of running productions", "events",
            ("left", Gauge.EVENTS_LEFT)),
     Plot("bytes", EVENTS, "Bytes received", "B/s", (("received", Measure.BYTES_RECEIVED),)),
     Plot("credit", EVENTS, "Credit given", "core-hours/h", (("credit", Measure.CREDIT_MICROS),),
@@ -97,13 +97,13 @@ PLOTS = (
     Plot("tasks", TASKS, "Ends of tasks", "tasks/h", ENDS, per_s=AN_HOUR),
     Plot("leased", TASKS, "Tasks leased", "tasks/h", (("leased", Measure.TASKS_LEASED),),
          per_s=AN_HOUR),
-    _gauge("queue", TASKS, "Tasks that wait and that run", "tasks",
+    _gauge("queue", QUEUE, "Tasks that wait and that run", "tasks",
            ("waiting", Gauge.TASKS_READY), ("leased", Gauge.LEASES)),
-    Plot("ages", TASKS, "Age of leases", "minutes", (("oldest", Gauge.LEASE_AGE_OLDEST_S),
+    Plot("ages", QUEUE, "Age of leases", "minutes", (("oldest", Gauge.LEASE_AGE_OLDEST_S),
          ("mean", Gauge.LEASE_AGE_MEAN_S)), scale=1 / 60),
     Plot("cpu", TASKS, "Cores at work", "cores", (("CPU time", Measure.CPU_MS),
          ("wall time", Measure.WALL_MS)), scale=1e-3),
-    Plot("success", TROUBLE, "Tasks that delivered", "% of those that ended",
+    Plot("success", TASKS, "Tasks that delivered", "% of those that ended",
          (("delivered", Measure.TASKS_DELIVERED),), wholes=tuple(measure for _, measure in ENDS)),
     Plot("failures", TROUBLE, "Failed tasks by class", "tasks/h", (("", Measure.TASKS_FAILED),),
          per_s=AN_HOUR, kind=Kind.FAILURE),

@@ -68,6 +68,7 @@ VISITORS = {
     "GET /statistics/countries",
     "GET /statistics/events",
     "GET /statistics/tasks",
+    "GET /statistics/queue",
     "GET /statistics/trouble",
     "GET /statistics/{plot}.csv",
     "GET /statistics/{plot}.svg",

@@ -109,6 +109,7 @@ async def test_every_page_has_every_range_and_stays_small(
 
 async def test_the_table_behind_a_plot_says_what_the_plot_says(pool: Pool) -> None:
     shown = (await pool.browser.get("/statistics/trouble?range=week")).text
+    shown += (await pool.browser.get("/statistics/tasks?range=week")).text
     assert "Table of What preemptions cost" in shown
     assert "<td>25</td>" in shown  # per cent of the events were computed again
     assert "<td>75</td>" in shown  # per cent of the tasks delivered

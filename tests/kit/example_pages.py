@@ -24,6 +24,7 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
     "/statistics/countries": (Example("/statistics/countries"),),
     "/statistics/events": (Example("/statistics/events?range=hour"),),
     "/statistics/tasks": (Example("/statistics/tasks?range=year"),),
+    "/statistics/queue": (Example("/statistics/queue?range=month"),),
     "/statistics/trouble": (Example("/statistics/trouble?range=all"),),
     "/patterns": (Example("/patterns"),),
     "/productions/{name}": (
