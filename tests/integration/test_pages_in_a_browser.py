@@ -24,8 +24,6 @@ PATHS = (
     "/productions/minbias-13tev-tune26",
     "/patterns",
     "/productions/nobody",
-    "/sites/cms-hlt",
-    "/sites/belgrade",
 )
 SWITCHES = [
     "--headless",
