@@ -35,15 +35,24 @@ def upkeep(settings: Settings, keys: KeyHolder, postman: Postman) -> Upkeep:
     # What is read at the start is what is answered with, whatever lies in the file later.
     cert = settings.server.tls_cert
     served = _certificates(Path(cert), "then restart the server") if cert else []
-    watched = [Path(name) for name in settings.operations.certificates]
+    others = [Path(name) for name in settings.operations.certificates]
     return Upkeep(
         thresholds=thresholds(settings),
         schedule=Schedule(backup.every_hours * HOUR_S, backup.keep, shown(place), backup.elsewhere),
-        paths=tuple(dict.fromkeys([settings.data, *map(Path, settings.operations.paths)])),
-        papers=lambda: [*served, *_watched(watched), *_keys(keys)],
+        paths=watched(settings),
+        papers=lambda: [*served, *_watched(others), *_keys(keys)],
         channels=channels(settings, postman),
         vault=_vault(settings, place),
     )
+
+
+def watched(settings: Settings) -> tuple[Path, ...]:
+    """Folders whose disks are watched: of the data, of local blobs if elsewhere, and those set."""
+    found = [settings.data]
+    blobs = open_blobs(settings.blobs_url) if settings.blobs_url.startswith("file:") else None
+    if isinstance(blobs, LocalBlobs) and settings.data not in blobs.folder.parents:
+        found.append(blobs.folder)
+    return tuple(dict.fromkeys([*found, *map(Path, settings.operations.paths)]))
 
 
 def thresholds(settings: Settings) -> Thresholds:

@@ -183,6 +183,11 @@ def seconds(amount: float | None) -> str:
     return "\N{EN DASH}" if amount is None else f"{amount:.2f} s"
 
 
+def millis(amount: float) -> str:
+    """A time that a computer takes, in milliseconds to three digits."""
+    return f"{float(f'{1000 * amount:.3g}'):g}{_NBSP}ms"
+
+
 def in_order(hosts: Sequence[Host]) -> list[Host]:
     """Hosts that work, then those that wait, then the rest; by name, so that rows stay put."""
     ranks = {"working": 0, "waiting for work": 1, "away": 2}

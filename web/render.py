@@ -75,6 +75,7 @@ def _environment() -> jinja2.Environment:
         filters.site_state,
         filters.site_look,
         filters.seconds,
+        filters.millis,
         filters.in_words,
     ):
         made.filters[each.__name__] = each

@@ -6,18 +6,23 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from argon2 import PasswordHasher
 
 from server.blobs.base import BlobFailed
 from server.domain.alert import OVER_AFTER_S
+from server.handlers.upkeep_pages import UpkeepPages
 from server.services.upkeep import alerts, backups, telling, watch
 from server.services.upkeep.rounds import LATE_LEAST_S
 from server.services.upkeep.webhook import Webhook
+from tests.integration.test_doors import WORD, give_password
 from tests.kit.command_line import run
 from tests.kit.house import House, house
+from tests.kit.surfer import surfer
 
 # The disk of the machine that tests run on may be as full as it likes.
 ROOMY = {"operations.space_warn_percent": "0", "operations.space_bad_percent": "0"}
@@ -77,7 +82,7 @@ async def test_a_healthy_pool_says_all_well_by_itself(tmp_path: Path) -> None:
         found = await pool.until(well)
         assert (found["look"], found["alerts"]) == ("good", [])
         for name in ("Server duties", "Database", "Blobs"):
-            assert box(found, name) == ("good", "checked in within the last minute")
+            assert box(found, name) == ("good", "checked in just now")
         assert box(found, "Mail") == ("off", "not set up")
         duties = {one["name"] for one in found["duties"]}
         assert duties >= {"judge", "merge", "reap", "watch", "tell", "backup"}
@@ -85,7 +90,7 @@ async def test_a_healthy_pool_says_all_well_by_itself(tmp_path: Path) -> None:
 
 async def test_a_silent_site_turns_amber_then_pink_and_is_well_again(pool: House) -> None:
     await pool.enrol((await pool.token("desy", site="desy-hh"))["token"], "wn1")
-    assert box(await look(pool), "desy-hh") == ("good", "checked in within the last minute")
+    assert box(await look(pool), "desy-hh") == ("good", "checked in just now")
     later(pool, 400.0)
     found = await look(pool)
     assert box(found, "desy-hh") == ("warn", "checked in 6 minutes ago")
@@ -174,6 +179,49 @@ async def test_an_alert_is_taken_on_and_muted_by_api_and_command_line(
     assert [one["what"] for one in audit["entries"]] == ["alert.mute", "alert.ack"]
 
 
+async def test_an_operator_does_the_same_on_the_page_and_an_administrator_backs_up(
+    pool: House, tmp_path: Path
+) -> None:
+    pool.deps.doors.passwords.hasher = PasswordHasher(1, 64, 1)
+    pool.deps.upkeep.paths = (tmp_path / "gone",)
+    (alert,) = (await look(pool))["alerts"]
+    page = f"/operations/alerts/{alert['id']}"
+    await pool.manage("POST", "/accounts", {"name": "olga", "role": "operator"})
+    async with surfer(pool.url) as olga:
+        assert (await olga.get("/operations")).onto.startswith("/login")
+        await give_password(pool, "olga")
+        await olga.log_in("olga", WORD)
+        shown = await olga.get("/operations")
+        assert f'form="ack" name="alert" value="{alert["id"]}"' in shown.text
+        assert "Back up the database now" not in shown.text
+        assert (await olga.post("/operations/ack", {"alert": str(alert["id"])})).status == 303
+        assert "taken on by olga" in (await olga.get("/operations")).text
+        assert (await olga.post(f"{page}/mute", {"seconds": "3600"})).onto == page
+        assert "mute until" in (await olga.get(page)).text
+        assert (await olga.post(f"{page}/mute", {"seconds": "99999999"})).status == 400
+        assert (await olga.post("/operations/ack", {"alert": "x"})).status == 400
+        assert (await olga.post("/operations/backup")).status == 403
+        pool.deps.upkeep.paths = ()
+        later(pool, OVER_AFTER_S)
+        await look(pool)
+        answer = await olga.post("/operations/ack", {"alert": str(alert["id"])})
+        assert answer.status == 303
+        assert "is over already" in (await olga.get("/operations")).text
+        assert "gone cannot be looked at" in (await olga.get("/operations/alerts")).text
+    async with surfer(pool.url) as admin:
+        await give_password(pool, "admin")
+        await admin.log_in("admin", WORD)
+        assert (await admin.send("/operations/backup", "/operations", {})).status == 303
+        assert "whole, looked over" in (await admin.get("/operations")).text
+
+
+async def test_the_page_lives_by_one_rendering_for_all(pool: House, tmp_path: Path) -> None:
+    pages = UpkeepPages(pool.deps)
+    first, second = await asyncio.gather(pages._rendered(), pages._rendered())
+    assert first is second
+    assert "csrf" not in first, "what is one person's is not in what all get"
+
+
 async def test_people_below_operators_see_nothing_of_it(pool: House) -> None:
     made = await pool.token("vera", kind="api", role="institute")
     for path in ("/operations", "/alerts", "/alerts/1", "/backups"):
@@ -250,9 +298,15 @@ async def test_a_backup_that_fails_is_told_and_missed(pool: House, tmp_path: Pat
     status, said = await pool.manage("POST", "/backups")
     assert (status, said["code"]) == (503, "backup-failed")
     assert (await operations(pool))["backups"]["latest"][0]["state"] == "failed"
+    (alert,) = (await look(pool))["alerts"]
+    assert alert["cause"].startswith("The last backup failed: ")
+    assert "backup.elsewhere" in alert["cure"]
     later(pool, 3 * 86_400.0)
     causes = [one["cause"] for one in (await look(pool))["alerts"]]
     assert "No backup is known" in causes
+    desk.schedule = replace(desk.schedule, elsewhere=True)
+    later(pool, OVER_AFTER_S)
+    assert (await look(pool))["said"] == "All well."
 
 
 async def test_a_backup_goes_to_other_storage_and_is_read_back(pool: House, tmp_path: Path) -> None:

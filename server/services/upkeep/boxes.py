@@ -129,7 +129,7 @@ def _silent(
 def checked_in(seconds: float) -> str:
     """When it was heard of."""
     if seconds < 60.0:
-        return "checked in within the last minute"
+        return "checked in just now"
     return f"checked in {minutes(seconds)} ago"
 
 

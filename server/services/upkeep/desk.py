@@ -61,5 +61,6 @@ class Upkeep:
     looked_at: float = 0.0
     started_at: float = 0.0
     last_backup_at: float = 0.0
+    marked_at: float = 0.0
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     backing_up: asyncio.Lock = field(default_factory=asyncio.Lock)

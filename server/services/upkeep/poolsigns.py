@@ -18,6 +18,8 @@ from server.services.upkeep.signs import PAGE, minutes
 REASONS = 2  # held units whose reasons are told
 WORDS_MOST = 300  # characters of a reason
 
+ELSEWHERE = "If somebody else makes them: backup.elsewhere = true."
+
 Held = tuple[ProductionCard, int, list[tuple[int, str]]]
 
 
@@ -26,14 +28,15 @@ async def all_of(deps: Deps, now: float) -> list[Sign]:
     found = [*of_sites(deps, now), *of_bans(deps, now), *of_mail(deps)]
     cards = list(deps.registry.productions.values())
 
-    async def read(tx: Tx) -> tuple[list[Held], Backup | None]:
+    async def read(tx: Tx) -> tuple[list[Held], Backup | None, list[Backup]]:
         held = [(card, *await units.held(tx, card.id, REASONS)) for card in cards]
-        return held, await backups.last_whole(tx)
+        return held, await backups.last_whole(tx), await backups.latest(tx, 1)
 
-    held, last = await deps.store.read(read)
+    held, last, latest = await deps.store.read(read)
+    deps.upkeep.last_backup_at = last.ended_at if last else 0.0
     for card, count, reasons in held:
         found += of_production(deps, card, count, reasons)
-    return [*found, *of_backups(deps, last, now)]
+    return [*found, *of_backups(deps, last, latest, now)]
 
 
 def of_production(
@@ -120,15 +123,19 @@ def of_mail(deps: Deps) -> Iterator[Sign]:
         )  # fmt: skip
 
 
-def of_backups(deps: Deps, last: Backup | None, now: float) -> Iterator[Sign]:
-    """No backup, or none for too long."""
+def of_backups(deps: Deps, last: Backup | None, latest: list[Backup], now: float) -> Iterator[Sign]:
+    """No backup, or none for too long; or the last one failed."""
     schedule = deps.upkeep.schedule
     if schedule.elsewhere or deps.upkeep.vault is None:
         return
-    cure = "Set backup.every_hours; or backup.elsewhere = true if somebody else makes them."
+    cure = f"Set backup.every_hours. {ELSEWHERE}"
     if not schedule.every_s:
         yield Sign("backup", "schedule", Level.WARN, "No backups are made", cure, PAGE)
         return
+    if latest and latest[0].state == "failed":
+        cause = f"The last backup failed: {latest[0].why}"[:WORDS_MOST]
+        again = f"Mend it, then: windfall backup make. {ELSEWHERE}"
+        yield Sign("backup", "last", Level.WARN, cause, again, PAGE)
     age = now - (last.ended_at if last else deps.upkeep.started_at)
     if age > schedule.late_after():
         since = f"The last backup is {minutes(age)} old" if last else "No backup is known"

@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from server.blobs.base import BlobMissing
-from server.db import backups
 from server.db.base import Tx
 from server.domain.upkeep import Space
 from server.services.deps import Deps
@@ -20,6 +19,7 @@ from server.services.upkeep.desk import Probe
 log = logging.getLogger("windfall.upkeep")
 EVERY_S = 20.0
 PATIENCE_S = 10.0  # for a part to answer
+MARK_S = 60.0  # what is slow lately is told to the minute
 PROBE_KEY = "upkeep/probe"  # a blob that is not there: that it is missing is an answer
 FORGET_S = 86_400.0
 
@@ -31,15 +31,18 @@ async def once(deps: Deps) -> None:
         await asyncio.gather(*(asyncio.to_thread(space_of, path) for path in desk.paths))
     )
     desk.known_papers = tuple(await asyncio.to_thread(desk.papers))
-    for name, ask in (("database", ask_database), ("blobs", ask_blobs)):
-        desk.probes[name] = await probe(deps, ask)
+    now = deps.clock()
+    for name, ask, every_s in PARTS:
+        before = desk.probes.get(name)
+        if before is None or before.why or not 0 <= now - before.at < every_s:
+            desk.probes[name] = await probe(deps, ask)
     now = deps.clock()
     found = list(signs.all_of(desk, now))
     if not desk.probes["database"].why:
         found += await poolsigns.all_of(deps, now)
-        last = await deps.store.read(backups.last_whole)
-        desk.last_backup_at = last.ended_at if last else 0.0
-    desk.meter.mark(now)
+    if not 0 <= now - desk.marked_at < MARK_S:
+        desk.meter.mark(now)
+        desk.marked_at = now
     await alerts.look(deps, found, now)
     desk.looked_at = now
 
@@ -88,3 +91,7 @@ async def ask_blobs(deps: Deps) -> None:
         await deps.blobs.stat(PROBE_KEY)
     except BlobMissing:
         return
+
+
+PARTS = (("database", ask_database, 0.0), ("blobs", ask_blobs, 60.0))
+"""What is asked, and how often at most while it answers: some back-ends count requests."""
