@@ -14,6 +14,7 @@ from server.handlers.agent_api import AgentApi
 from server.handlers.agent_file import AgentFile
 from server.handlers.agents_api import AgentsApi
 from server.handlers.ban_pages import BanPages
+from server.handlers.bulk_pages import BulkPages
 from server.handlers.contribution_pages import ContributionPages
 from server.handlers.credit_api import CreditApi
 from server.handlers.door import Door
@@ -132,6 +133,7 @@ def routes_of(deps: Deps, facts: Facts, look: Look) -> list[Route]:
         *HostPages(deps, look).routes(),
         *TaskPages(deps).routes(),
         *GivingPages(deps).routes(),
+        *BulkPages(deps).routes(),
         *ContributionPages(deps).routes(),
         *StatsFiles(deps).routes(),
         *BanPages(deps).routes(),

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from server.services import (
     boincstats,
+    bulk,
     duties,
     framelog,
     gauges,
@@ -127,6 +128,7 @@ def _of_the_house(deps: Deps, renew_keys: Work) -> list[Duty]:
         _every("tries", lambda: pairing.forget(deps), FORGET_S),
         _every("tidy", lambda: tidy.tidy(deps), TIDY_S),
         _every("sessions", lambda: sessions.sweep(deps), SESSIONS_S),
+        _every("bulk", lambda: bulk.once(deps), bulk.EVERY_S, LONG_S),
         _every("export", lambda: boincstats.once(deps), boincstats.EVERY_S, LONG_S),
     ]
 

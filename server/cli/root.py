@@ -10,6 +10,7 @@ from server.cli.account import account
 from server.cli.agent import agent
 from server.cli.alert import alert, operations_command
 from server.cli.backups import backup
+from server.cli.bulk import bulk
 from server.cli.client import Client
 from server.cli.cluster import cluster
 from server.cli.config import config
@@ -52,7 +53,22 @@ def windfall() -> None:
 
 for part in (
     *(serve_command, init_command, config, key, payload, production, task, pattern),
-    *(context, pair, machine, me, account, group, host, site, cluster, agent, credit, stats, db),
+    *(
+        context,
+        pair,
+        machine,
+        me,
+        account,
+        group,
+        host,
+        bulk,
+        site,
+        cluster,
+        agent,
+        credit,
+        stats,
+        db,
+    ),
     *(operations_command, alert, backup),
 ):
     windfall.add_command(part)

@@ -24,6 +24,7 @@ _AREAS = {
     "tasks": ("read", "productions"),
     "agents": ("read", "pool"),
     "hosts": ("read", "pool"),
+    "bulk": ("read", "pool"),
     "status": ("read", WHOLE),
     "sites": ("read", "pool"),
     "mode": (WHOLE, "pool"),

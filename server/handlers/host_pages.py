@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 from aiohttp import web
 
@@ -15,7 +16,7 @@ from server.handlers.access import Caller, Person
 from server.handlers.ban_pages import seconds_of
 from server.handlers.door import Form
 from server.handlers.routes import HTML, Body, Query, Route
-from server.services import bans, enrol, portrait, reap, words
+from server.services import bans, bulk, enrol, portrait, reap, words
 from server.services.deps import Deps
 from server.services.hostview import HostView
 from server.services.look import Look
@@ -25,6 +26,26 @@ PAGE = 100  # machines
 _VALUES: Mapping[str, str] = MappingProxyType(
     {"reason": "", "seconds": "86400", "word": "trust", "why": ""}
 )
+
+
+SORTS = (
+    ("", "what they do"), ("name", "name"), ("seen", "heard of last first"),
+    ("silent", "silent for longest first"), ("agreed", "most events first"),
+    ("rejected", "most rejected first"), ("cores", "most cores first"),
+    ("credit", "most credit first"),
+)  # fmt: skip
+_KEYS: Mapping[str, Callable[[HostView], Any]] = MappingProxyType(
+    {
+        "name": lambda host: (host.name.lower(), host.id),
+        "seen": lambda host: -host.last_seen,
+        "silent": lambda host: host.last_seen,
+        "agreed": lambda host: -host.delivered_events,
+        "rejected": lambda host: -host.rejected_events,
+        "cores": lambda host: -host.cores,
+        "credit": lambda host: -host.credit,
+    }
+)
+_HOST_ACTIONS = tuple(action for action in bulk.ACTIONS if action != "release")
 
 
 def _address(request: web.Request) -> tuple[int, str]:
@@ -50,9 +71,14 @@ class HostPages:
         wanted, state = request.query.get("q", "")[:64], request.query.get("state", "")[:64]
         number = params.query_number(request, "page", 1, 1, 10**6)
         found = [host for host in in_order(pool.hosts) if _is_like(host, wanted, state)]
+        sort = request.query.get("sort", "")
+        if sort in _KEYS:
+            found.sort(key=_KEYS[sort])
         first = (number - 1) * PAGE
         return showing.show(
             request, caller, "hosts", here="hosts", pool=pool, q=wanted, state=state,
+            sort=sort if sort in _KEYS else "", sorts=SORTS, actions=_HOST_ACTIONS,
+            admin=reaches(caller.role, "admin"),
             states=sorted({host.state for host in pool.hosts}), found=len(found), first=first + 1,
             shown=found[first : first + PAGE], before=number - 1 if number > 1 else None,
             after=number + 1 if first + PAGE < len(found) else None,
@@ -153,6 +179,7 @@ class HostPages:
                   head=True, codes=("bad-parameter",),
                   query=(Query("q", "string", "Only with this in name, account or site.", ""),
                          Query("state", "string", "Only in this state.", ""),
+                         Query("sort", "string", "In the order of this.", ""),
                          Query("page", "integer", "Which hundred of them.", 1))),
             Route("GET", host, self.show, operator, "A machine as a page", media=HTML, head=True,
                   codes=("host-unknown",)),

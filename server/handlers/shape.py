@@ -91,6 +91,7 @@ STATUSES = {
     "no-mail": 503,
     "no-backups": 409,
     "nothing-to-certify": 409,
+    "bulk-begun": 409,
     "backup-failed": 503,
     "too-many-listeners": 503,
     "disk-full": 507,

@@ -76,6 +76,11 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
         Example("/tasks?site=nowhere", "operator", 404),
     ),
     "/tasks/{task}": (Example("/tasks/{failed}", "operator"),),
+    "/hosts/bulk": (
+        Example("/hosts/bulk", "admin"),
+        Example("/hosts/bulk?action=ban&q=ada", "admin"),
+        Example("/hosts/bulk?action=dance", "admin", 400),
+    ),
     "/hosts/{host}": (
         Example("/hosts/{host}", "operator"),
         Example("/hosts/{banned}", "admin"),
