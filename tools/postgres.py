@@ -32,17 +32,17 @@ def programs() -> Path | None:
 class Postgres:
     """A running server, which makes databases."""
 
-    def __init__(self, binaries: Path, options: str = FAST) -> None:
+    def __init__(self, binaries: Path, options: str = FAST, within: str | None = None) -> None:
         """Make a cluster in a folder of its own, and start it. Raises RuntimeError."""
         self.binaries = binaries
-        self.folder = Path(tempfile.mkdtemp(prefix="windfall-pg-"))
+        self.folder = Path(tempfile.mkdtemp(prefix="windfall-pg-", dir=within))
         self._numbers = itertools.count(1)
         self._options = f"{_OPTIONS} {options} -c unix_socket_directories={self.folder}"
         if os.geteuid() == 0:
             nobody = pwd.getpwnam("nobody")
             os.chown(self.folder, nobody.pw_uid, nobody.pw_gid)
-        data = self.folder / "data"
-        self._run("initdb", "-D", data, "-A", "trust", "-U", _USER, "-E", "UTF8", "--no-locale")
+        data, words = self.folder / "data", ("-E", "UTF8", "--no-locale", "--no-sync")
+        self._run("initdb", "-D", data, "-A", "trust", "-U", _USER, *words)
         self.start()
 
     def start(self) -> None:
@@ -61,10 +61,10 @@ class Postgres:
         finally:
             shutil.rmtree(self.folder)
 
-    def new_database(self) -> str:
-        """The address of an empty database of its own."""
+    def new_database(self, like: str = "template1") -> str:
+        """The address of a database of its own: empty, or a copy of one that nobody is in."""
         name = f"test{next(self._numbers)}"
-        self.run("createdb", name)
+        self.run("createdb", "-T", like, name)
         return f"postgresql://{_USER}@/{name}?host={self.folder}"
 
     def run(self, program: str, *args: str | Path) -> None:

@@ -22,7 +22,7 @@ async def room(
     monkeypatch.setattr(sizing, "FIRST_EVENTS", 1000)
     url = ""
     if request.param == "postgres":
-        url = request.getfixturevalue("postgres_server").new_database()
+        url = request.getfixturevalue("postgres_server").new_pool()
     made = Backroom(tmp_path, url=url)
     await made.open()
     yield made

@@ -147,7 +147,7 @@ async def test_a_switch_and_its_answers_outlive_the_server(tmp_path: Path) -> No
 async def test_a_switch_and_its_answers_outlive_the_server_on_postgresql(
     tmp_path: Path, postgres_server: postgres.Postgres
 ) -> None:
-    await outlives(tmp_path, **{"database.url": postgres_server.new_database()})
+    await outlives(tmp_path, **{"database.url": postgres_server.new_pool()})
 
 
 async def outlives(tmp_path: Path, **options: str) -> None:

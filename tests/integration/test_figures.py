@@ -27,7 +27,7 @@ async def room(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
     """A server without doors."""
     url = ""
     if request.param == "postgres":
-        url = request.getfixturevalue("postgres_server").new_database()
+        url = request.getfixturevalue("postgres_server").new_pool()
     made = Backroom(tmp_path, url=url)
     await made.open()
     yield made

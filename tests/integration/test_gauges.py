@@ -35,7 +35,7 @@ async def room(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
     """Such a server."""
     url = ""
     if request.param == "postgres":
-        url = request.getfixturevalue("postgres_server").new_database()
+        url = request.getfixturevalue("postgres_server").new_pool()
     made = await opened(tmp_path, url)
     yield made
     await made.stop()

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.postgres
 @pytest.fixture
 def options(postgres_server: postgres.Postgres) -> dict[str, str]:
     """Settings that name an empty database."""
-    return {"database.url": postgres_server.new_database()}
+    return {"database.url": postgres_server.new_pool()}
 
 
 async def test_a_production_is_made_on_postgresql_across_a_restart(

@@ -23,7 +23,7 @@ async def room(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
     """A server without doors, whose hosts may spoil three leases a day."""
     url = ""
     if request.param == "postgres":
-        url = request.getfixturevalue("postgres_server").new_database()
+        url = request.getfixturevalue("postgres_server").new_pool()
     made = Backroom(tmp_path, limits=Limits(bad_per_day=3), url=url)
     await made.open()
     yield made

@@ -20,7 +20,7 @@ def options(request: pytest.FixtureRequest) -> dict[str, str]:
     if request.param == "sqlite":
         return {}
     server: postgres.Postgres = request.getfixturevalue("postgres_server")
-    return {"database.url": server.new_database()}
+    return {"database.url": server.new_pool()}
 
 
 async def trust_of(found: House, host: int) -> dict[str, Any]:
