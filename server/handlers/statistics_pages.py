@@ -10,14 +10,14 @@ from typing import Any
 
 from aiohttp import hdrs, web
 
-from server.domain.rollup import Gauge, Kind, Span
+from server.domain.rollup import Gauge, Kind, Measure, Span
 from server.handlers import pages, sse
 from server.handlers.access import Caller, Visitor
 from server.handlers.drawings import Drawings, said
 from server.handlers.errors import BadParameter
 from server.handlers.routes import HTML, Query, Route
 from server.handlers.showing import HEADERS, show, to_sign_in
-from server.services import pictures
+from server.services import pictures, sofar
 from server.services.deps import Deps
 from server.services.look import Look
 from server.services.stats import Series
@@ -30,11 +30,20 @@ CSV, SVG = "text/csv", "image/svg+xml"
 FIRST = ("machines", "events", "tasks")
 """The plots of the first of the pages."""
 
-SEEN = (
-    ("machines", Gauge.MACHINES_SEEN),
-    ("accounts", Gauge.ACCOUNTS_SEEN),
-    ("addresses", Gauge.ADDRESSES_SEEN),
-)
+WORDS: dict[Gauge | Measure, str] = {
+    Gauge.MACHINES_SEEN: "different machines",
+    Gauge.ACCOUNTS_SEEN: "different accounts",
+    Gauge.ADDRESSES_SEEN: "different addresses",
+    Measure.EVENTS_SETTLED: "events settled",
+    Measure.EVENTS_RECEIVED: "events received, each copy",
+    Measure.EVENTS_REJECTED: "events of copies rejected",
+    Measure.TASKS_DELIVERED: "tasks delivered",
+    Measure.TASKS_FAILED: "tasks failed",
+    Measure.PREEMPTIONS: "preemptions",
+    Measure.BYTES_RECEIVED: "bytes received",
+}
+"""The rows of the table of what there was so far."""
+
 BARS = (
     ("By state", Kind.STATE),
     ("By kind", Kind.MACHINE),
@@ -75,10 +84,9 @@ class StatisticsPages:
             return to_sign_in(request)
         span, (_, facts) = span_of(request), await pages.gather(self.look, pages.STATISTICS)
         now = facts["now"]
-        seen = await pictures.seen(self.deps)
         return await self._show(
             request, caller, "", span, FIRST, **facts, sites=await self.look.sites(),
-            seen=[(words, seen[gauge]) for words, gauge in SEEN],
+            so_far=[(WORDS[one.of], one) for one in await sofar.so_far(self.deps)],
             bars=[_bars(title, kind, now.by.get(kind, {})) for title, kind in BARS],
         )  # fmt: skip
 
@@ -93,7 +101,8 @@ class StatisticsPages:
             here = (await self.look.now()).by.get(Kind.COUNTRY, {})
             known = {key: value for key, value in here.items() if key}
             # The outlines are read when the first map is drawn: not on the loop.
-            facts["map"] = await asyncio.to_thread(world, known, unit="machines")
+            if known:
+                facts["map"] = await asyncio.to_thread(world, known, unit="machines")
             facts["bars"] = [_bars("Machines here now", Kind.COUNTRY, here)]
         return await self._show(request, caller, group, span_of(request), names, **facts)
 

@@ -6,21 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from statistics import fmean
 
-from server.db import figures
-from server.db.base import Tx
 from server.domain.errors import NotFound
 from server.domain.picture import coarser, rates, shares
 from server.domain.rollup import (
-    DAY,
     HOUR,
-    MONTH,
     SEEN,
     Gauge,
     Kind,
     Measure,
     Span,
     Values,
-    floor,
 )  # fmt: skip
 from server.services import stats
 from server.services.deps import Deps
@@ -183,31 +178,3 @@ def _said(plot: Plot, one: Series, now: float) -> Values:
     if plot.scale == 1.0:
         return values
     return [None if value is None else value * plot.scale for value in values]
-
-
-@dataclass(frozen=True)
-class Seen:
-    """How many different ones there were in this hour, on this day, in this month, so far."""
-
-    hour: int
-    day: int
-    month: int
-
-
-async def seen(deps: Deps) -> dict[Gauge, Seen]:
-    """Different machines, accounts and addresses."""
-    now = deps.clock()
-
-    async def read(tx: Tx) -> dict[Gauge, Seen]:
-        return {
-            gauge: Seen(*[await _latest(tx, gauge, step, now) for step in (HOUR, DAY, MONTH)])
-            for gauge in SEEN
-        }
-
-    return await deps.store.read(read)
-
-
-async def _latest(tx: Tx, gauge: Gauge, step: int, now: float) -> int:
-    begin = floor(now, step)
-    rows = await figures.gauge_series(tx, gauge, Kind.POOL, "", step, begin, begin + 1)
-    return round(rows[0][2]) if rows else 0

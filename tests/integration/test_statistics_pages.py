@@ -7,7 +7,9 @@ import csv
 import io
 import xml.etree.ElementTree as ET
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 import pytest
 import pytest_asyncio
@@ -17,6 +19,7 @@ from server.db import figures
 from server.db.base import Tx
 from server.domain.rollup import (
     DAY,
+    EVER,
     HOUR,
     MINUTE,
     MONTH,
@@ -30,7 +33,7 @@ from server.domain.rollup import (
 from server.handlers import pages, sse
 from server.handlers.drawings import Drawings
 from server.handlers.statistics_pages import StatisticsPages
-from server.services import pictures
+from server.services import pictures, sofar
 from server.services.look import Look
 from tests.integration.test_doors import doors
 from tests.kit.house import House
@@ -49,18 +52,19 @@ class Pool:
     found: House
     browser: Surfer
     settled: dict[str, int]
+    at: float
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def pool(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pool]:
     """One server for all."""
     async with doors(tmp_path_factory.mktemp("statistics")) as (found, browser):
-        yield Pool(found, browser, await fill(found))
+        at = found.deps.clock()
+        yield Pool(found, browser, await fill(found, at), at)
 
 
-async def fill(found: House) -> dict[str, int]:
+async def fill(found: House, now: float) -> dict[str, int]:
     """A year of figures; what settled in each of the last 120 minutes."""
-    now = found.deps.clock()
     rows: dict[Key, dict[Measure, int]] = {}
     samples = []
     for step, steps in ((MINUTE, 120), (HOUR, 24 * 30), (DAY, 365)):
@@ -78,6 +82,7 @@ async def fill(found: House) -> dict[str, int]:
                     samples.append(
                         figures.Sample(Gauge.MACHINES_CONNECTED, Kind.COUNTRY, key, step, at, value)
                     )
+    rows[Kind.POOL, "", EVER, 0] = {Measure.EVENTS_SETTLED: 12_345}
     samples += [
         figures.Sample(Gauge.ADDRESSES_SEEN, Kind.POOL, "", step, at, value)
         for step, value in ((HOUR, 61.0), (DAY, 612.0), (MONTH, 6123.0))
@@ -91,6 +96,16 @@ async def fill(found: House) -> dict[str, int]:
     await found.deps.store.write(write)
     minutes = {floor(now, MINUTE) - back * MINUTE: MINUTE + back for back in range(120)}
     return {stamp(at): settled for at, settled in minutes.items()}
+
+
+@asynccontextmanager
+async def apart(pool: Pool, public: bool) -> AsyncIterator[ClientSession]:
+    """The pages of the pool served by themselves, with nothing kept."""
+    look = Look(pool.found.deps)
+    app: web.Application = application(StatisticsPages(pool.found.deps, look, public).routes())
+    pages.attach(app, look)
+    async with serving(app) as (host, port), ClientSession(f"http://{host}:{port}") as session:
+        yield session
 
 
 @pytest.mark.parametrize("span", Span)
@@ -121,11 +136,27 @@ async def test_different_ones_are_told_for_this_hour_this_day_and_this_month(poo
     shown = (await pool.browser.get("/statistics")).text
     for words in ("61</td>", "612</td>", "6\u202f123</td>"):
         assert words in shown
+    then = replace(pool.found.deps, clock=lambda: pool.at)
+    found = {one.of: one for one in await sofar.so_far(then)}
+    settled, addresses = found[Measure.EVENTS_SETTLED], found[Gauge.ADDRESSES_SEEN]
+    days = datetime.fromtimestamp(pool.at, UTC).day
+    assert settled.month == sum(DAY + back for back in range(days))
+    assert (settled.day, settled.hour, settled.ever) == (DAY, HOUR, 12_345)
+    assert addresses.ever is None
 
 
-async def test_the_map_names_countries(pool: Pool) -> None:
-    shown = (await pool.browser.get("/statistics/countries")).text
+async def test_the_map_shows_countries_of_machines_that_are_here_as_far_as_they_are_known(
+    pool: Pool,
+) -> None:
+    async with apart(pool, True) as session:
+        shown = await (await session.get("/statistics/countries")).text()
     assert "Serbia 40" in shown
+    assert "The country of no machine that is here is known" in shown
+    hand = await pool.found.join("ada")
+    pool.found.deps.registry.hosts[hand.id].country = "RS"
+    async with apart(pool, True) as session:
+        shown = await (await session.get("/statistics/countries")).text()
+    assert "<title>Serbia: 1 machines</title>" in shown
     assert 'class="land"' in shown
 
 
@@ -178,10 +209,7 @@ async def test_a_plot_is_drawn_once_within_its_step(pool: Pool) -> None:
 
 
 async def test_statistics_that_are_not_public_are_for_those_who_are_signed_in(pool: Pool) -> None:
-    look = Look(pool.found.deps)
-    app: web.Application = application(StatisticsPages(pool.found.deps, look, False).routes())
-    pages.attach(app, look)
-    async with serving(app) as (host, port), ClientSession(f"http://{host}:{port}") as session:
+    async with apart(pool, False) as session:
         for path in ("", "/machines", "/live", "/machines.csv", "/machines.svg"):
             async with session.get(f"/statistics{path}", allow_redirects=False) as answer:
                 assert answer.status == 303, path

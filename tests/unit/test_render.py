@@ -75,7 +75,7 @@ def statistics(*sites: SiteView) -> str:
     bars = [statistics_pages._bars("By site", Kind.SITE, now.by[Kind.SITE])]
     return page(
         "statistics", now=now, rate=1.5, heading="Statistics", group="", groups=[], ranges=[],
-        range="day", figures=[], seen=[], bars=bars, map="", sites=list(sites),
+        range="day", figures=[], so_far=[], bars=bars, map="", sites=list(sites),
     )  # fmt: skip
 
 
