@@ -208,6 +208,7 @@ VALUES: Sequence[Any] = (
         jws.b64(PREIMAGE), "collect-0123456789", "vm-42.example.org", FACTS
     ),
     MACHINE_LIMITS,
+    pairing.NewToken("wfh_" + "N" * 43),
     MACHINE_CONTEXT,
     pairing.Collected(
         HOST, HOST_TOKEN, "na61", KEYS, NOW, jws.key_id(public("release-1")), "attic-1",

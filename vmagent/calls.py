@@ -109,6 +109,15 @@ class Server:
         """What the owner lets this host use."""
         return _decode(self.line.request("GET", "/machines/self/limits"), pairing.MachineLimits)
 
+    def new_token(self) -> pairing.NewToken:
+        """Another token for this host; the one it has stays good."""
+        answer = self.line.request("POST", "/machines/self/token")
+        return _decode(answer, pairing.NewToken)
+
+    def token_kept(self) -> None:
+        """The token that this link has now is on the disk."""
+        self.line.request("PUT", "/machines/self/token")
+
     def _post(self, path: str, request: object, kind: type[T], auth: bool = True) -> T:
         answer = self.line.request("POST", path, codec.encode(request), _JSON, auth=auth)
         return _decode(answer, kind)

@@ -1,4 +1,4 @@
-"""What the server has news of is fetched and carried out aside: the context, the owner's limits.
+"""What the server has news of is fetched and carried out aside: context, owner's limits, token.
 
 What is owed is kept on disk from the command until it is done, so that neither a crash nor a
 network that is away loses it.
@@ -22,7 +22,7 @@ from vmagent.wire import codec, pairing
 log = logging.getLogger("vmagent.chores")
 
 NOTE = "owed"
-CONTEXT, LIMITS, REPORT = "context", "limits", "report"
+CONTEXT, LIMITS, REPORT, TOKEN = "context", "limits", "report", "token"
 IDLE_S = 3600.0
 
 
@@ -84,6 +84,8 @@ class Chores(threading.Thread):
             self._limits()
         elif what == CONTEXT:
             self._context()
+        elif what == TOKEN:
+            self._token()
         elif what == REPORT:
             self._server.report_context(codec.build(value, pairing.ContextReport))
 
@@ -97,6 +99,14 @@ class Chores(threading.Thread):
         log.info("limits", extra={"limits": limits.said(told) or "none"})
         if told != before:
             self._tell(stimuli.SettingsChanged())
+
+    def _token(self) -> None:
+        """Kept before it is said to be: killed at any step, one that is good is on the disk."""
+        told = self._server.new_token()
+        self._home.renew(told.token)
+        self._server.line.use(told.token)
+        self._server.token_kept()
+        log.info("new token")
 
     def _context(self) -> None:
         found = self._server.context()
@@ -127,4 +137,4 @@ def _paid(home: Home, what: str, value: Any) -> None:
         home.keep_note(NOTE, left)
 
 
-__all__ = ["CONTEXT", "LIMITS", "REPORT", "Chores", "owe"]
+__all__ = ["CONTEXT", "LIMITS", "REPORT", "TOKEN", "Chores", "owe"]

@@ -7,7 +7,7 @@ import fcntl
 import json
 import os
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Optional
 
@@ -146,6 +146,11 @@ class Home:
     def join(self, identity: Identity, pins: trust.Pins) -> None:
         """Keep who this machine is; the pins first, an identity without them is no use."""
         self.keep_pins(pins)
+        files.write(self.path / "identity.json", json.dumps(asdict(identity)).encode())
+
+    def renew(self, token: str) -> None:
+        """Keep another token for who this machine is."""
+        identity = replace(self.identity(), token=token)
         files.write(self.path / "identity.json", json.dumps(asdict(identity)).encode())
 
     def is_joined(self) -> bool:

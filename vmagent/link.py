@@ -106,6 +106,10 @@ class Link:
         self._open_ones = OpenOnes()
         self._pool.pool_classes_by_scheme = self._open_ones.pools()
 
+    def use(self, token: str) -> None:
+        """Send this token with whatever is requested from now on."""
+        self._token = token
+
     def close(self) -> None:
         """Let the connections go."""
         self._pool.clear()

@@ -140,7 +140,7 @@ class RefreshKeys:
 
 @dataclass(frozen=True)
 class Owe:
-    """Fetch what the server has news of: ``context`` or ``limits``."""
+    """Fetch what the server has news of: ``context``, ``limits`` or ``token``."""
 
     what: str
 

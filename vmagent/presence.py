@@ -21,7 +21,7 @@ from vmagent.wire import messages
 # What one answer may make an agent do.
 COMMANDS_MOST = 64
 # Commands that are news of what is to be fetched.
-NEWS = {"recontextualize": "context", "limits": "limits"}
+NEWS = {"recontextualize": "context", "limits": "limits", "new-token": "token"}
 TASK = re.compile(r"[0-9]{1,19}")
 SECONDS = re.compile(r"[0-9]{1,7}(\.[0-9]{1,6})?")
 # After the current event, however long that takes; a hung payload has its own limit.

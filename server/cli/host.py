@@ -11,7 +11,7 @@ from server.cli.options import with_server
 from server.cli.output import tell, tell_rows
 from server.cli.payload import rows_of
 
-COMMANDS = ("drain", "stop", "suspend", "resume")
+COMMANDS = ("drain", "stop", "suspend", "resume", "new-token")
 COLUMNS = (
     *("id", "name", "account", "site", "state", "why", "cores", "arch", "sandbox", "running"),
     *("delivered_events", "rejected_events", "trust", "credit", "last_seen"),
@@ -66,6 +66,9 @@ def unban_command(id: str, server: Client) -> None:
 @click.argument("command", type=click.Choice(COMMANDS))
 @with_server
 def command_command(id: str, command: str, server: Client) -> None:
-    """Tell the host ID to drain (finish, take no more), stop, suspend or resume."""
+    """Tell the host ID to drain (finish, take no more), stop, suspend or resume.
+
+    With new-token it fetches another secret, and the one it had ends within minutes.
+    """
     answer = server.post("hosts", id, "commands", body={"name": command})
     tell(answer, f"host {id} is told to {command}")

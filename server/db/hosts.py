@@ -10,7 +10,7 @@ from server.db.base import Row, Tx
 _COLUMNS = (
     "hosts.id, hosts.account, accounts.name, hosts.name, hosts.hash, hosts.state, hosts.facts,"
     " hosts.enrolled_at, hosts.seen_at, hosts.agreed_events, hosts.rejected_events,"
-    " accounts.role, hosts.country"
+    " accounts.role, hosts.country, hosts.next_hash"
 )
 
 
@@ -31,6 +31,7 @@ class Host:
     rejected_events: int
     role: str
     country: str
+    next_hash: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,21 @@ async def enrolled_by(tx: Tx, token: int, request: str) -> Host | None:
 
 async def replace_hash(tx: Tx, host: int, digest: bytes) -> None:
     """Give a host a new secret."""
-    await tx.run("UPDATE hosts SET hash = $1 WHERE id = $2", digest, host)
+    await tx.run("UPDATE hosts SET hash = $1, next_hash = NULL WHERE id = $2", digest, host)
+
+
+async def propose(tx: Tx, host: int, digest: bytes) -> None:
+    """A host may use another secret as well, in place of any that was proposed before."""
+    await tx.run("UPDATE hosts SET next_hash = $1 WHERE id = $2", digest, host)
+
+
+async def take_next(tx: Tx, host: int) -> None:
+    """The secret that was proposed to a host is its only one."""
+    await tx.run(
+        "UPDATE hosts SET hash = next_hash, next_hash = NULL"
+        " WHERE id = $1 AND next_hash IS NOT NULL",
+        host,
+    )
 
 
 async def everyone(tx: Tx) -> list[Host]:

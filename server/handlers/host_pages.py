@@ -123,8 +123,9 @@ class HostPages:
         """Leave a command for a machine."""
         host, path = _address(request)
         name = form.get("name", "")
+        said = "take a new token" if name == "new-token" else name
         await enrol.order(self.deps, host, name, {}, caller.name)
-        return showing.onward(request, path, f"It is told to {name} as soon as it is heard of.")
+        return showing.onward(request, path, f"It is told to {said} as soon as it is heard of.")
 
     async def revoke(self, request: web.Request, caller: Caller, form: Form) -> web.Response:
         """Believe a machine no longer."""

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 
 from aiohttp import web
 
 from server.domain.allowance import Allowance
 from server.handlers import params
-from server.handlers.access import Caller, Host, Role
+from server.handlers.access import Caller, Host, Role, bearer
 from server.handlers.pairing_api import context_of
 from server.handlers.routes import Body, Query, Reply, Route
-from server.services import machines
+from server.services import machines, retoken
 from server.services.cards import HostCard
 from server.services.deps import Deps
 from server.services.enrol import Caller as Account
@@ -151,6 +152,15 @@ class MachineApi:
         found = await machines.limits_of(self.deps, card)
         return p.MachineLimits(found.cores, found.memory_mb, found.hours, found.network)
 
+    async def new_token(self, request: web.Request, card: HostCard) -> Reply:
+        """Another token for this host, beside the one that it has."""
+        text = await retoken.propose(self.deps, card, _digest(request))
+        return Reply(p.NewToken(text), headers={"Cache-Control": "no-store"})
+
+    async def token_kept(self, request: web.Request, card: HostCard) -> None:
+        """The token of this request is on the disk of its host."""
+        await retoken.take(self.deps, card, _digest(request))
+
     def routes(self) -> list[Route]:
         """Every route of machines."""
         base, own, host = "/api/v1/machines", Role("volunteer"), Host()
@@ -183,9 +193,17 @@ class MachineApi:
             Route("POST", f"{base}/self/context", self.context_became, host,
                   "What became of a revision of it.", Body.JSON, p.ContextReport, status=204,
                   codes=("context-unknown",)),
+            Route("POST", f"{base}/self/token", self.new_token, host,
+                  "Another token for this host, beside the one that it has.", reply=p.NewToken),
+            Route("PUT", f"{base}/self/token", self.token_kept, host,
+                  "The token of this request is the one that the host has kept.", status=204),
             Route("GET", f"{base}/self/limits", self.limits, host,
                   "What its owner allows this host.", reply=p.MachineLimits),
         ]  # fmt: skip
+
+
+def _digest(request: web.Request) -> bytes:
+    return hashlib.sha256(bearer(request).encode()).digest()
 
 
 def _host(request: web.Request) -> int:

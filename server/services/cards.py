@@ -107,6 +107,7 @@ class HostCard:
     saved_at: float = 0.0
     unproven: Minute = field(default_factory=Minute)
     hash: bytes = b""
+    next_hash: bytes = b""
     slots: int = 0
     promised: int = 0
     failures: int = 0
@@ -270,6 +271,7 @@ class ProductionCard:
 class Registry:
     """Every card, by the keys that requests come with.
 
+    ``retired`` are tokens that have a successor, and until when they are good.
     ``found`` is the highest task id that the table held when this process started; ``unable`` are
     the hosts that cannot compute the reference events of a manifest. ``switches`` are those that
     reach hosts still to come, oldest first; ``seq`` is the last number of a command. Until
@@ -281,6 +283,7 @@ class Registry:
     hosts: dict[int, HostCard] = field(default_factory=dict)
     revoked: Latest[bytes, None] = field(default_factory=lambda: Latest(REVOKED_MOST))
     unmanaged: Latest[bytes, None] = field(default_factory=lambda: Latest(REVOKED_MOST))
+    retired: dict[bytes, float] = field(default_factory=dict)
     tasks: dict[int, TaskCard] = field(default_factory=dict)
     productions: dict[int, ProductionCard] = field(default_factory=dict)
     names: dict[int, str] = field(default_factory=dict)
@@ -338,9 +341,16 @@ class Registry:
         """A host is believed no longer."""
         card = self.hosts.pop(host, None)
         if card is not None:
-            self.by_hash.pop(card.hash, None)
-            self.revoked[card.hash] = None
+            old = [digest for digest in self.retired if self.by_hash.get(digest) is card]
+            for digest in (card.hash, card.next_hash, *old):
+                self.revoke(digest)
+            card.next_hash = b""
         return card
+
+    def revoke(self, digest: bytes) -> None:
+        """A token is good no longer, if it was."""
+        if self.by_hash.pop(digest, None) is not None:
+            self.revoked[digest] = None
 
     def is_unable(self, host: int, manifest: str, now: float) -> bool:
         """Whether a host is offered nothing of a manifest: its reference events failed there."""

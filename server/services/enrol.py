@@ -35,8 +35,12 @@ from server.services import audit, switching
 from server.services.cards import HostCard
 from server.services.deps import Deps
 from server.services.factsheet import Sheet, from_text, to_text
+from server.services.retoken import expect, new_secret
 
-ORDERS = ("drain", "stop", "suspend", "resume", "refresh-keys", "recontextualize", "limits")
+ORDERS = (
+    *("drain", "stop", "suspend", "resume", "refresh-keys", "recontextualize", "limits"),
+    "new-token",
+)
 ORDER_LIFE_S = 7 * 86_400.0
 PATH_MOST = 256  # characters of a folder that a host says it has
 
@@ -228,11 +232,6 @@ def check_facts(name: str, sheet: Sheet) -> None:
         raise BadInput(faults)
 
 
-def new_secret() -> str:
-    """The secret of a host."""
-    return f"wfh_{secrets.token_urlsafe(32)}"
-
-
 async def enrol(
     deps: Deps, request: str, token: str, name: str, sheet: Sheet, address: str = ""
 ) -> Joined:
@@ -386,6 +385,8 @@ async def load_hosts(deps: Deps) -> None:
         )
         card.system, card.role, card.country = sheet.system, row.role, row.country
         deps.registry.add_host(card, row.hash)
+        if row.next_hash is not None:
+            expect(deps.registry, card, row.next_hash)
         if place := places.get(row.id):
             card.site, card.acked = place.site, place.acked
     for klass in classes:

@@ -30,6 +30,7 @@ from server.services.deps import Deps
 from server.services.desk import Desk
 from server.services.enrol import Joined, digest_of
 from server.services.factsheet import Sheet, to_text
+from server.services.retoken import new_secret
 from server.services.stewards import NotYourSite
 
 CODES_MOST = 100  # codes that one network may ask for in ten minutes
@@ -231,7 +232,7 @@ async def collect(
     PairingOver, PairingCollected, NotYours, BadInput, AgentBanned.
     """
     enrol.check_facts(name, sheet)
-    now, secret = deps.clock(), enrol.new_secret()
+    now, secret = deps.clock(), new_secret()
     digest = digest_of(secret)
 
     async def write(tx: Tx) -> tuple[_Entered | Refusal, str]:

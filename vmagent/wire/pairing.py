@@ -119,6 +119,13 @@ class CollectRequest:
 
 
 @dataclass(frozen=True)
+class NewToken:
+    """Another token for this host; both are good until it says with it that it has kept it."""
+
+    token: str = field(metadata=bound(least=16, most=256))
+
+
+@dataclass(frozen=True)
 class MachineLimits:
     """What the owner allows this machine to use; 0 and "" are no limit.
 
