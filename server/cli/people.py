@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import getpass
 import sys
+from pathlib import Path
 
 import click
 
 from server.cli.account import account
 from server.cli.asking import confirm
 from server.cli.client import Client
-from server.cli.exits import WrongUse
-from server.cli.options import with_server
-from server.cli.output import note, tell, tell_rows
+from server.cli.exits import BadFile, WrongUse
+from server.cli.options import PATH, with_server
+from server.cli.output import is_json, note, tell, tell_rows
 from server.cli.payload import rows_of
 from server.domain.roles import ROLES
 
 SESSIONS = ("id", "agent", "address", "how", "created_at", "seen_at")
 INVITATIONS = ("id", "email", "role", "note", "made_by", "expires_at")
+PEOPLE = ("line", "full_name", "email", "role", "groups", "site", "url")
 AUDIT = ("id", "at", "who", "what", "subject", "details", "address")
 YES = click.option("--yes", is_flag=True, help="Do not ask.")
 
@@ -65,6 +67,28 @@ def invite_command(email: str, role: str, remark: str, server: Client) -> None:
     """Print a link with which somebody makes an account, once."""
     made = server.post("invitations", body={"email": email, "role": role, "note": remark})
     tell(made, str(made["url"]), *(["It is on its way by mail too."] if made["mailed"] else []))
+
+
+@account.command("import")
+@click.argument("file", type=PATH)
+@click.option("--check", is_flag=True, help="Only look at it, and invite nobody.")
+@with_server
+def import_command(file: Path, check: bool, server: Client) -> None:
+    """Invite everybody in the CSV FILE; if anything in it is wrong, nobody.
+
+    Its first line names the columns: name, email, role, groups (blanks between), site (that he
+    runs). The links are shown this once; they are mailed too where the server sends mail.
+    """
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise BadFile(f"{file}: is no UTF-8 text; save it as CSV in UTF-8") from error
+    found = server.post("accounts", "import", body={"csv": text, "check": check})
+    rows = rows_of(found, "people")
+    if not is_json():
+        rows = [{**row, "groups": " ".join(row["groups"])} for row in rows]
+    tell_rows(rows, PEOPLE, "Nobody.")
+    note(f"{len(rows)} people {'could be' if check else 'are'} invited.")
 
 
 @account.command("invitations")

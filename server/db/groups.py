@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from server.db import contexts
@@ -79,6 +80,12 @@ async def named(tx: Tx, name: str) -> Group | None:
     """The group of this name."""
     row = await tx.one(f"{_GROUP} WHERE g.name = $1", name)
     return None if row is None else _group(row)
+
+
+async def numbered(tx: Tx, numbers: Sequence[int]) -> list[Group]:
+    """The groups with these ids, by name."""
+    wanted = set(numbers)
+    return [each for each in await everyone(tx) if each.id in wanted] if wanted else []
 
 
 async def everyone(tx: Tx) -> list[Group]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from server.db.base import Tx
@@ -22,11 +23,13 @@ class Link:
     expires_at: float
     used_at: float | None
     revoked_at: float | None
+    full_name: str = ""
+    site: int | None = None
 
 
 _SELECT = (
-    "SELECT id, kind, account, email, role, note, made_by, made_at, expires_at, used_at, revoked_at"
-    " FROM links"
+    "SELECT id, kind, account, email, role, note, made_by, made_at, expires_at, used_at,"
+    " revoked_at, full_name, site FROM links"
 )
 
 
@@ -59,6 +62,21 @@ async def add(
     )
     assert row is not None  # noqa: S101  an insert that returns always returns
     return int(row[0])
+
+
+async def bring(tx: Tx, link: int, full_name: str, groups: Sequence[int], site: int | None) -> None:
+    """What becomes of who follows an invitation: how he is called, his groups, the site he runs."""
+    await tx.run("UPDATE links SET full_name = $1, site = $2 WHERE id = $3", full_name, site, link)
+    await tx.many(
+        "INSERT INTO link_groups (link, group_id) VALUES ($1, $2)",
+        [(link, group) for group in groups],
+    )
+
+
+async def groups_of(tx: Tx, link: int) -> list[int]:
+    """The groups that an invitation brings, but those that are no more."""
+    rows = await tx.all("SELECT group_id FROM link_groups WHERE link = $1", link)
+    return [row[0] for row in rows]
 
 
 async def of_digest(tx: Tx, digest: bytes) -> Link | None:
@@ -110,4 +128,7 @@ async def invitations(tx: Tx, now: float) -> list[Link]:
 
 async def sweep(tx: Tx, before: float) -> int:
     """Delete what ended long ago, with the addresses in it; how many."""
+    await tx.run(
+        "DELETE FROM link_groups WHERE link IN (SELECT id FROM links WHERE expires_at < $1)", before
+    )
     return await tx.run("DELETE FROM links WHERE expires_at < $1", before)

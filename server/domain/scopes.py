@@ -60,6 +60,7 @@ _OTHERS = {
     "POST /api/v1/me/certificates": "people",
     "POST /api/v1/me/certificates/{code}/withdraw": "people",
     "PUT /api/v1/accounts/{name}/mode": "pool",
+    "POST /api/v1/accounts/import": WHOLE,
     "POST /api/v1/accounts/{name}/tokens": WHOLE,
     "POST /api/v1/accounts/{name}/password": WHOLE,
     "POST /api/v1/accounts/{name}/reset": WHOLE,

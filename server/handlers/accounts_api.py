@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
+from server.domain.roster import TEXT_MOST
 from server.handlers import params
 from server.handlers.access import Caller, Role
 from server.handlers.me_api import SessionList, session_view
 from server.handlers.routes import Body, Query, Reply, Route
-from server.services import audit, codes, links, people, sessions
+from server.services import audit, codes, links, people, roster, sessions
 from server.services.deps import Deps
+from server.services.roster import Brought
 from vmagent.wire.messages import bound
 
 ACCOUNT = "/api/v1/accounts/{name:[a-zA-Z0-9_-]{1,64}}"
@@ -68,6 +70,21 @@ class InvitationList:
     """The invitations that are still good."""
 
     invitations: list[InvitationView] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class ImportRequest:
+    """People as a CSV file: name, email, role, groups (blanks between), site; ``check`` looks."""
+
+    csv: str = field(metadata=bound(most=TEXT_MOST))
+    check: bool = False
+
+
+@dataclass(frozen=True)
+class ImportMade:
+    """Everybody in the file, with their invitations, told once."""
+
+    people: list[Brought] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -171,6 +188,13 @@ class AccountsApi:
         view = LinkMade(made.id, made.url, made.expires_at, made.mailed)
         return Reply(view, 201, {"Cache-Control": "no-store"})
 
+    async def bring(self, request: web.Request, caller: Caller, message: ImportRequest) -> Reply:
+        """Invite everybody in a file."""
+        found = await roster.bring(
+            self.deps, caller.name, caller.role, message.csv, only_look=message.check
+        )
+        return Reply(ImportMade(found), 201, {"Cache-Control": "no-store"})
+
     async def list_invitations(self, request: web.Request, caller: Caller) -> InvitationList:
         """The invitations that are still good."""
         return InvitationList(
@@ -225,6 +249,10 @@ class AccountsApi:
             Route("POST", f"{base}/invitations", self.invite, manager,
                   "A link that makes an account, told once.", Body.JSON, InvitationRequest,
                   LinkMade, 201, codes=("bad-input",)),
+            Route("POST", f"{base}/accounts/import", self.bring, Role(roster.BRINGS),
+                  "Invite everybody in a CSV file, or, if anything in it is wrong, nobody.",
+                  Body.JSON, ImportRequest, ImportMade, 201, codes=("bad-input",),
+                  most=4 * TEXT_MOST),
             Route("GET", f"{base}/invitations", self.list_invitations, manager,
                   "The invitations that are still good.", reply=InvitationList),
             Route("POST", f"{invitation}/revoke", self.revoke_invitation, manager,

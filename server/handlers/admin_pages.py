@@ -10,13 +10,14 @@ from aiohttp import web
 
 from server.domain.errors import BadInput, Refusal
 from server.domain.roles import ROLES
+from server.domain.roster import TEXT_MOST
 from server.handlers import showing
 from server.handlers.access import Caller, Person
 from server.handlers.accounts_api import audited
 from server.handlers.door import Form
 from server.handlers.params import form_number
 from server.handlers.routes import HTML, Body, Query, Route
-from server.services import codes, enrol, links, people, sessions
+from server.services import codes, enrol, links, people, roster, sessions
 from server.services.deps import Deps
 
 NAME = "{name:[a-zA-Z0-9_-]{1,64}}"
@@ -35,6 +36,8 @@ class AdminPages:
             "roles": ROLES,
             "made": None,
             "mails": self.deps.doors.postman.works,
+            "brought": [],
+            "csv": "",
             "here": "accounts",
         }
 
@@ -68,6 +71,17 @@ class AdminPages:
             facts = await self._accounts(caller)
             return showing.again(request, caller, "accounts", refusal, **facts)
         facts = {**await self._accounts(caller), "made": link_made}
+        return showing.show(request, caller, "accounts", fault="", faults=[], **facts)
+
+    async def bring(self, request: web.Request, caller: Caller, form: Form) -> web.Response:
+        """Invite everybody in a CSV file, or look at it first."""
+        text, look = form.get("csv", ""), form.get("do") == "look"
+        try:
+            found = await roster.bring(self.deps, caller.name, caller.role, text, only_look=look)
+        except Refusal as refusal:
+            facts = {**await self._accounts(caller), "csv": text}
+            return showing.again(request, caller, "accounts", refusal, **facts)
+        facts = {**await self._accounts(caller), "brought": found, "csv": text if look else ""}
         return showing.show(request, caller, "accounts", fault="", faults=[], **facts)
 
     async def _account(self, name: str) -> dict[str, Any]:
@@ -146,6 +160,9 @@ class AdminPages:
                   "Make an account or an invitation.", Body.FORM, media=HTML,
                   fields=("deed", "name", "role", "email", "note", "invitation"),
                   codes=("bad-input", "exists", "invitation-unknown")),
+            Route("POST", "/admin/accounts/import", self.bring, admin,
+                  "Invite everybody in a CSV file, or look at it first.", Body.FORM, media=HTML,
+                  fields=("csv", "do"), codes=("bad-input",), most=4 * TEXT_MOST),
             Route("GET", one, self.show_account, admin, "One account.", media=HTML, head=True,
                   codes=("account-unknown",)),
             Route("POST", one, self.change_account, admin, "Change an account.", Body.FORM,

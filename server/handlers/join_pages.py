@@ -115,7 +115,7 @@ class JoinPages:
         if found.kind == "invitation":
             return showing.show(
                 request, caller, "signup", action="/link", allowed=True, fault="", faults=[],
-                name="", full_name="", email=found.email, least=least,
+                name="", full_name=found.full_name, email=found.email, least=least,
                 note=f"{found.made_by} invites you to make an account ({found.role}).",
             )  # fmt: skip
         return showing.show(request, caller, "once", kind=found.kind, email=found.email,

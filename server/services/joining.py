@@ -9,7 +9,7 @@ from server.db.accounts import Account
 from server.db.base import Tx
 from server.domain.errors import BadInput, Exists, Forbidden
 from server.domain.people import RESERVED, email_faults, full_name_faults, name_faults
-from server.services import audit, links, people, sessions
+from server.services import audit, links, people, roster, sessions
 from server.services.deps import Deps
 from server.services.sessions import Opened, Visit
 
@@ -61,6 +61,8 @@ async def join(deps: Deps, wish: Wish, visit: Visit, link: str = "", old: str = 
         how = f"invited by {invitation.made_by}" if invitation else "by oneself"
         audit.note(tx, wish.name, "account.join", wish.name, how, at=now, address=visit.address)
         account = Account(number, wish.name, role, now)
+        if invitation:
+            await roster.enter(tx, invitation, account, now)
         return await sessions.add(deps, tx, account, "new account", visit, old)
 
     opened = await deps.store.write(write)

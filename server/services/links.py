@@ -84,17 +84,17 @@ async def invite(deps: Deps, by: str, by_role: str, email: str, role: str, note:
     made = await deps.store.write(write)
     mailed = bool(email) and deps.doors.postman.works
     if mailed:
-        deps.doors.postman.later(invitation_letter(deps, email, by, made))
+        deps.doors.postman.later(invitation_letter(deps, email, by, made.url))
     return Made(made.id, made.url, made.expires_at, mailed)
 
 
-def invitation_letter(deps: Deps, email: str, by: str, made: Made) -> Letter:
+def invitation_letter(deps: Deps, email: str, by: str, url: str) -> Letter:
     """The mail of an invitation."""
     return Letter(
         email,
         "An invitation to Windfall",
         f"{by} invites you to make an account at {deps.doors.rules.url}.\n\n"
-        f"This link is good once:\n\n{made.url}\n\n"
+        f"This link is good once:\n\n{url}\n\n"
         "If you do not know what this is about, do nothing.\n",
     )
 

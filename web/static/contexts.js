@@ -70,7 +70,8 @@
     if (!file || file.size > 1000000) return;
     file.text().then(function (text) {
       document.getElementById(box.dataset.file).value = text;
-      document.getElementById("f-file-name").value = file.name;
+      const named = document.getElementById("f-file-name");
+      if (named) named.value = file.name;
     });
   });
 })();
