@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NoReturn, Optional
 
 from vmagent import __version__, errors
+from vmagent.options import Parser
 from vmagent.plaintext import lines, printable
 from vmagent.settings import Settings, default_state
 
@@ -46,11 +47,11 @@ def _settings(found: argparse.Namespace, home: Any = None) -> Settings:
     )
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="windfall-agent", description="The agent of Windfall.")
+def _parser() -> Parser:
+    parser = Parser(prog="windfall-agent", description="The agent of Windfall.")
     parser.add_argument("--state", type=Path, default=default_state(os.environ), help="its folder")
     parser.add_argument("--version", action="version", version=__version__)
-    both = argparse.ArgumentParser(add_help=False)  # before the command or after it
+    both = Parser(add_help=False)  # before the command or after it
     both.add_argument("--state", type=Path, default=argparse.SUPPRESS, help="the agent's folder")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="COMMAND")
     run = verbs.add_parser("run", help="work until told otherwise", parents=[both])
@@ -82,10 +83,12 @@ def _parser() -> argparse.ArgumentParser:
     unit.add_argument("--user", default="windfall", help="whom it runs as (windfall)")
     unit.add_argument("--console", action="store_true", help="the unit of `pair` on a console")
     verbs.add_parser("version", help="print the version")
+    for verb in verbs.choices.values():
+        verb.set_defaults(parser=verb)
     return parser
 
 
-def _pairing(verbs: Any, both: argparse.ArgumentParser, shared: Sequence[str]) -> None:
+def _pairing(verbs: Any, both: Parser, shared: Sequence[str]) -> None:
     """Commands for a machine that is, or becomes, somebody's."""
     pair = verbs.add_parser("pair", help="give this machine an owner, by PIN", parents=[both])
     pair.add_argument("--server", help="https://... (WINDFALL_SERVER, or it asks)")
@@ -305,7 +308,9 @@ _VERBS: dict[str, Callable[[argparse.Namespace], int]] = {
 
 def main(arguments: Optional[Sequence[str]] = None) -> NoReturn:
     """Run a command and exit with its code (the table is in `errors.EXIT_CODES`)."""
-    found = _parser().parse_args(arguments)
+    found, more = _parser().parse_known_args(arguments)
+    if more:
+        found.parser.unknown(more)
     try:
         code = _VERBS[found.verb](found)
     except errors.AgentError as error:

@@ -20,6 +20,12 @@ class CannotWork(AgentError):
     code = 1
 
 
+class WrongOption(CannotWork):
+    """An option cannot be used."""
+
+    code = 2
+
+
 class NotJoined(AgentError):
     """This machine has no owner yet; run `windfall-agent pair`, or `join` with a token."""
 

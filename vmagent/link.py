@@ -28,15 +28,17 @@ UNKNOWN = "unknown"  # the word of a refusal that is no problem details: a proxy
 
 
 def check_url(url: str) -> str:
-    """The server's address in its plain form; `CannotWork` unless https, or http on loopback."""
+    """The server's address in its plain form; `WrongOption` unless https, or http on loopback."""
     parts = urllib.parse.urlsplit(url)
     if parts.username or parts.query or parts.fragment:
-        raise errors.CannotWork(f"server address {url}: only scheme, host, port and path; cut it")
+        raise errors.WrongOption(f"server {url}: only scheme, host, port and path; cut it")
     if parts.scheme == "https" and parts.hostname:
         return url.rstrip("/")
     if parts.scheme == "http" and parts.hostname and _loopback(parts.hostname):
         return url.rstrip("/")
-    raise errors.CannotWork(f"server address {url}: must be https (http on loopback only)")
+    raise errors.WrongOption(
+        f"server {url}: must be https (http on loopback only); write https://HOST"
+    )
 
 
 def _loopback(host: str) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Optional
 
-from vmagent.errors import CannotWork
+from vmagent.errors import WrongOption
 from vmagent.hours import Hours
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
@@ -124,7 +124,7 @@ class Settings:
     log_level: str = setting(f"one of {', '.join(LOG_LEVELS)}", "info", words=LOG_LEVELS)
 
     def __post_init__(self) -> None:
-        """All faults together, as `CannotWork`: thing, rule, cure."""
+        """All faults together, as `WrongOption`: thing, rule, cure."""
         faults = []
         for name, one in self.__dataclass_fields__.items():
             value, least = getattr(self, name), one.metadata["least"]
@@ -142,7 +142,7 @@ class Settings:
         if self.flush_bytes > 8 * 1024 * 1024:
             faults.append(f"--flush-bytes is {self.flush_bytes}: give at most 8388608")
         if faults:
-            raise CannotWork("; ".join(faults))
+            raise WrongOption("; ".join(faults))
 
     def _about_leaving(self) -> list[str]:
         faults = []

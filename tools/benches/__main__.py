@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from tools.arguments import Parser, count, folder_to_fill
 from tools.benches import dispatch, ingest, machine
 from tools.benches.figures import Result
 from tools.benches.load import NoLoad
@@ -29,15 +29,15 @@ METHOD = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one bench; 1 if a full run missed a goal, 2 if nothing could be measured."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="tools/bench",
         description="Measure the server against a bare aiohttp server in the same run.",
     )
     parser.add_argument("name", choices=sorted(BENCHES), help="what to measure")
     parser.add_argument("--quick", action="store_true", help="a short run: shows that it works")
-    parser.add_argument("--slices", type=int, help="slices of each side (10, or 2 with --quick)")
+    parser.add_argument("--slices", type=count, help="slices of each side (10, or 2 with --quick)")
     parser.add_argument("--json", action="store_true", help="JSON alone, no table before it")
-    parser.add_argument("--folder", type=Path, help="where the servers keep their data meanwhile")
+    parser.add_argument("--folder", type=folder_to_fill, help="where the servers keep their data")
     asked = parser.parse_args(arguments)
     try:
         with tempfile.TemporaryDirectory(prefix="windfall-bench-", dir=asked.folder) as folder:

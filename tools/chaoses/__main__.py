@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from tools.arguments import Parser, amount, count, folder_to_fill, whole
 from tools.chaoses import database, run, schedule, shim
 from tools.demonstration.stage import StageFailed
 
@@ -57,11 +58,11 @@ def main() -> int:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser("tools/chaos", description=__doc__)
-    parser.add_argument("--seconds", type=float, help="for how long faults happen (60)")
-    parser.add_argument("--events", type=int, help="how many events are made (400 a second)")
-    parser.add_argument("--seed", type=int, help="of faults and production (a new one)")
-    parser.add_argument("--agents", type=int, default=5, help="machines under test (5)")
+    parser = Parser("tools/chaos", description=__doc__)
+    parser.add_argument("--seconds", type=amount, help="for how long faults happen (60)")
+    parser.add_argument("--events", type=count, help="how many events are made (400 a second)")
+    parser.add_argument("--seed", type=whole, help="of faults and production (a new one)")
+    parser.add_argument("--agents", type=whole, default=5, help="machines under test (5)")
     parser.add_argument("--faults", help="kinds, with commas (all); see --list")
     parser.add_argument(
         "--database",
@@ -70,7 +71,7 @@ def _options() -> argparse.Namespace:
         help="what the server keeps (sqlite)",
     )
     parser.add_argument("--list", action="store_true", help="show the kinds of faults")
-    parser.add_argument("--folder", type=Path, help="where its files lie (the temporary folder)")
+    parser.add_argument("--folder", type=folder_to_fill, help="where its files lie (/tmp)")
     parser.add_argument("--keep", action="store_true", help="keep its files when all is well")
     parser.add_argument("--json", action="store_true", help="one line of JSON at the end")
     options = parser.parse_args()
@@ -137,8 +138,8 @@ def _perform(options: argparse.Namespace, folder: Path, console: Console) -> run
 
 def _show(console: Console, result: run.Result) -> None:
     table = Table("fault", "times", title=f"seed {result.seed}", title_justify="left")
-    for kind, count in result.faults.items():
-        table.add_row(kind, str(count))
+    for kind, times in result.faults.items():
+        table.add_row(kind, str(times))
     table.add_row("all", str(sum(result.faults.values())))
     console.print(table)
     console.print(

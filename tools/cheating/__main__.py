@@ -7,9 +7,9 @@ import json
 import sys
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
+from tools.arguments import Parser, count, file_to_write, whole
 from tools.cheating.lies import CHEATS, Cheat
 from tools.cheating.rules import RULES, SHARES, Rule
 from tools.cheating.scene import Scene
@@ -51,21 +51,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _asked(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="tools/cheats",
         description="What share of the events is wrong when some hosts cheat, by the server's own "
         "rules and by those of BOINC. The same seed gives the same figures.",
     )
-    parser.add_argument("--seed", type=int, default=1, help="of all that is drawn (1)")
-    parser.add_argument("--hosts", type=int, default=100, help="each of its own account (100)")
-    parser.add_argument("--units", type=int, default=2000, help="work units (2000)")
-    parser.add_argument("--unit", type=int, default=500, help="events of a unit (500)")
+    parser.add_argument("--seed", type=whole, default=1, help="of all that is drawn (1)")
+    parser.add_argument("--hosts", type=count, default=100, help="each of its own account (100)")
+    parser.add_argument("--units", type=count, default=2000, help="work units (2000)")
+    parser.add_argument("--unit", type=count, default=500, help="events of a unit (500)")
     parser.add_argument(
         "--cheat", action="append", choices=[c.name for c in CHEATS], help="only it"
     )
     parser.add_argument("--json", action="store_true", help="one line of JSON in place of tables")
-    parser.add_argument("--png", type=Path, help="draw into this file")
-    parser.add_argument("--svg", type=Path, help="draw into this file")
+    parser.add_argument("--png", type=file_to_write, help="draw into this file")
+    parser.add_argument("--svg", type=file_to_write, help="draw into this file")
     return parser.parse_args(arguments)
 
 

@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from tools import plots
+from tools.arguments import Parser, count, whole
 from tools.demonstration import report
 from tools.demonstration.play import Play
 from tools.demonstration.stage import ROOT, Machine, Stage, StageFailed, patiently, windfall
@@ -54,10 +55,10 @@ def main() -> int:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser("tools/demo", description=__doc__)
-    parser.add_argument("--events", type=int, help="events to make (50,000; zpole 200,000)")
-    parser.add_argument("--agents", type=int, default=4, help="machines, the cheat among them (4)")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the production (0)")
+    parser = Parser("tools/demo", description=__doc__)
+    parser.add_argument("--events", type=count, help="events to make (50,000; zpole 200,000)")
+    parser.add_argument("--agents", type=whole, default=4, help="machines, one a cheat (4)")
+    parser.add_argument("--seed", type=whole, default=0, help="seed of the production (0)")
     parser.add_argument("--payload", choices=("pythia8", "zpole"), help="pythia8 where it runs")
     parser.add_argument("--output", type=Path, default=ROOT / "demo-output", help="its folder")
     parser.add_argument("--keep", action="store_true", help="let the server run on at the end")

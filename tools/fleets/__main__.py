@@ -13,6 +13,7 @@ from pathlib import Path
 
 import uvloop
 
+from tools.arguments import Parser, amount, count, file_to_read, folder_to_fill, whole
 from tools.benches.pool import SetUpFailed, private_key
 from tools.benches.process import NotStarted
 from tools.fleets import descriptors, ground, story
@@ -25,24 +26,28 @@ GOAL_S = 2.0
 def arguments(words: Sequence[str] | None) -> argparse.Namespace:
     """What was asked for."""
     usual = Plan()
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="tools/fleet",
         description="Light simulated agents speaking the real protocol to a real server.",
     )
     add = parser.add_argument
-    add("--agents", type=int, default=usual.agents, help="how many (1000)")
-    add("--events", type=int, default=usual.events, help="of the production (200000)")
-    add("--seed", type=int, default=usual.seed, help="of paces and events (1)")
-    add("--rate", type=float, default=usual.rate, help="events/s of an agent, on average (10)")
-    add("--flush-s", type=float, default=usual.flush_s, help="seconds between its frames (5)")
-    add("--unit", type=int, default=usual.unit, help="events of a work unit (2000)")
+    add("--agents", type=count, default=usual.agents, help="how many (1000)")
+    add("--events", type=count, default=usual.events, help="of the production (200000)")
+    add("--seed", type=whole, default=usual.seed, help="of paces and events (1)")
+    add("--rate", type=amount, default=usual.rate, help="events/s of an agent, on average (10)")
+    add("--flush-s", type=amount, default=usual.flush_s, help="seconds between its frames (5)")
+    add("--unit", type=count, default=usual.unit, help="events of a work unit (2000)")
     add("--release", action="store_true", help="switch the site off in the middle, and on again")
     add("--how", choices=("stop", "drain", "suspend"), default=usual.how, help="off how (stop)")
     add("--grace", type=float, default=usual.grace_s, help="seconds for the current event (2)")
     add("--after", type=float, default=usual.after, help="share of events before it (0.3)")
     add("--server", help="a server that is there, instead of one of our own")
-    add("--token-file", type=Path, help="its administrator's token")
-    add("--release-key", type=Path, help="a release key that it believes, to sign the production")
+    add("--token-file", type=file_to_read, help="its administrator's token")
+    add(
+        "--release-key",
+        type=file_to_read,
+        help="a release key that it believes, to sign with",
+    )
     add(
         "--history",
         type=days,
@@ -52,7 +57,7 @@ def arguments(words: Sequence[str] | None) -> argparse.Namespace:
         " nobody computed any of it; needs --folder",
     )
     add("--json", action="store_true", help="end with one line of JSON")
-    add("--folder", type=Path, help="where our own server keeps its data meanwhile")
+    add("--folder", type=folder_to_fill, help="where our own server keeps its data meanwhile")
     return parser.parse_args(words)
 
 

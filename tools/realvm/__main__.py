@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 import tempfile
 import time
 from pathlib import Path
 
+from tools.arguments import Parser, count, file_to_read
 from tools.realvm.image import NotToBeHad, build
 from tools.realvm.machine import Running
 
@@ -16,10 +16,10 @@ CACHE = Path.home() / ".cache" / "windfall" / "guest"
 
 def main() -> int:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m tools.realvm", description=__doc__)
-    parser.add_argument("seed", type=Path, help="seed.iso, as the target iso renders it")
+    parser = Parser(prog="python -m tools.realvm", description=__doc__)
+    parser.add_argument("seed", type=file_to_read, help="seed.iso, as the target iso renders it")
     parser.add_argument("--guest", type=Path, default=CACHE, help="where the guest is made")
-    parser.add_argument("--memory-mb", type=int, default=768)
+    parser.add_argument("--memory-mb", type=count, default=768)
     found = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         try:

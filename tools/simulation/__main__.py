@@ -7,13 +7,13 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from server.domain.policy import Policy
+from tools.arguments import Parser, amount, count, file_to_write, whole
 from tools.simulation.hosts import Crowd
 from tools.simulation.ledger import Broken
 from tools.simulation.lives import POPULATIONS
@@ -37,6 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     return 1
     sys.stderr.write(markdown(runs))
     if asked.png or asked.svg:
+        if not all(one.curve for one in runs):
+            sys.stderr.write("tools/simulate: nothing was decided to be drawn; more --hosts\n")
+            return 2
         from tools.simulation.drawing import draw
 
         draw(runs, _title(asked), asked.png, asked.svg)
@@ -46,55 +49,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="tools/simulate",
         description="Run productions on a virtual clock: Windfall's own rules beside plain ones.",
     )
     add = parser.add_argument
-    add("--hosts", type=_count, default=2000, help="how many machines (2000)")
+    add("--hosts", type=count, default=2000, help="how many machines (2000)")
     add("--policy", action="append", choices=list(POLICIES), help="a policy, repeatable (all)")
     add("--seed", type=int, default=1, help="the first seed (1); the same seed, the same figures")
-    add("--seeds", type=_count, default=1, help="how many seeds, one after the other (1)")
-    add("--hours", type=_amount, default=2.0, help="ideal time of one copy of each event (2)")
+    add("--seeds", type=count, default=1, help="how many seeds, one after the other (1)")
+    add("--hours", type=amount, default=2.0, help="ideal time of one copy of each event (2)")
     add("--population", choices=sorted(POPULATIONS), default="mixed", help="when hosts are there")
     add("--people", choices=sorted(CROWDS), default="mixed", help="who computes wrongly, and how")
     add("--one-class", action="store_true", help="every host gives the same bytes")
     add("--one-slot", action="store_true", help="every host has one slot (1, 2 or 4)")
-    add("--event-s", type=_amount, default=60.0, help="mean seconds of an event (60)")
-    add("--cv", type=_amount, default=1.4, help="spread of event times over their mean (1.4)")
-    add("--event-bytes", type=_count, default=60_000, help="bytes of an event (60000)")
-    add("--setup-s", type=_amount, default=5.0, help="seconds of a payload's set-up (5)")
-    add("--poison", type=_whole, default=3, help="events that kill the payload anywhere (3)")
-    add("--requests", type=_amount, default=5000.0, help="requests/s that the server takes (5000)")
-    add("--quorum", type=_count, default=2, help="copies that must agree (2)")
+    add("--event-s", type=amount, default=60.0, help="mean seconds of an event (60)")
+    add("--cv", type=amount, default=1.4, help="spread of event times over their mean (1.4)")
+    add("--event-bytes", type=count, default=60_000, help="bytes of an event (60000)")
+    add("--setup-s", type=amount, default=5.0, help="seconds of a payload's set-up (5)")
+    add("--poison", type=whole, default=3, help="events that kill the payload anywhere (3)")
+    add("--requests", type=amount, default=5000.0, help="requests/s that the server takes (5000)")
+    add("--quorum", type=count, default=2, help="copies that must agree (2)")
     add("--json", action="store_true", help="every figure as one JSON object on stdout")
-    add("--png", type=Path, help="draw the runs into this file")
-    add("--svg", type=Path, help="draw the runs into this file")
+    add("--png", type=file_to_write, help="draw the runs into this file")
+    add("--svg", type=file_to_write, help="draw the runs into this file")
     add("--quiet", action="store_true", help="no progress bar")
     return parser
-
-
-def _whole(text: str) -> int:
-    if not text.isascii() or not text.isdigit():
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0 on; give one")
-    return int(text)
-
-
-def _count(text: str) -> int:
-    number = _whole(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("0 is too few; give a whole number from 1 on")
-    return number
-
-
-def _amount(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number; give one above 0") from None
-    if not 0 < number < 1e9:
-        raise argparse.ArgumentTypeError(f"{text} is not above 0 and below 10^9; give what is")
-    return number
 
 
 def _setting(asked: argparse.Namespace, seed: int) -> Setting:
