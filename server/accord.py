@@ -21,9 +21,14 @@ def together(settings: Settings) -> Iterator[tuple[str, str]]:
     if bool(server.tls_cert) != bool(server.tls_key):
         missing = "tls_key" if server.tls_cert else "tls_cert"
         yield f"server.{missing}", "certificate and key come together; set both or none"
-    for name, value in (("tls_cert", server.tls_cert), ("tls_key", server.tls_key)):
+    files = {
+        "server.tls_cert": (server.tls_cert, "the PEM file"),
+        "server.tls_key": (server.tls_key, "the PEM file"),
+        "accounts.providers": (settings.accounts.providers, "the TOML file, or leave it empty"),
+    }
+    for name, (value, wanted) in files.items():
         if value and not Path(value).is_file():
-            yield f"server.{name}", f"{value} is not a file; name the PEM file"
+            yield name, f"{value} is not a file; name {wanted}"
     yield from mail_together(settings.mail)
     yield from alerts_together(settings)
     for name in server.proxies:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import click
-
 from server.cli.client import Client
-from server.cli.host import host
+from server.cli.host import HOST, host
 from server.cli.options import with_server
 from server.cli.output import tell_facts, tell_rows
 from server.cli.payload import rows_of
@@ -14,7 +12,7 @@ COLUMNS = ("host", "name", "kind", "subject", "reason", "by", "at", "until", "en
 
 
 @host.command("show")
-@click.argument("id")
+@HOST
 @with_server
 def show_command(id: str, server: Client) -> None:
     """Show the host ID: what it is, how far it is believed and why, what is held against it."""

@@ -7,11 +7,12 @@ import click
 from server.cli.asking import confirm
 from server.cli.client import Client
 from server.cli.groups import House
-from server.cli.options import with_server
+from server.cli.options import numbered, with_server
 from server.cli.output import tell, tell_rows
 from server.cli.payload import rows_of
 
 COMMANDS = ("drain", "stop", "suspend", "resume", "new-token")
+HOST = numbered("host", "windfall host list")
 COLUMNS = (
     *("id", "name", "account", "site", "state", "why", "cores", "arch", "sandbox", "running"),
     *("delivered_events", "rejected_events", "trust", "credit", "last_seen"),
@@ -31,7 +32,7 @@ def list_command(server: Client) -> None:
 
 
 @host.command("revoke")
-@click.argument("id")
+@HOST
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @with_server
 def revoke_command(id: str, yes: bool, server: Client) -> None:
@@ -42,7 +43,7 @@ def revoke_command(id: str, yes: bool, server: Client) -> None:
 
 
 @host.command("ban")
-@click.argument("id")
+@HOST
 @click.option("--reason", required=True, help="Why; the host is told it.")
 @click.option("--hours", type=click.FloatRange(min=0.001), help="For how long (until lifted).")
 @with_server
@@ -53,7 +54,7 @@ def ban_command(id: str, reason: str, hours: float | None, server: Client) -> No
 
 
 @host.command("unban")
-@click.argument("id")
+@HOST
 @with_server
 def unban_command(id: str, server: Client) -> None:
     """Take the host ID again."""
@@ -62,7 +63,7 @@ def unban_command(id: str, server: Client) -> None:
 
 
 @host.command("command")
-@click.argument("id")
+@HOST
 @click.argument("command", type=click.Choice(COMMANDS))
 @with_server
 def command_command(id: str, command: str, server: Client) -> None:

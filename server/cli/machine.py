@@ -13,10 +13,11 @@ from server.cli.account import DAY_S, new_file
 from server.cli.asking import confirm
 from server.cli.client import Client
 from server.cli.groups import House
-from server.cli.options import PATH, with_server
+from server.cli.options import PATH, numbered, with_server
 from server.cli.output import note, tell, tell_facts, tell_rows
 from server.cli.payload import rows_of
 
+MACHINE = numbered("machine", "windfall machine list")
 COLUMNS = (
     *("id", "name", "account", "site", "doing", "context_name", "cores", "arch", "credit"),
     *("last_seen", "twin"),
@@ -44,7 +45,7 @@ def list_command(everybody: bool, site: str, server: Client) -> None:
 
 
 @machine.command("show")
-@click.argument("id")
+@MACHINE
 @with_server
 def show_command(id: str, server: Client) -> None:
     """Show the machine ID and what happened to it."""
@@ -54,7 +55,7 @@ def show_command(id: str, server: Client) -> None:
 
 
 @machine.command("pause")
-@click.argument("id")
+@MACHINE
 @with_server
 def pause_command(id: str, server: Client) -> None:
     """Freeze what the machine ID computes, until it is resumed."""
@@ -62,7 +63,7 @@ def pause_command(id: str, server: Client) -> None:
 
 
 @machine.command("resume")
-@click.argument("id")
+@MACHINE
 @with_server
 def resume_command(id: str, server: Client) -> None:
     """Let the machine ID go on."""
@@ -70,7 +71,7 @@ def resume_command(id: str, server: Client) -> None:
 
 
 @machine.command("limit")
-@click.argument("id")
+@MACHINE
 @click.option("--cores", type=click.IntRange(min=0), default=0, help="Cores at most (0: all).")
 @click.option("--memory-mb", type=click.IntRange(min=0), default=0, help="Memory at most, MB (0).")
 @click.option("--hours", default="", help="Its local hours, as 22-6 or mon-fri 18:30-7 (always).")
@@ -85,7 +86,7 @@ def limit_command(
 
 
 @machine.command("rename")
-@click.argument("id")
+@MACHINE
 @click.argument("name")
 @with_server
 def rename_command(id: str, name: str, server: Client) -> None:
@@ -95,7 +96,7 @@ def rename_command(id: str, name: str, server: Client) -> None:
 
 
 @machine.command("recontextualize")
-@click.argument("id")
+@MACHINE
 @click.option("--context", "context_id", default="", help="Another context: id or name (its own).")
 @click.option("--revision", default=0, help="A revision of it (0: the newest).")
 @with_server
@@ -108,7 +109,7 @@ def context_command(id: str, context_id: str, revision: int, server: Client) -> 
 
 
 @machine.command("unmanage")
-@click.argument("id")
+@MACHINE
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @with_server
 def unmanage_command(id: str, yes: bool, server: Client) -> None:

@@ -26,6 +26,17 @@ SET = click.option(
 DATA = click.option("--data", help="The data folder: short for --set server.data=FOLDER.")
 
 
+def numbered(what: str, shown_by: str) -> Callable[[Call], Call]:
+    """The argument ID of a command, for what is named by a number that another command lists."""
+
+    def check(ctx: click.Context, param: click.Parameter, value: str) -> str:
+        if not (value.isascii() and value.isdigit()):
+            raise click.BadParameter(f"{value!r} is no number of a {what}; `{shown_by}` shows them")
+        return value
+
+    return click.argument("id", callback=check)
+
+
 def with_settings(function: Call) -> Call:
     """Give a command ``settings`` (`Settings`), read from ``--config``, ``--set`` and the rest."""
 

@@ -8,7 +8,7 @@ import click
 
 from server.cli.asking import confirm
 from server.cli.client import Client
-from server.cli.host import host
+from server.cli.host import HOST, host
 from server.cli.options import with_server
 from server.cli.output import tell
 
@@ -16,7 +16,7 @@ REASON = click.option("--reason", default="", help="Why, in a line; kept in the 
 
 
 @host.command("distrust")
-@click.argument("id")
+@HOST
 @REASON
 @with_server
 def distrust_command(id: str, reason: str, server: Client) -> None:
@@ -29,7 +29,7 @@ def distrust_command(id: str, reason: str, server: Client) -> None:
 
 
 @host.command("trust")
-@click.argument("id")
+@HOST
 @REASON
 @with_server
 def trust_command(id: str, reason: str, server: Client) -> None:
@@ -41,7 +41,7 @@ def trust_command(id: str, reason: str, server: Client) -> None:
 
 
 @host.command("clear-doubt")
-@click.argument("id")
+@HOST
 @REASON
 @with_server
 def clear_command(id: str, reason: str, server: Client) -> None:
@@ -54,7 +54,7 @@ def clear_command(id: str, reason: str, server: Client) -> None:
 
 
 @host.command("reset-trust")
-@click.argument("id")
+@HOST
 @REASON
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @with_server

@@ -169,24 +169,22 @@ async def revisions(tx: Tx, context: str, most: int) -> list[Revision]:
     return [_revision(row) for row in rows]
 
 
+async def _those(tx: Tx, which: str, *args: object) -> list[Context]:
+    """Contexts by a condition, and their order."""
+    rows = await tx.all(f"SELECT {_COLUMNS} {_FROM} WHERE {which}", *args)
+    return [_context(row) for row in rows]
+
+
 async def of_owner(tx: Tx, account: int) -> list[Context]:
     """The contexts of an account, the last changed first."""
-    rows = await tx.all(
-        f"SELECT {_COLUMNS} {_FROM} WHERE owner = $1 AND removed_at IS NULL"
-        " ORDER BY changed_at DESC, contexts.id",
-        account,
-    )
-    return [_context(row) for row in rows]
+    which = "owner = $1 AND removed_at IS NULL ORDER BY changed_at DESC, contexts.id"
+    return await _those(tx, which, account)
 
 
 async def removed_of(tx: Tx, account: int) -> list[Context]:
     """What an account has removed and can still bring back, the last one first."""
-    rows = await tx.all(
-        f"SELECT {_COLUMNS} {_FROM} WHERE owner = $1 AND removed_at IS NOT NULL"
-        " ORDER BY removed_at DESC, contexts.id",
-        account,
-    )
-    return [_context(row) for row in rows]
+    which = "owner = $1 AND removed_at IS NOT NULL ORDER BY removed_at DESC, contexts.id"
+    return await _those(tx, which, account)
 
 
 async def shared_with(
@@ -210,22 +208,21 @@ async def shared_with(
 
 async def public(tx: Tx, most: int) -> list[Context]:
     """What everybody may use, by name."""
-    rows = await tx.all(
-        f"SELECT {_COLUMNS} {_FROM} WHERE visibility = 'public' AND listed > 0"
-        " AND removed_at IS NULL ORDER BY contexts.name, contexts.id LIMIT $1",
+    return await _those(
+        tx,
+        "visibility = 'public' AND listed > 0 AND removed_at IS NULL"
+        " ORDER BY contexts.name, contexts.id LIMIT $1",
         most,
     )
-    return [_context(row) for row in rows]
 
 
 async def waiting(tx: Tx, most: int) -> list[Context]:
     """What waits to be read, the oldest first."""
-    rows = await tx.all(
-        f"SELECT {_COLUMNS} {_FROM} WHERE review = 'waiting' AND removed_at IS NULL"
-        " ORDER BY changed_at, contexts.id LIMIT $1",
+    return await _those(
+        tx,
+        "review = 'waiting' AND removed_at IS NULL ORDER BY changed_at, contexts.id LIMIT $1",
         most,
     )
-    return [_context(row) for row in rows]
 
 
 async def count_of(tx: Tx, account: int) -> int:

@@ -157,6 +157,14 @@ def test_a_name_with_odd_letters_stays_one_part_of_the_address(desk: Desk) -> No
     assert desk.fake.seen[0].path == "/api/v1/productions/..%2Fa%20b%3Fc"
 
 
+def test_what_is_no_number_of_a_machine_is_said_with_what_lists_them(desk: Desk) -> None:
+    for words in (("machine", "show"), ("host", "trust")):
+        said = desk.run(*words, "attic")
+        assert said.code == 2
+        assert f"'attic' is no number of a {words[0]}; `windfall {words[0]} list`" in said.err
+    assert desk.fake.seen == []
+
+
 def test_a_question_answered_with_no_does_nothing(desk: Desk) -> None:
     said = desk.run("host", "revoke", "3", answers="n\n")
     assert said.code == 130

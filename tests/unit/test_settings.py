@@ -158,6 +158,8 @@ def test_certificate_and_key_come_together_and_are_there(tmp_path: Path) -> None
     faults = _faults(tmp_path, options={"server.tls_cert": "c.pem"})
     assert any("server.tls_key: certificate and key come together" in f for f in faults)
     assert any(f"{tmp_path}/c.pem is not a file" in f for f in faults)
+    (fault,) = _faults(tmp_path, options={"accounts.providers": "p.toml"})
+    assert f"accounts.providers: {tmp_path}/p.toml is not a file; name the TOML file" in fault
 
 
 def test_a_password_is_neither_told_nor_shown(tmp_path: Path) -> None:
