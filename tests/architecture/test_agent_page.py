@@ -84,7 +84,7 @@ def test_everything_in_the_state_folder_is_named(tmp_path: Path) -> None:
         agent.join(server)
         server.command("suspend")
         server.command("resume")
-        assert agent.start("--exit-when-idle", "0.5").wait(30) == 0
+        assert agent.start("--exit-when-idle", "0.5").wait(90) == 0
     finally:
         agent.kill_all()
         server.close()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import pytest
 
 from server.domain.intervals import Intervals
 from server.domain.rollup import Measure
@@ -97,6 +98,7 @@ async def wait_done(found: FarHouse) -> dict[str, Any]:
         await asyncio.sleep(0.05)
 
 
+@pytest.mark.timeout(400)
 async def test_a_server_killed_at_random_moments_makes_the_same_output(tmp_path: Path) -> None:
     server = RealServer(tmp_path, free_port(), {"limits.work_per_minute": "100000"})
     await server.start()
@@ -110,7 +112,7 @@ async def test_a_server_killed_at_random_moments_makes_the_same_output(tmp_path:
             assert (await found.show())["state"] == "active", "all was done before the last kill"
             for worker in workers:
                 worker.hurry = True
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(180):
                 view = await wait_done(found)
         finally:
             over.set()

@@ -225,7 +225,7 @@ def test_connections_that_may_be_dead_are_cut_also_while_something_waits_on_them
 
     waiting = threading.Thread(target=wait)
     waiting.start()
-    assert server.held.wait(20)
+    assert server.held.wait(90)
     line.renew()
     waiting.join(20)
     server.hold.set()

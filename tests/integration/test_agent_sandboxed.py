@@ -123,7 +123,7 @@ def test_an_agent_without_bubblewrap_says_so_once_and_works(
 ) -> None:
     server, agent = start(scripts.GOOD, events=20, unit=20)
     (agent.state / ".trial-left").mkdir()
-    assert agent.start("--exit-when-idle", "0.5").wait(30) == 0
+    assert agent.start("--exit-when-idle", "0.5").wait(90) == 0
     assert not (agent.state / ".trial-left").exists(), "of one that was killed while it tried"
     assert server.complete()
     assert {question.sandbox for question in server.questions} == {"none"}
@@ -140,7 +140,7 @@ def test_an_agent_that_requires_a_sandbox_takes_no_work_without(
     start: Start, without_bwrap: None
 ) -> None:
     server, agent = start()
-    assert agent.start("--sandbox", "require").wait(30) == 1
+    assert agent.start("--sandbox", "require").wait(90) == 1
     assert server.questions == []
     assert "a sandbox is required" in agent.log.read_text()
     looked = agent.call("check", "--sandbox", "require", "--json")
@@ -171,7 +171,7 @@ def test_a_manifest_that_asks_for_the_network_gets_it_where_it_is_allowed(start:
     )
     server, agent = start(script, events=20, unit=20, network=True)
     options = ("--network", "yes", "--sandbox", "require", "--exit-when-idle", "0.5")
-    assert agent.start(*options).wait(30) == 0
+    assert agent.start(*options).wait(90) == 0
     interfaces = len(os.listdir("/sys/class/net"))
     assert set(server.records.values()) == {b"%d" % interfaces}
     assert {question.network for question in server.questions} == {True}

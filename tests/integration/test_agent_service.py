@@ -65,7 +65,7 @@ def test_as_process_1_it_reaps_and_hears_signals(
         # An orphan of the container, which is dead as soon as it has come to process 1.
         code = "import os; os._exit(0) if os.fork() else os._exit(7)"
         inside = ["nsenter", "-t", str(init), "-p", "-m", sys.executable, "-c", code]
-        subprocess.run(inside, check=True, timeout=20)
+        subprocess.run(inside, check=True, timeout=90)
         until(lambda: children(init) == [worker])
         os.kill(init, number)
         assert process.wait(60) == 0
@@ -89,7 +89,7 @@ class Manager:
     def __init__(self, address: str) -> None:
         self.line = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.line.bind(address)
-        self.line.settimeout(20)
+        self.line.settimeout(90)
 
     def hears(self, wanted: str) -> str:
         """The next message with this word."""

@@ -88,7 +88,7 @@ async def answers(side: Side, pieces: list[bytes]) -> list[tuple[int, Any]]:
             writer.write(piece)
             await writer.drain()
             await asyncio.sleep(0.001)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(90):
             while line := await reader.readline():
                 status = int(line.split()[1])
                 found.append((status, await _body(reader)))

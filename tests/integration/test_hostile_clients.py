@@ -21,7 +21,7 @@ async def raw(found: House, request: bytes) -> bytes:
     reader, writer = await asyncio.open_connection("127.0.0.1", found.port)
     writer.write(request)
     await writer.drain()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(90):
         answer = await reader.read(65_536)
     writer.close()
     return answer

@@ -191,7 +191,7 @@ async def test_a_reader_that_takes_nothing_is_let_go() -> None:
     async with serving(app, shutdown_timeout=1.0) as place:
         reader = await deaf(place, b"GET /events HTTP/1.1\r\nHost: x\r\n\r\n")
         await until(lambda: feed.listeners == 1)
-        await until(gone, 20)
+        await until(gone)
         reader.close()
 
 

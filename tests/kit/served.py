@@ -76,7 +76,7 @@ def application(routes: Sequence[Route]) -> web.Application:
     return app
 
 
-async def raw(place: tuple[str, int], *pieces: bytes, seconds: float = 30.0) -> bytes:
+async def raw(place: tuple[str, int], *pieces: bytes, seconds: float = 90.0) -> bytes:
     """Send these bytes, and read until the other side closes."""
     reader, writer = await asyncio.open_connection(*place)
     try:
@@ -89,7 +89,7 @@ async def raw(place: tuple[str, int], *pieces: bytes, seconds: float = 30.0) -> 
         writer.close()
 
 
-async def until(true: Callable[[], bool], seconds: float = 30.0) -> None:
+async def until(true: Callable[[], bool], seconds: float = 90.0) -> None:
     """Wait for something that nobody announces; TimeoutError if it does not come about."""
     async with asyncio.timeout(seconds):
         while not true():  # noqa: ASYNC110  # there is no event to wait for from outside

@@ -73,7 +73,7 @@ class Told:
     def run(self) -> stimuli.Stimulus:
         self.sender.add(1, 1, self.spool)
         self.sender.start()
-        assert self.done.wait(10)
+        assert self.done.wait(90)
         self.sender.stop()
         self.sender.join(10)
         return self.heard[0]

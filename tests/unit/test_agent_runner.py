@@ -188,7 +188,7 @@ def test_a_paused_payload_is_not_taken_for_hung(bench: Bench) -> None:
     bench.work.on_add = started.set
 
     def pause_and_resume() -> None:
-        started.wait(20)
+        started.wait(90)
         bench.runner.order(1, "pause")
         time.sleep(1.2)  # longer than the silence that is allowed: what is being tested
         bench.runner.order(1, "resume")

@@ -116,7 +116,7 @@ async def test_an_answer_that_is_cut_is_no_acknowledgement(
 async def test_a_duplicate_arrives_twice(line: Line, echo: Echo, draw: float) -> None:
     line.spoils.append(Spoil("duplicate", draw))
     assert (await put(line)).data == HELD
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(90):
         while len(echo.heard) < 2:  # noqa: ASYNC110  nothing tells of the twin
             await asyncio.sleep(0.01)
     assert len(set(echo.heard)) == 1

@@ -43,7 +43,7 @@ def serving(command: list[str], port: int, log: Path) -> Iterator[subprocess.Pop
         subprocess.Popen(command, stdout=output, stderr=output) as server,
     ):
         try:
-            deadline = time.monotonic() + 30
+            deadline = time.monotonic() + 90
             while not _listens(port):
                 if server.poll() is not None or time.monotonic() > deadline:
                     pytest.fail(f"{command[0]} does not serve: {log.read_text()[-2000:]}")
