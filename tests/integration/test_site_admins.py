@@ -46,6 +46,7 @@ class Lands:
             ("PUT", f"/sites/{site}/mode", OFF),
             ("PUT", f"/sites/{site}/mode", {**OFF, "hosts": [host]}),
             ("PUT", f"/sites/{site}/mode", {"mode": "online"}),
+            ("PUT", f"/sites/{site}/kind", {"kind": "cluster"}),
             ("GET", f"/sites/{site}/admins", None),
             ("GET", f"/sites/{site}/giving", None),
             ("GET", f"/sites/{site}/enrolments", None),
@@ -103,7 +104,8 @@ async def test_who_runs_a_site_does_everything_there_and_by_no_route_at_another(
     for method, path, body in lands.calls("desy"):
         status, said = await lands.anna.call(method, API + path, body)
         assert status in (400, 403, 404), (method, path, said)
-    assert (await lands.tell("GET", "/sites/desy"))[1]["mode"] == "online"
+    _, site = await lands.tell("GET", "/sites/desy")
+    assert (site["mode"], site["kind"]) == ("online", "")
     assert "desy" not in str(await lands.anna.call("GET", f"{API}/sites"))
     mixed = {**OFF, "hosts": [lands.hosts["cern"], lands.hosts["desy"]]}
     assert (await lands.anna.call("PUT", f"{API}/sites/cern/mode", mixed))[0] == 400
