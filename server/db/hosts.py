@@ -105,6 +105,24 @@ async def propose(tx: Tx, host: int, digest: bytes) -> None:
     await tx.run("UPDATE hosts SET next_hash = $1 WHERE id = $2", digest, host)
 
 
+async def is_told(tx: Tx, host: int, name: str, at: float) -> bool:
+    """Whether a command of this name to a host stands."""
+    row = await tx.one(
+        "SELECT 1 FROM commands WHERE host = $1 AND name = $2 AND expires_at > $3", host, name, at
+    )
+    return row is not None
+
+
+async def is_done(tx: Tx, host: int, name: str, at: float) -> None:
+    """What a host was told by commands of this name is done."""
+    await tx.run(
+        "UPDATE commands SET expires_at = $3 WHERE host = $1 AND name = $2 AND expires_at > $3",
+        host,
+        name,
+        at,
+    )
+
+
 async def take_next(tx: Tx, host: int) -> None:
     """The secret that was proposed to a host is its only one."""
     await tx.run(

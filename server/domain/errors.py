@@ -212,6 +212,17 @@ class Forbidden(Refusal):
         super().__init__(needs=needs)
 
 
+class NotCommanded(Refusal):
+    """This host was not told to do that (command {command}), or has done it."""
+
+    code = "not-commanded"
+    command: str
+
+    def __init__(self, command: str) -> None:
+        """The command that it would need."""
+        super().__init__(command=command)
+
+
 class ScopeMissing(Refusal):
     """This needs a token with the scope {needs}; make one that has it (* is all of them)."""
 

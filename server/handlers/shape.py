@@ -67,6 +67,7 @@ STATUSES = {
     "in-use": 409,
     "holds-secrets": 409,
     "not-waiting": 409,
+    "not-commanded": 409,
     "undelivered": 409,
     "output-not-ready": 409,
     "host-revoked": 409,

@@ -12,9 +12,11 @@ import secrets
 
 from server.db import hosts, moves
 from server.db.base import Tx
+from server.domain.errors import NotCommanded
 from server.services.cards import HostCard, Registry
 from server.services.deps import Deps
 
+COMMAND = "new-token"
 OLD_S = 300.0  # longer than any request is under way
 
 
@@ -32,11 +34,21 @@ def expect(registry: Registry, card: HostCard, digest: bytes) -> None:
 
 
 async def propose(deps: Deps, card: HostCard, used: bytes) -> str:
-    """A new token for a host that asks with the token of this digest; any before it is no more."""
+    """A new token for a host that asks with the token of this digest; any before it is no more.
+
+    Once for each command, so that nobody shuts a host out by a token that he stole. Raises
+    NotCommanded.
+    """
     await take(deps, card, used)
-    text = new_secret()
+    text, now = new_secret(), deps.clock()
     digest = hashlib.sha256(text.encode()).digest()
-    await deps.store.write(lambda tx: hosts.propose(tx, card.id, digest))
+
+    async def write(tx: Tx) -> None:
+        if not await hosts.is_told(tx, card.id, COMMAND, now):
+            raise NotCommanded(COMMAND)
+        await hosts.propose(tx, card.id, digest)
+
+    await deps.store.write(write)
     expect(deps.registry, card, digest)
     return text
 
@@ -49,6 +61,7 @@ async def take(deps: Deps, card: HostCard, used: bytes) -> None:
 
     async def write(tx: Tx) -> None:
         await hosts.take_next(tx, card.id)
+        await hosts.is_done(tx, card.id, COMMAND, now)
         moves.log(tx, None, "host", card.id, "active", "active", "it has another token", now)
 
     await deps.store.write(write)

@@ -53,6 +53,7 @@ SAMPLES: list[tuple[errors.Refusal, str, str]] = [
     (errors.TokenCloned(), "token-cloned", "started later"),
     (errors.Forbidden("manager"), "forbidden", "needs the role manager"),
     (errors.ScopeMissing("read"), "scope-missing", "the scope read"),
+    (errors.NotCommanded("new-token"), "not-commanded", "not told to do that (command new-token)"),
     (errors.BadInput(["a", "b"]), "bad-input", "a; b"),
     (Faults(["line 1: x"]), "bad-definition", "line 1: x"),
     (errors.Overtaken("unit", 4), "overtaken", "The unit 4 was changed by another"),
