@@ -46,6 +46,7 @@ from server.handlers.stats_api import StatsApi
 from server.handlers.stats_files import StatsFiles
 from server.handlers.strangers import Strangers
 from server.handlers.task_pages import TaskPages
+from server.handlers.team_pages import TeamPages
 from server.handlers.trust_api import TrustApi
 from server.handlers.upkeep_api import UpkeepApi
 from server.handlers.upkeep_pages import UpkeepPages
@@ -134,6 +135,7 @@ def routes_of(deps: Deps, facts: Facts, look: Look) -> list[Route]:
         *TaskPages(deps).routes(),
         *GivingPages(deps).routes(),
         *BulkPages(deps).routes(),
+        *TeamPages(deps).routes(),
         *ContributionPages(deps).routes(),
         *StatsFiles(deps).routes(),
         *BanPages(deps).routes(),

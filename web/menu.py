@@ -25,6 +25,7 @@ ENTRIES = (
     Entry("Pair an instance", "/pair", "pair", "volunteer"),
     Entry("My machines", "/machines", "machines", "volunteer"),
     Entry("My contribution", "/contribution", "contribution", "volunteer"),
+    Entry("Teams", "/teams", "teams", "volunteer"),
     Entry("Sites", "/sites", "sites", "institute"),
     Entry("Groups", "/groups", "groups", "volunteer"),
     Entry("Public contexts", "/library", "library", "volunteer"),

@@ -35,6 +35,7 @@ from server.cli.production import production
 from server.cli.start import init_command, serve_command
 from server.cli.stats import stats
 from server.cli.task import task
+from server.cli.team import team
 from vmagent import __version__
 
 
@@ -53,22 +54,8 @@ def windfall() -> None:
 
 for part in (
     *(serve_command, init_command, config, key, payload, production, task, pattern),
-    *(
-        context,
-        pair,
-        machine,
-        me,
-        account,
-        group,
-        host,
-        bulk,
-        site,
-        cluster,
-        agent,
-        credit,
-        stats,
-        db,
-    ),
+    *(context, pair, machine, me, account, group, team, host, bulk, site, cluster, agent),
+    *(credit, stats, db),
     *(operations_command, alert, backup),
 ):
     windfall.add_command(part)

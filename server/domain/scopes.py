@@ -46,6 +46,7 @@ _AREAS = {
     "accounts": ("people", "people"),
     "tokens": ("people", "people"),
     "groups": ("people", "people"),
+    "teams": ("read", "people"),
     "invitations": ("people", WHOLE),
     "audit": ("people", WHOLE),
     "me": ("people", WHOLE),

@@ -93,6 +93,7 @@ STATUSES = {
     "no-backups": 409,
     "nothing-to-certify": 409,
     "bulk-begun": 409,
+    "in-team": 409,
     "backup-failed": 503,
     "too-many-listeners": 503,
     "disk-full": 507,

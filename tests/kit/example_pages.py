@@ -48,6 +48,11 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
         Example("/sites/{site}/giving", "operator"),
         Example("/sites/{site}/giving", "volunteer", 403),
     ),
+    "/teams": (Example("/teams", "volunteer"), Example("/teams", "operator")),
+    "/teams/{team}": (
+        Example("/teams/{team}", "volunteer"),
+        Example("/teams/999", "volunteer", 404),
+    ),
     "/contribution": (
         Example("/contribution", "volunteer"),
         Example("/contribution", "operator"),

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from server.db import figures
 from server.domain.rollup import DAY, EVER, Kind, Measure, floor, steps_of
-from server.services import certificates
+from server.services import certificates, teams
+from server.services.enrol import Caller
 from tests.kit.house import House
 
 HOUR_MS = 3_600_000
@@ -30,7 +31,7 @@ async def gave(found: House, kind: Kind, key: str, at: int, facts: Mapping[Measu
 
 
 async def give(found: House, account: str, host: int, site: str) -> dict[str, str]:
-    """An account with a machine gave something today and last month; the code of a certificate."""
+    """An account with a machine gave something lately; it has a certificate, and is in a team."""
     [[number]] = await found.rows("SELECT id FROM accounts WHERE name = $1", account)
     today = floor(found.deps.clock(), DAY)
     for at, events in ((today, 1_200), (today - 40 * DAY, 11_000)):
@@ -40,4 +41,6 @@ async def give(found: House, account: str, host: int, site: str) -> dict[str, st
         await gave(found, Kind.SITE, site, at, facts)
         await gave(found, Kind.CONTRIBUTION, f"{number}/1", at, facts)
     made = await certificates.make(found.deps, number, account)
-    return {"certificate": certificates.spelled(made.code)}
+    person = Caller(number, account, "volunteer")
+    team = await teams.make(found.deps, person, "Night owls", "We compute while you sleep.")
+    return {"certificate": certificates.spelled(made.code), "team": str(team)}
