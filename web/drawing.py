@@ -105,9 +105,9 @@ def legend(names: Sequence[str], width: float) -> tuple[list[str], float]:
     return parts, y + 1.6 * SIZE
 
 
-def nothing(width: float, height: float) -> str:
+def nothing(width: float, height: float, words: str = "Nothing yet") -> str:
     """What stands where there is nothing to draw yet."""
-    return words_at(width / 2, height / 2 + SIZE / 3, "Nothing yet", "middle")
+    return words_at(width / 2, height / 2 + SIZE / 3, words, "middle")
 
 
 def words_at(x: float, y: float, words: str, kind: str) -> str:

@@ -93,9 +93,9 @@ def bars(
         rest = ranked[most - 1 :]
         ranked = [*ranked[: most - 1], (f"{len(rest)} others", sum(value for _, value in rest))]
     said = "; ".join(f"{name} {number(value)}" for name, value in ranked)
-    told = f"{title}: {said or 'nothing yet'}{f' {unit}' if ranked and unit else ''}."
+    told = f"{title}: {said or 'nothing here'}{f' {unit}' if ranked and unit else ''}."
     if not ranked:
-        return svg(width, 3 * SIZE, told, "bars", [nothing(width, 3 * SIZE)])
+        return svg(width, 3 * SIZE, told, "bars", [nothing(width, 3 * SIZE, "Nothing here")])
     amounts = [number(value) for _, value in ranked]
     right = max(width_of(amount, SIZE) for amount in amounts) + 8
     names = min(0.42 * width, max(width_of(name, SIZE) for name, _ in ranked) + 8)

@@ -128,6 +128,23 @@ async def gauge_split(tx: Tx, gauge: Gauge, kind: Kind, step: int, at: int) -> d
     return {row[0]: float(row[1]) for row in rows}
 
 
+async def gauge_keys(
+    tx: Tx, gauge: Gauge, kind: Kind, step: int, start: int, end: int, most: int
+) -> list[str]:
+    """The keys of a kind with most of a gauge over a time, those with most first."""
+    rows = await tx.all(
+        "SELECT key FROM gauges WHERE gauge = $1 AND kind = $2 AND step = $3 AND at >= $4"
+        " AND at < $5 GROUP BY key ORDER BY sum(total / samples) DESC, key LIMIT $6",
+        str(gauge),
+        str(kind),
+        step,
+        start,
+        end,
+        most,
+    )
+    return [row[0] for row in rows]
+
+
 async def months(
     tx: Tx, kind: Kind, key: str, start: int, end: int
 ) -> list[tuple[int, int, dict[Measure, int]]]:

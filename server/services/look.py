@@ -33,6 +33,7 @@ ASIDE = 100  # pieces set aside that are told one by one
 KEPT = 1000  # productions whose views are kept for a second
 PLOTS_S = 15.0  # for so long plots are shown as they were
 FRONT_S = 3.0  # for so long the first page and the numbers of the pool may be kept
+OVER_S = 60.0  # ... and on it a production that is over
 RATE_S = 60.0  # rates are taken over this time
 
 
@@ -177,7 +178,7 @@ class Look:
         async with self.lock:
             now = self.deps.clock()
             if self.front_kept is None or not 0 <= now - self.front_kept[0] < FRONT_S:
-                self.front_kept = now, await self._front(now)
+                self.front_kept = now, await self._front(now, OVER_S)
             return self.front_kept[1]
 
     async def now(self) -> Now:
@@ -191,9 +192,13 @@ class Look:
         """Every site."""
         return await sites.everyone(self.deps)
 
-    async def _front(self, now: float) -> FrontView:
+    async def _front(self, now: float, over_s: float = 0.0) -> FrontView:
+        """Of productions that are over, views of so many seconds ago will do."""
         rows = await produce.everyone(self.deps)
-        shown = [await self._production(row, now) for row in rows[:50]]
+        shown = [
+            await self._viewed(row, now, over_s if row.finished_at is not None else 0.0)
+            for row in rows[:50]
+        ]
         here = [card for card in self.deps.registry.hosts.values() if now - card.seen_at < NOW_S]
         return FrontView(
             len(here),
@@ -222,7 +227,10 @@ class Look:
 
     async def production(self, name: str, old_s: float = 0.0) -> ProductionView:
         """One production by name or id, its counts at most so many seconds old. Raises NotFound."""
-        row, now = await produce.find(self.deps, name), self.deps.clock()
+        row = await produce.find(self.deps, name)
+        return await self._viewed(row, self.deps.clock(), old_s)
+
+    async def _viewed(self, row: Production, now: float, old_s: float) -> ProductionView:
         kept = self.kept.get(row.id)
         if kept is None or kept[1] != row or not 0 <= now - kept[0] < old_s:
             if len(self.kept) >= KEPT:

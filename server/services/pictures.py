@@ -6,9 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from statistics import fmean
 
+from server.db import figures
 from server.domain.errors import NotFound
 from server.domain.picture import coarser, rates, shares
 from server.domain.rollup import (
+    DAY,
     HOUR,
     SEEN,
     Gauge,
@@ -16,6 +18,8 @@ from server.domain.rollup import (
     Measure,
     Span,
     Values,
+    floor,
+    window,
 )  # fmt: skip
 from server.services import stats
 from server.services.deps import Deps
@@ -139,9 +143,20 @@ async def exact(deps: Deps, plot: Plot, span: Span) -> list[tuple[str, Series]]:
     if plot.kind is Kind.POOL:
         return [(name, await stats.series(deps, measure, span)) for name, measure in plot.lines]
     measure = plot.lines[0][1]
-    split = await stats.split(deps, measure, span, plot.kind)
-    most = sorted(split, key=lambda key: (-split[key], key))[:KEYS]
-    return [(key, await stats.series(deps, measure, span, plot.kind, key)) for key in sorted(most)]
+    keys = sorted(await _most(deps, measure, plot.kind, span))
+    return [(key, await stats.series(deps, measure, span, plot.kind, key)) for key in keys]
+
+
+async def _most(deps: Deps, measure: Measure | Gauge, kind: Kind, span: Span) -> list[str]:
+    """The keys of a kind that have most over a span."""
+    if isinstance(measure, Measure):
+        split = await stats.split(deps, measure, span, kind)
+        return sorted(split, key=lambda key: (-split[key], key))[:KEYS]
+    frame = window(span, deps.clock(), kind, 0)
+    begin = floor(frame.start, DAY)
+    return await deps.store.read(
+        lambda tx: figures.gauge_keys(tx, measure, kind, DAY, begin, frame.end, KEYS)
+    )
 
 
 async def picture(deps: Deps, plot: Plot, span: Span) -> Picture:
