@@ -23,6 +23,7 @@ from web.outlines import MORE
 WIDTH, HEIGHT = 720.0, 309.0
 _NEAR = 0.6
 _SMALL = 2.5
+_VISIBLE = 7.0
 _SOUTH = -58.0  # of what is drawn: nobody computes on Antarctica's ice
 _SHADES = 5
 
@@ -42,11 +43,12 @@ _HEIGHTS = (
 
 @dataclass(frozen=True)
 class Country:
-    """A country: its name, its outline as the path of a drawing, and where its middle is."""
+    """A country: its name, its outline as a path, its middle, and whether it is hard to see."""
 
     name: str
     path: str
     middle: Point
+    small: bool
 
 
 def world(values: Mapping[str, int], *, title: str = "Machines by country", unit: str = "") -> str:
@@ -85,11 +87,11 @@ def _shade(value: int, top: int) -> int:
 
 
 def _drawn(country: Country) -> str:
-    """Its outline; a dot if it is too small to have one."""
-    if country.path:
+    """Its outline, with a dot on it if it is small."""
+    if not country.small:
         return country.path
     x, y = country.middle
-    return f"M{num(x - 2)} {num(y)}a2 2 0 1 0 4 0a2 2 0 1 0-4 0z"
+    return f"{country.path}M{num(x - 3)} {num(y)}a3 3 0 1 0 6 0a3 3 0 1 0-6 0z"
 
 
 @functools.cache
@@ -110,12 +112,15 @@ def countries() -> Mapping[str, Country]:
         code = str(facts.get("ISO", {}).get("alpha2", "")).upper()
         if code and code != "AQ" and facts.get("latlng"):
             lat, lon = facts["latlng"]
-            path = "".join(_path(_thinned(ring)) for ring in _rings(facts))
-            found[code] = Country(facts["name"], path, _placed(lon, lat))
+            rings = list(_rings(facts))
+            path = "".join(_path(_thinned(ring)) for ring in rings)
+            small = all(_across(ring) < _VISIBLE for ring in rings)
+            found[code] = Country(facts["name"], path, _placed(lon, lat), small)
     for code, name, points in MORE:
         ring = _ring(points)
         if code:
-            found[code] = Country(name, _path(_thinned(ring)), ring[0])
+            small = _across(ring) < _VISIBLE
+            found[code] = Country(name, _path(_thinned(ring)), _middle(ring), small)
     return found
 
 
@@ -132,10 +137,18 @@ def _rings(facts: Mapping[str, Any]) -> Iterator[Ring]:
         many = shape["coordinates"] if shape["type"] == "MultiPolygon" else [shape["coordinates"]]
         for polygon in many:
             ring = [_placed(lon, lat) for lon, lat in polygon[0]]
-            across = max(x for x, _ in ring) - min(x for x, _ in ring)
-            along = max(y for _, y in ring) - min(y for _, y in ring)
-            if max(across, along) >= _SMALL:
+            if _across(ring) >= _SMALL:
                 yield ring
+
+
+def _middle(ring: Ring) -> Point:
+    return sum(x for x, _ in ring) / len(ring), sum(y for _, y in ring) / len(ring)
+
+
+def _across(ring: Ring) -> float:
+    """How wide or high it is, whichever is more."""
+    xs, ys = [x for x, _ in ring], [y for _, y in ring]
+    return max(max(xs) - min(xs), max(ys) - min(ys))
 
 
 def _placed(lon: float, lat: float) -> Point:

@@ -84,7 +84,7 @@ def machines(*hosts: HostView) -> str:
     pool = PoolView(1, len(hosts), 0, 0.0, [], list(hosts), views.NOW)
     return page(
         "hosts", pool=pool, q="", state="", states=[], found=len(hosts), first=1, shown=hosts,
-        before=None, after=None, working=1, standing=0,
+        before=None, after=None, working=1, standing=0, sort="", sorts=(), actions=(), admin=False,
     )  # fmt: skip
 
 
