@@ -156,6 +156,8 @@ async def test_a_bucket_holds_all_below_it_and_the_last_all(pool: House) -> None
         edge = float(facts.pop("le"))
         series.setdefault(tuple(sorted(facts.items())), []).append((edge, value))
     counts = found["windfall_http_request_duration_seconds_count"]
+    assert series
+    assert set(series) == set(counts)
     for key, buckets in series.items():
         values = [value for _, value in sorted(buckets)]
         assert values == sorted(values)

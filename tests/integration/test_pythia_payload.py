@@ -105,7 +105,9 @@ def test_particles_read_back_as_pythia_made_them(tmp_path: Path, whole: Taken) -
 def test_four_momentum_is_conserved_from_the_beams_to_the_final_state(
     tmp_path: Path, whole: Taken
 ) -> None:
-    for event in read(whole.joined(), tmp_path / "events.hepmc"):
+    events = list(read(whole.joined(), tmp_path / "events.hepmc"))
+    assert len(events) == EVENTS
+    for event in events:
         (vertex,) = event.vertices
         assert [p.pid for p in vertex.particles_in] == [2212, 2212]
         assert vertex.particles_in[0].momentum.pz == pytest.approx(158.0)

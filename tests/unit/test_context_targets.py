@@ -259,12 +259,15 @@ def test_a_site_fills_in_its_own_values() -> None:
 
 def test_the_agents_token_is_in_no_file_that_others_may_read() -> None:
     some = parts(agent=joining.pieces(MACHINE, {}))
+    seen = set()
     for target in ("mime", "iso", "local", "cloud", "agent", "amiconfig", "container"):
         for file in render({"agent": {}}, 1, target, MACHINE, some).files:
             held = base64.b64encode(MACHINE.token.encode())[:20]
             if MACHINE.token.encode() in file.body or held in file.body:
+                seen.add(target)
                 assert file.mode & 0o077 == 0, file.name
                 assert file.secrets == ("machine.token",), file.name
+    assert seen >= {"mime", "iso", "agent"}, "it is looked for where it stands"
 
 
 def test_a_line_for_a_plain_user_asks_for_the_pinned_file(tmp_path: Path) -> None:
