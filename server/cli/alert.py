@@ -69,6 +69,17 @@ def mute_command(number: int, span: str, server: Client) -> None:
     tell(found, f"alert {number} {until}")
 
 
+@alert.command("test")
+@with_server
+def test_command(server: Client) -> None:
+    """Send a test message by every way in which people are told of alerts."""
+    ways = rows_of(server.post("alerts", "test"), "ways")
+    failed = [f"{one['way']}: {one['why']}" for one in ways if one["why"]]
+    if failed:
+        raise CheckFailed("not everybody can be told", failed)
+    tell({"ways": ways}, *(f"{one['way']}: the message has arrived" for one in ways))
+
+
 def seconds_of(span: str) -> float:
     """The seconds of a time as people type it. Raises WrongUse."""
     if span == "0":

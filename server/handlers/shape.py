@@ -91,6 +91,7 @@ STATUSES = {
     "banned": 503,
     "no-mail": 503,
     "no-backups": 409,
+    "nobody-told": 409,
     "nothing-to-certify": 409,
     "bulk-begun": 409,
     "in-team": 409,

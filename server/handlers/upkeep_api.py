@@ -11,10 +11,11 @@ from server.handlers import params
 from server.handlers.access import Caller, Role
 from server.handlers.routes import Body, Query, Reply, Route
 from server.services.deps import Deps
-from server.services.upkeep import alerts, backups, overview
+from server.services.upkeep import alerts, backups, overview, telling
 from server.services.upkeep.alerts import AlertView
 from server.services.upkeep.backups import Backup
 from server.services.upkeep.overview import Overview
+from server.services.upkeep.telling import Tried
 from vmagent.wire.messages import bound
 
 MOST = 500
@@ -50,6 +51,13 @@ class MuteRequest:
     """For how long nobody is to be told; 0 ends it."""
 
     seconds: float = field(metadata=bound(least=0, most=MUTE_MOST_S))
+
+
+@dataclass(frozen=True)
+class TriedList:
+    """The ways to tell people, and which of them did not work, and why."""
+
+    ways: list[Tried] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -91,6 +99,10 @@ class UpkeepApi:
         number = params.path_number(request, "alert")
         return await alerts.mute(self.deps, number, message.seconds, caller.name)
 
+    async def try_out(self, request: web.Request, caller: Caller) -> TriedList:
+        """Send a test message."""
+        return TriedList(await telling.try_out(self.deps, caller.name))
+
     async def backups(self, request: web.Request, caller: Caller) -> BackupList:
         """The backups."""
         limit = params.query_number(request, "limit", 50, 1, MOST)
@@ -112,6 +124,9 @@ class UpkeepApi:
                       Query("over", "integer", "1: those that are over.", 0),
                       Query("before", "integer", "Of those: numbers below this.", 0),
                       Query("limit", "integer", "At most so many.", 100))),
+            Route("POST", f"{base}/alerts/test", self.try_out, operator,
+                  "Send a test message by every way in which people are told.", reply=TriedList,
+                  codes=("nobody-told",)),
             Route("GET", one, self.show, operator, "One alert, with its steps.", reply=AlertStory,
                   codes=("alert-unknown",)),
             Route("POST", f"{one}/ack", self.acknowledge, operator, "Take an alert on.",

@@ -8,7 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
-from server.domain.errors import BadInput, IllegalMove, Refusal
+from server.domain.errors import BadInput, IllegalMove, Refusal, TooMany
 from server.domain.roles import reaches
 from server.handlers import params, showing
 from server.handlers.access import Caller, Person
@@ -17,7 +17,7 @@ from server.handlers.follow import follow
 from server.handlers.routes import HTML, Body, Route
 from server.handlers.sse import MEDIA
 from server.services.deps import Deps
-from server.services.upkeep import alerts, backups, overview
+from server.services.upkeep import alerts, backups, overview, telling
 from web.render import page
 
 PACE_S = 2.0  # a followed page is looked at
@@ -118,6 +118,15 @@ class UpkeepPages:
         said = "It speaks again." if found.muted_until is None else "It is mute."
         return showing.onward(request, f"/operations/alerts/{number}", said)
 
+    async def try_out(self, request: web.Request, caller: Caller, form: Form) -> web.Response:
+        """Send a test message."""
+        try:
+            tried = await telling.try_out(self.deps, caller.name)
+        except (telling.NobodyTold, TooMany) as refusal:
+            return await self._show(request, caller, refusal)
+        told = "; ".join(f"{one.way}: {one.why or 'it has arrived'}" for one in tried)
+        return showing.onward(request, "/operations", f"The test message: {told}.")
+
     async def back_up(self, request: web.Request, caller: Caller, form: Form) -> web.Response:
         """Make a backup now."""
         try:
@@ -145,6 +154,9 @@ class UpkeepPages:
             Route("POST", f"{one}/mute", self.mute, operator,
                   "Tell nobody of an alert for a while.", Body.FORM, media=HTML,
                   fields=("seconds",), codes=("alert-unknown", "bad-input")),
+            Route("POST", "/operations/test", self.try_out, operator,
+                  "Send a test message by every way in which people are told.", Body.FORM,
+                  media=HTML, codes=("nobody-told", "too-many")),
             Route("POST", "/operations/backup", self.back_up, Person("admin"),
                   "Make a backup now.", Body.FORM, media=HTML,
                   codes=("no-backups", "backup-failed")),

@@ -18,6 +18,7 @@ from aiohttp import web
 
 from server.configure import BadSettings, read
 from server.domain.alert import Level, Sign, raised
+from server.domain.errors import TooMany
 from server.domain.telling import Line, Manners, Word
 from server.services.postman import Postman, Route
 from server.services.upkeep import alerts, telling
@@ -26,6 +27,7 @@ from server.services.upkeep.letter import ByMail, subject
 from server.services.upkeep.webhook import Webhook, is_open
 from tests.kit.backroom import Backroom
 from tests.kit.letters import mail_server
+from tests.kit.ports import free_port
 
 SECRET = "a-secret-that-is-long-enough"
 DISK = Sign("space", "/data", Level.BAD, "/data: 2 % left", "Make room there.")
@@ -251,6 +253,28 @@ def test_a_cause_with_line_ends_stays_one_subject() -> None:
     nasty = replace(ALERT, sign=replace(DISK, cause="full\r\nBcc: eve@example.org"))
     line = subject(replace(MESSAGE, lines=(Line(nasty, Word.RAISED),)))
     assert line == "[Windfall] new: full  Bcc: eve@example.org"
+
+
+async def test_a_test_message_says_which_way_works_and_counts_as_one(
+    room: Backroom, ear: Ear
+) -> None:
+    desk = room.deps.upkeep
+    with pytest.raises(telling.NobodyTold):
+        await telling.try_out(room.deps, "ada")
+    gone = Webhook(f"http://127.0.0.1:{free_port()}", SECRET, private=True, name="gone")
+    desk.channels = (Webhook(ear.url, SECRET, private=True), gone)
+    desk.thresholds = replace(desk.thresholds, manners=Manners(per_hour=2))
+    tried = await telling.try_out(room.deps, "ada")
+    assert [(one.way, one.why) for one in tried] == [
+        ("webhook", ""), ("gone", "it cannot be reached")
+    ]  # fmt: skip
+    assert ear.lines() == [[("raised", "ada")]]
+    await telling.try_out(room.deps, "ada")
+    with pytest.raises(TooMany):
+        await telling.try_out(room.deps, "ada")
+    assert len(ear.heard) == 2
+    rows = await room.rows("SELECT who FROM audit WHERE what = 'alert.test'")
+    assert [row[0] for row in rows] == ["ada", "ada"]
 
 
 def test_settings_that_would_send_alerts_astray_are_refused(tmp_path: Path) -> None:

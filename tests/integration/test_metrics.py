@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import gzip
 import json
 import re
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
+from aiohttp import web
 from prometheus_client import parser
 from prometheus_client.openmetrics import parser as openmetrics
 
@@ -19,7 +23,7 @@ from server.operating import Traces
 from server.services import rollups
 from server.services.upkeep import watch
 from server.services.upkeep.meter import SAMPLE
-from server.tracing import Tracing, tracing
+from server.tracing import OtelMissing, Tracing, tracing
 from tests.architecture.sources import ROOT
 from tests.kit.house import House, finish, house
 from vmagent.wire import codec
@@ -29,6 +33,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 parse: Any = parser.text_string_to_metric_families
 parse_openmetrics: Any = openmetrics.text_string_to_metric_families
+ZIPPED = b"\x1f\x8b"
 Figures = dict[str, dict[tuple[tuple[str, str], ...], float]]
 
 
@@ -231,5 +236,50 @@ async def test_requests_and_duties_make_spans_that_hold_no_address(tmp_path: Pat
     assert none.get_finished_spans() == ()
 
 
-async def test_without_the_setting_nothing_of_opentelemetry_is_loaded() -> None:
+async def test_a_server_sends_its_spans_to_a_collector(tmp_path: Path) -> None:
+    collector = pytest.importorskip("opentelemetry.proto.collector.trace.v1.trace_service_pb2")
+    heard: list[bytes] = []
+
+    async def take(request: web.Request) -> web.Response:
+        heard.append(
+            gzip.decompress(body) if (body := await request.read())[:2] == ZIPPED else body
+        )
+        return web.Response(body=b"", content_type="application/x-protobuf")
+
+    app = web.Application()
+    app.router.add_post("/v1/traces", take)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    address = f"http://127.0.0.1:{runner.addresses[0][1]}/v1/traces"
+    try:
+        async with house(tmp_path, **{"traces.otlp": address, "traces.share": "1"}) as found:
+            await found.answer("GET", "/productions/secret-name")
+    finally:
+        await runner.cleanup()
+    asked = [collector.ExportTraceServiceRequest.FromString(body) for body in heard]
+    scopes = [s for one in asked for r in one.resource_spans for s in r.scope_spans]
+    names = {span.name for scope in scopes for span in scope.spans}
+    assert {"GET /productions/{name}", "duty reap"} <= names
+    assert b"secret-name" not in b"".join(heard)
+
+
+async def test_a_server_that_shall_trace_and_cannot_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("server.tracing.find_spec", lambda name: None)
+    with pytest.raises(OtelMissing, match=r"pip install windfall\[otel\]"):
+        tracing(Traces(otlp="http://127.0.0.1:4318/v1/traces"), "1.2.3")
+
+
+async def test_without_the_settings_nothing_of_it_is_loaded() -> None:
     assert tracing(Traces(), "1.2.3") is None
+    script = (
+        "import sys, server.wiring; "
+        "print([n for n in sys.modules if n.startswith(('opentelemetry', 'prometheus_client'))])"
+    )
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", script, cwd=ROOT, stdout=asyncio.subprocess.PIPE
+    )
+    said, _ = await process.communicate()
+    assert said == b"[]\n"

@@ -172,6 +172,7 @@ async def test_an_alert_is_taken_on_and_muted_by_api_and_command_line(
     assert "mute for 2h" in (await windfall("alert", "mute", str(alert["id"]), "--for", "2h")).out
     assert (await windfall("alert", "mute", str(alert["id"]), "--for", "soon")).code == 2
     assert (await windfall("alert", "ack", "999")).code == 6
+    assert (await windfall("alert", "test")).code == 4, "nobody is to be told here"
     shown = (await windfall("alert", "show", str(alert["id"]), "--json")).json()
     assert (shown["alert"]["acked_by"], shown["alert"]["muted_by"]) == ("admin", "admin")
     assert [step["target"] for step in shown["steps"]] == ["acknowledged", "open"]

@@ -119,6 +119,14 @@ class BackupsView:
 
 
 @dataclass(frozen=True)
+class WayView:
+    """A way in which people are told; ``why`` the last message did not arrive, else empty."""
+
+    way: str
+    why: str
+
+
+@dataclass(frozen=True)
 class Overview:
     """Everything; ``look`` is good, warn or bad, and ``said`` the line on top."""
 
@@ -134,6 +142,7 @@ class Overview:
     duties: list[DutyView]
     routes: list[RouteView]
     backups: BackupsView
+    ways: list[WayView]
 
 
 async def overview(deps: Deps) -> Overview:
@@ -154,6 +163,7 @@ async def overview(deps: Deps) -> Overview:
         [_duty(one, now) for one in desk.rounds.known.values()],
         [_route(one, limits.slow_s) for one in desk.meter.lately()[:ROUTES]],
         _backups(deps, await deps.store.read(read), now),
+        [WayView(one.name, desk.faults.get(one.name, "")) for one in desk.channels],
     )  # fmt: skip
 
 
