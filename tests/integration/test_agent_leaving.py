@@ -175,7 +175,7 @@ def test_who_is_suspended_by_hand_makes_nothing_until_it_is_resumed(scene: Scene
     scene.until(lambda: scene.state() == "suspended")
     shown = scene.agent.call("status").stdout
     assert "suspended (owner-suspended)" in shown
-    scene.until(lambda: not scene.agent.status()["tasks"][0]["unsent_frames"])
+    scene.until(scene.stands_still)  # what was finished before is sent
     held = len(scene.server.records)
     time.sleep(1.0)  # fifty events, if it were working
     assert len(scene.server.records) == held
@@ -211,8 +211,9 @@ def test_a_switched_off_farm_rests_says_so_and_works_again(scene: Scene) -> None
 
 def test_it_asks_only_for_the_time_that_is_left(scene: Scene) -> None:
     scene.work("--lifetime-s", "300")
-    (left,) = {round(ask.seconds_left or 0, -1) for ask in scene.server.questions}
-    assert left == 300 - 10, "less the farewell: 2 s grace, 2 s to be killed, 5 s to send"
+    left = [ask.seconds_left or 0.0 for ask in scene.server.questions]
+    assert max(left) <= 300 - 9, "less the farewell: 2 s grace, 2 s to be killed, 5 s to send"
+    assert min(left) > 300 - 100, "and less the time until it asked"
 
 
 def test_it_asks_for_nothing_when_too_little_is_left(scene: Scene) -> None:
