@@ -84,11 +84,15 @@ def bars(
     unit: str,
     width: float = 360,
     most: int = 12,
+    ordered: bool = False,
 ) -> str:
-    """A bar for each name, the longest first; beyond ``most`` the rest is added up as others."""
-    ranked = sorted(
-        ((name, finite(value) or 0.0) for name, value in values), key=lambda one: (-one[1], one[0])
-    )
+    """A bar for each name, the longest first unless they have an order of their own.
+
+    Beyond ``most`` the rest is added up as others.
+    """
+    ranked = [(name, finite(value) or 0.0) for name, value in values]
+    if not ordered:
+        ranked.sort(key=lambda one: (-one[1], one[0]))
     if len(ranked) > most:
         rest = ranked[most - 1 :]
         ranked = [*ranked[: most - 1], (f"{len(rest)} others", sum(value for _, value in rest))]

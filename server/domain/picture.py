@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from itertools import count
+from math import ceil, log2
 
 from server.domain.rollup import DAY, Values
 
@@ -44,6 +46,14 @@ def rates(values: Values, start: int, step_s: int, now: float, per_s: float) -> 
         known = value is not None and passed >= step_s / 2
         found.append(value / passed * per_s if known and value is not None else None)
     return found
+
+
+def doublings(values: Iterable[float]) -> list[tuple[float, int]]:
+    """How many values there are up to each power of two and above the half of it, none left out."""
+    powers = Counter(ceil(log2(value)) for value in values if value > 0)
+    if not powers:
+        return []
+    return [(2.0**power, powers[power]) for power in range(min(powers), max(powers) + 1)]
 
 
 def shares(parts: Sequence[Values], wholes: Sequence[Values]) -> Values:

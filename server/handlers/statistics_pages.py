@@ -83,11 +83,15 @@ class StatisticsPages:
         if self._hidden(caller):
             return to_sign_in(request)
         span, (_, facts) = span_of(request), await pages.gather(self.look, pages.STATISTICS)
-        now = facts["now"]
+        now, sizes = facts["now"], sofar.sizes(self.deps)
         return await self._show(
             request, caller, "", span, FIRST, **facts, sites=await self.look.sites(),
             so_far=[(WORDS[one.of], one) for one in await sofar.so_far(self.deps)],
-            bars=[_bars(title, kind, now.by.get(kind, {})) for title, kind in BARS],
+            bars=[
+                *(_bars(title, kind, now.by.get(kind, {})) for title, kind in BARS),
+                _sizes("By cores", "", sizes.cores),
+                _sizes("By memory", " GiB", sizes.memory),
+            ],
         )  # fmt: skip
 
     async def show_group(self, request: web.Request, caller: Caller | None) -> web.StreamResponse:
@@ -182,6 +186,20 @@ def _bars(title: str, kind: Kind, counts: dict[str, int]) -> tuple[str, str, lis
     ranked = sorted(named, key=lambda one: (-one[1], one[0]))
     svg = bars(named, title=f"Machines {title.lower()}", unit="machines", most=8)
     return title, svg, [(name, number(value)) for name, value in ranked[:60]]
+
+
+def _sizes(
+    title: str, unit: str, counts: list[tuple[float, int]]
+) -> tuple[str, str, list[tuple[str, str]]]:
+    """A drawing of how many machines there are of each size, and its table."""
+    named = [(_up_to(bound, unit), value) for bound, value in counts]
+    svg = bars(named, title=f"Machines {title.lower()}", unit="machines", ordered=True, most=16)
+    return title, svg, [(name, number(value)) for name, value in named]
+
+
+def _up_to(bound: float, unit: str) -> str:
+    """What is above the half of a bound and up to it; what has no unit comes in whole numbers."""
+    return f"{bound:g}" if bound <= 2 and not unit else f"over {bound / 2:g} to {bound:g}{unit}"
 
 
 def table(found: list[tuple[str, Series]]) -> str:

@@ -1,4 +1,4 @@
-"""How much there was in this hour, on this day, in this month so far, and ever (UTC)."""
+"""How much there was so far in this hour, day and month, and ever (UTC); how large machines are."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 from server.db import figures
 from server.db.base import Tx
+from server.domain.picture import doublings
 from server.domain.rollup import DAY, HOUR, MONTH, SEEN, Gauge, Kind, Measure, floor
 from server.services.deps import Deps
+from server.services.hostview import NOW_S
 
 COUNTED = (
     Measure.EVENTS_SETTLED,
@@ -30,6 +32,24 @@ class SoFar:
     day: int
     month: int
     ever: int | None = None
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How many of the machines that are here have up to so many cores, and GiB of memory."""
+
+    cores: list[tuple[float, int]]
+    memory: list[tuple[float, int]]
+
+
+def sizes(deps: Deps) -> Sizes:
+    """The machines that are here now by size, from memory."""
+    now = deps.clock()
+    here = [card.facts for card in deps.registry.hosts.values() if now - card.seen_at < NOW_S]
+    return Sizes(
+        doublings(facts.cores for facts in here),
+        doublings(facts.memory_mb / 1024 for facts in here),
+    )
 
 
 async def so_far(deps: Deps) -> list[SoFar]:

@@ -216,6 +216,27 @@ async def test_statistics_that_are_not_public_are_for_those_who_are_signed_in(po
                 assert answer.headers["Location"].startswith("/login?next=")
 
 
+async def test_machines_are_told_by_their_size(pool: Pool) -> None:
+    hand = await pool.found.join("large")
+    card = pool.found.deps.registry.hosts[hand.id]
+    card.facts = replace(card.facts, cores=48, memory_mb=200_000)
+    async with apart(pool, True) as session:
+        shown = await (await session.get("/statistics")).text()
+    assert "<title>over 32 to 64: 1 machines</title>" in shown
+    assert "<title>over 128 to 256 GiB: 1 machines</title>" in shown
+
+
+async def test_visitors_are_told_of_no_machine_and_no_account(pool: Pool) -> None:
+    hand = await pool.found.join("machine-of-somebody", "somebody")
+    card = pool.found.deps.registry.hosts[hand.id]
+    assert (card.name, card.account_name) == ("machine-of-somebody", "somebody")
+    async with apart(pool, True) as session:
+        for path in ("", *(f"/{group}" for group in pictures.GROUPS)):
+            shown = await (await session.get(f"/statistics{path}?range=hour")).text()
+            assert "somebody" not in shown, path
+    assert "somebody" not in (await pool.browser.get("/")).text
+
+
 async def test_who_stays_connected_is_sent_only_the_numbers_that_changed(pool: Pool) -> None:
     look, sent = Look(pool.found.deps), 0
     shared = sse._Topic()

@@ -123,6 +123,11 @@ def test_bars_beyond_the_most_are_added_up_as_others() -> None:
     assert "v0 10; v1 9; v2 8; 3 others 18" in made
 
 
+def test_bars_with_an_order_of_their_own_keep_it() -> None:
+    made = plots.bars([("1", 3), ("2", 9)], title="By cores", unit="", ordered=True)
+    assert "By cores: 1 3; 2 9." in made
+
+
 def test_a_histogram_needs_an_edge_more_than_counts() -> None:
     with pytest.raises(ValueError, match="2 counts need 3 edges, not 2"):
         plots.histogram([0, 1], [1, 2], title="mass")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from server.domain.picture import coarser, rates, shares
+from server.domain.picture import coarser, doublings, rates, shares
 from server.domain.rollup import DAY, HOUR, MINUTE, Span, Values, window
 from server.services.pictures import PLOTS, POINTS
 
@@ -60,6 +60,12 @@ def test_a_step_that_is_not_over_is_a_rate_of_the_time_that_has_passed() -> None
 
 def test_a_share_of_nothing_is_not_known() -> None:
     assert shares([[1, 0, None]], [[1, 0, None], [3, 0, 5]]) == [25.0, None, 0.0]
+
+
+def test_sizes_are_told_by_powers_of_two_and_none_is_left_out_between() -> None:
+    assert doublings([1, 2, 3, 4, 17, 32, 0]) == [(1, 1), (2, 1), (4, 2), (8, 0), (16, 0), (32, 2)]
+    assert doublings([0.4]) == [(0.5, 1)]
+    assert doublings([]) == []
 
 
 def test_plots_have_names_of_their_own_that_addresses_may_hold() -> None:
