@@ -159,7 +159,7 @@ async def report(
 async def timeline(tx: Tx, host: int, most: int) -> list[tuple[float, str, str]]:
     """What happened to a host, newest first: when, a word for what, and the words of it.
 
-    Of leases only the last 100,000 of the pool are looked through: tasks are not sorted by host.
+    Of leases the latest are looked through, as many as lines are wanted.
     """
     rows = await tx.all(
         "SELECT at, what, said FROM ("
@@ -171,11 +171,12 @@ async def timeline(tx: Tx, host: int, most: int) -> list[tuple[float, str, str]]
         " UNION ALL SELECT at, 'credit',"
         " CASE WHEN micros < 0 THEN 'taken back' ELSE 'given back' END"
         " || ' for ' || events || ' events: ' || cause FROM corrections WHERE host = $1"
-        " UNION ALL SELECT leased_at, 'lease', 'events ' || first || ' to ' || last FROM tasks"
-        " WHERE host = $1 AND id > (SELECT coalesce(max(id), 0) - 100000 FROM tasks)"
-        " UNION ALL SELECT ended_at, 'end', state || coalesce(' (' || cause || ')', '') FROM tasks"
-        " WHERE host = $1 AND ended_at IS NOT NULL"
-        " AND id > (SELECT coalesce(max(id), 0) - 100000 FROM tasks)"
+        " UNION ALL SELECT leased_at, 'lease', 'events ' || first || ' to ' || last FROM"
+        " (SELECT leased_at, first, last FROM tasks WHERE host = $1 ORDER BY id DESC LIMIT $2)"
+        " AS leased"
+        " UNION ALL SELECT ended_at, 'end', state || coalesce(' (' || cause || ')', '') FROM"
+        " (SELECT ended_at, state, cause FROM tasks WHERE host = $1 ORDER BY id DESC LIMIT $2)"
+        " AS ended WHERE ended_at IS NOT NULL"
         " UNION ALL SELECT reported_at, 'context', outcome || ' ' || detail FROM host_contexts"
         " WHERE host = $1 AND reported_at IS NOT NULL"
         ") happened ORDER BY at DESC LIMIT $2",

@@ -90,16 +90,14 @@ class HostTask:
     cause: str
 
 
-async def tasks_of_host(tx: Tx, host: int, limit: int, among: int) -> list[HostTask]:
-    """The latest tasks of a host, newest first, among so many latest tasks of the pool."""
+async def tasks_of_host(tx: Tx, host: int, limit: int) -> list[HostTask]:
+    """The latest tasks of a host, newest first."""
     rows = await tx.all(
         "SELECT tasks.id, productions.name, tasks.first, tasks.last, tasks.state,"
         " coalesce(tasks.held, 0), coalesce(tasks.leased_at, 0), tasks.ended_at,"
         " coalesce(tasks.cause, '') FROM tasks"
         " JOIN productions ON productions.id = tasks.production"
-        " WHERE tasks.id > (SELECT coalesce(max(id), 0) FROM tasks) - $1 AND tasks.host = $2"
-        " ORDER BY tasks.id DESC LIMIT $3",
-        among,
+        " WHERE tasks.host = $1 ORDER BY tasks.id DESC LIMIT $2",
         host,
         limit,
     )
@@ -115,3 +113,48 @@ async def cut_short(tx: Tx, production: int) -> tuple[int, int]:
         production,
     )
     return (0, 0) if row is None else (int(row[0]), int(row[1]))
+
+
+@dataclass(frozen=True)
+class LeaseTime:
+    """When a host had a lease; no end: it has it still."""
+
+    task: int
+    start: float
+    end: float | None
+    state: str
+    cause: str
+
+
+async def lease_times(tx: Tx, host: int, since: float, limit: int) -> list[LeaseTime]:
+    """When a host had its latest leases, those left out that ended before a time; newest first."""
+    rows = await tx.all(
+        "SELECT id, leased_at, ended_at, state, coalesce(cause, '') FROM (SELECT id, leased_at,"
+        " ended_at, state, cause FROM tasks WHERE host = $1 ORDER BY id DESC LIMIT $2) AS latest"
+        " WHERE ended_at IS NULL OR ended_at >= $3 ORDER BY id DESC",
+        host,
+        limit,
+        since,
+    )
+    return [LeaseTime(*row) for row in rows]
+
+
+@dataclass(frozen=True)
+class Told:
+    """A command that a host was given by itself."""
+
+    at: float
+    name: str
+    by: str
+
+
+async def told(tx: Tx, host: int, since: float, limit: int) -> list[Told]:
+    """The latest commands to one host of people, newest first."""
+    rows = await tx.all(
+        "SELECT issued_at, name, issued_by FROM commands WHERE host = $1 AND scope = 'host'"
+        " AND issued_at >= $2 AND issued_by <> 'server' ORDER BY seq DESC LIMIT $3",
+        host,
+        since,
+        limit,
+    )
+    return [Told(*row) for row in rows]

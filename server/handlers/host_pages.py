@@ -16,11 +16,13 @@ from server.handlers.access import Caller, Person
 from server.handlers.ban_pages import seconds_of
 from server.handlers.door import Form
 from server.handlers.routes import HTML, Body, Query, Route
-from server.services import bans, bulk, enrol, portrait, reap, words
+from server.services import bans, bulk, enrol, lives, portrait, reap, words
 from server.services.deps import Deps
 from server.services.hostview import HostView
+from server.services.lives import Life
 from server.services.look import Look
-from web.filters import in_order
+from web.filters import in_order, moment, plural
+from web.lifelines import Mark, Row, Worked, lifeline
 
 PAGE = 100  # machines
 _VALUES: Mapping[str, str] = MappingProxyType(
@@ -51,6 +53,25 @@ _HOST_ACTIONS = tuple(action for action in bulk.ACTIONS if action != "release")
 def _address(request: web.Request) -> tuple[int, str]:
     host = params.path_number(request, "host")
     return host, f"/hosts/{host}"
+
+
+def drawn(life: Life, name: str) -> str:
+    """The life of a machine lately as a strip."""
+    worked = [
+        Worked(
+            one.start,
+            one.end,
+            f"{moment(one.start)} to {moment(one.end)}: {plural(one.leases, 'lease')}",
+        )
+        for one in life.worked
+    ]
+    rows = [
+        Row(words, [Mark(one.at, f"{moment(one.at)}: {one.said}") for one in marks])
+        for words, marks in (
+            ("failed", life.failed), ("told", life.commands), ("moves", life.moves),
+        )
+    ]  # fmt: skip
+    return lifeline(worked, rows, start=life.start, end=life.end, title=f"The life of {name}")
 
 
 def _is_like(host: HostView, wanted: str, state: str) -> bool:
@@ -140,9 +161,12 @@ class HostPages:
         form: Mapping[str, str],
         errors: Mapping[str, str],
     ) -> web.Response:
-        found = await portrait.show(self.deps, params.path_number(request, "host"))
+        number = params.path_number(request, "host")
+        found = await portrait.show(self.deps, number)
+        life = await lives.of_host(self.deps, number)
         return showing.show(
             request, caller, "host", 400 if errors else 200, portrait=found, here="hosts",
+            lifeline=drawn(life, found.host.name),
             admin=reaches(caller.role, "admin"), values={**_VALUES, **form}, errors=errors,
         )  # fmt: skip
 

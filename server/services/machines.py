@@ -84,10 +84,7 @@ class Happening:
 
 @dataclass(frozen=True)
 class MachineStory:
-    """A machine and its latest history, newest first.
-
-    Leases stand in it if they are among the latest 100,000 of the pool.
-    """
+    """A machine and its latest history, newest first."""
 
     machine: MachineView
     timeline: list[Happening] = field(default_factory=list)

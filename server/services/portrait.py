@@ -20,7 +20,6 @@ from server.services.hostview import HostView, believed, revoked
 from server.services.words import HostTrust
 
 TASKS = 50  # latest tasks that are shown
-AMONG = 50_000  # ... if they are among the latest of the pool: no index of all tasks by their hosts
 MOVES = 50
 
 
@@ -94,7 +93,7 @@ class Portrait:
     """Everything that people are shown of one host; memory and disk in MB.
 
     ``rests_until`` is when it may ask again after failures, ``failures`` how many in a row.
-    ``tasks`` are at most 50, the latest, of the latest 50,000 of the pool.
+    ``tasks`` are the latest, at most 50.
     """
 
     host: HostView
@@ -135,7 +134,7 @@ async def show(deps: Deps, host: int) -> Portrait:
         return _Read(
             row,
             await bans.of_host(tx, host, MOVES),
-            await views.tasks_of_host(tx, host, TASKS, AMONG),
+            await views.tasks_of_host(tx, host, TASKS),
             await moves.of_host(tx, host, MOVES),
             {one.digest: f"{one.name} {one.version}" for one in await payloads.everyone(tx)},
         )

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from server.services import portrait
 from tests.integration.test_doors import WORD, doors, give_password
 from tests.kit.house import House
 from tests.kit.lived_in import live
@@ -161,8 +160,22 @@ async def test_lists_of_machines_differ_in_their_titles(desk: Desk) -> None:
     assert found == [[(word, word)] for word in words]
 
 
-async def test_pages_say_among_how_many_the_latest_leases_are(desk: Desk) -> None:
+async def test_a_machines_page_draws_its_life_and_leads_to_its_tasks(desk: Desk) -> None:
     host = desk.names["host"]
-    assert "latest 50,000 of the pool" in (await desk.browser.get(f"/hosts/{host}")).text
-    assert f"latest {portrait.AMONG:,} of the pool" in str(portrait.Portrait.__doc__)
-    assert "latest 100,000 of the pool" in (await desk.browser.get(f"/machines/{host}")).text
+    await desk.browser.send(f"/hosts/{host}/command", f"/hosts/{host}", {"name": "drain"})
+    shown = (await desk.browser.get(f"/hosts/{host}")).text
+    assert 'class="plot lifeline"' in shown
+    assert "drain by admin" in shown
+    assert f'href="/tasks?host={host}"' in shown
+    [[task]] = await desk.found.rows("SELECT max(id) FROM tasks WHERE host = $1", int(host))
+    assert f'href="/tasks/{task}"' in shown
+    status, life = await desk.found.manage("GET", f"/hosts/{host}/life")
+    assert status == 200
+    assert [one["said"] for one in life["commands"]] == ["drain by admin"]
+    [[failed]] = await desk.found.rows(
+        "SELECT count(*) FROM tasks WHERE host = $1 AND state = 'failed'", int(host)
+    )
+    assert len(life["failed"]) == failed > 0
+    assert life["worked"]
+    assert all(life["start"] <= one["start"] <= one["end"] <= life["end"] for one in life["worked"])
+    assert (await desk.found.manage("GET", "/hosts/9999/life"))[0] == 404
