@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from server.db.base import Tx
+from server.db.base import Row, Tx
 from server.domain.rollup import DAY, EVER, MONTH, Gauge, Key, Kind, Measure
 
 _MEASURES = tuple(Measure)
+_COLUMN = {measure: place for place, measure in enumerate(_MEASURES)}
 _COLUMNS = ", ".join(_MEASURES)
 _PLACES = ", ".join(f"${n}" for n in range(1, 5 + len(_MEASURES)))
 _SUMS = ", ".join(f"{each} = figures.{each} + excluded.{each}" for each in _MEASURES)
@@ -48,13 +49,15 @@ class Sample(NamedTuple):
 
 async def add(tx: Tx, rows: Mapping[Key, Mapping[Measure, int]]) -> None:
     """Add to counters; those of one place and time must stand in one row."""
-    await tx.many(
-        _ADD,
-        [
-            (str(kind), key, step, at, *(facts.get(each, 0) for each in _MEASURES))
-            for (kind, key, step, at), facts in rows.items()
-        ],
-    )
+    await tx.many(_ADD, [_row(place, facts) for place, facts in rows.items()])
+
+
+def _row(place: Key, facts: Mapping[Measure, int]) -> Row:
+    values = [0] * len(_MEASURES)
+    for measure, value in facts.items():
+        values[_COLUMN[measure]] = value
+    kind, *where = place
+    return (kind.value, *where, *values)
 
 
 async def sample(tx: Tx, rows: Iterable[Sample]) -> None:

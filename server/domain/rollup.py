@@ -213,17 +213,29 @@ class Tally:
 
     def add(self, of: Iterable[tuple[Kind, str]], at: float, facts: dict[Measure, int]) -> None:
         """Count facts of a moment for each of what they are of, in every step that is kept."""
+        rows, begins = self.rows, self._begins(at)
         for kind, key in of:
-            for step in steps_of(kind):
-                begin = floor(at, step)
-                if begin < self._oldest.get(step, 0):
+            for step in _STEPS.get(kind, _FINE):
+                begin = begins.get(step)
+                if begin is None:
                     continue
                 place = (kind, key, step, begin)
-                row = self.rows.get(place)
+                row = rows.get(place)
                 if row is None:
-                    row = self.rows[place] = {}
+                    rows[place] = facts.copy()  # most of what is old stands alone
+                    continue
                 for measure, value in facts.items():
                     row[measure] = row.get(measure, 0) + value
+
+    def _begins(self, at: float) -> dict[int, int]:
+        """Where what a time lies in begins, for each step that is kept so long."""
+        whole = int(at // 1)
+        found = {DAY: whole - whole % DAY, EVER: 0}
+        for step, oldest in self._oldest.items():
+            begin = whole - whole % step
+            if begin >= oldest:
+                found[step] = begin
+        return found
 
 
 def drawn(frame: Window, rows: Iterable[tuple[int, float]]) -> Values:

@@ -18,7 +18,7 @@ from server.domain.rollup import DAY, KEPT_S, MANY, MANY_KEPT_S, MONTH, floor
 from server.services import duties
 from server.services.deps import Deps
 
-MOST = 1000  # rows of a ledger that are counted at a time: some 20 ms of the loop
+MOST = 500  # rows of a ledger that are counted at a time: some 10 ms of the loop
 BREATH_S = 0.005  # between two of them, so that requests go first
 
 
