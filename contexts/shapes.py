@@ -88,7 +88,6 @@ PEM = Shape(
     "PEM: lines from -----BEGIN ...----- to -----END ...-----",
     "-----BEGIN PUBLIC KEY-----\nMIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8A\n-----END PUBLIC KEY-----\n",
 )
-NUMBER_LIST = Shape(r"[0-9]{1,12}( [0-9]{1,12}){0,3}", "whole numbers", "4096 87380 16777216")
 IP = Shape(
     r"[0-9]{1,3}(\.[0-9]{1,3}){3}|[0-9A-Fa-f]{0,4}(:[0-9A-Fa-f]{0,4}){2,7}",
     "an IPv4 or IPv6 address",

@@ -335,7 +335,9 @@ async def last_used(tx: Tx, account: int) -> dict[str, float]:
     return {context: at for context, at in rows}
 
 
-async def times_used(tx: Tx) -> dict[str, int]:
-    """How often each context was taken, by anybody."""
-    rows = await tx.all("SELECT context, sum(times) FROM context_uses GROUP BY context")
+async def times_used(tx: Tx, context: str = "") -> dict[str, int]:
+    """How often each context was taken, or this one, by anybody."""
+    which, args = ("WHERE context = $1", [context]) if context else ("", [])
+    sql = f"SELECT context, sum(times) FROM context_uses {which} GROUP BY context"  # noqa: S608
+    rows = await tx.all(sql, *args)
     return {context: int(times) for context, times in rows}

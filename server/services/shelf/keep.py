@@ -84,8 +84,6 @@ async def create(deps: Deps, caller: Caller, wanted: Draft, number: str = "") ->
     id, now = number or uuid.uuid4().hex, deps.clock()
 
     async def write(tx: Tx) -> Context:
-        if wanted.said is not None and (faults := shape(wanted.said.document)):
-            raise BadContext(faults)
         circles, lower = await _ground(deps, tx, caller, wanted)
         held(wanted, circles.sites, lower, aad(id, 1))
         if await contexts.named(tx, id) is not None:
@@ -142,8 +140,6 @@ async def _with_secrets(deps: Deps, tx: Tx, old: Context, wanted: Draft) -> Draf
     """A draft in which masks became the secrets of the revision before."""
     if wanted.said is None:
         return wanted
-    if faults := shape(wanted.said.document):
-        raise BadContext(faults)
     before = Said()
     found = await contexts.revision(tx, old.id, old.revision)
     if found is not None and not found.sealed:

@@ -21,7 +21,6 @@ from server.services.shelf.faults import BadContext, partial
 from server.services.shelf.sight import Caller, Circles, circles_of
 from server.services.shelf.veil import Said
 
-LAYERS = ("experiment", "site", "role", "user")
 RUNS_ALL = "admin"
 """The role that sets the defaults of the experiment and of roles; sites have their own people."""
 THIS = "this context"
@@ -81,6 +80,16 @@ async def below(
         if document:
             found.append(Layer(layer, document, title(layer, subject)))
     return found
+
+
+async def below_what(
+    deps: Deps, tx: Tx, caller: Caller, said: Said, otherwise: str = ""
+) -> list[Layer]:
+    """The layers below what somebody writes, on a site of his own (``otherwise``: on this one)."""
+    sites = (await circles_of(tx, caller)).sites
+    site = said.site if said.site in sites else otherwise
+    role = said.role if said.role in TEMPLATES else ""
+    return await below(deps, tx, site, role, caller.account)
 
 
 def on(lower: list[Layer], said: Said) -> Resolved:
@@ -182,10 +191,7 @@ async def lower_of(deps: Deps, caller: Caller, said: Said) -> Resolved:
     """What lies below something that the caller writes, secrets in clear: hide them to show it."""
 
     async def read(tx: Tx) -> Resolved:
-        sites = (await circles_of(tx, caller)).sites
-        site = said.site if said.site in sites else ""
-        role = said.role if said.role in TEMPLATES else ""
-        return merge(await below(deps, tx, site, role, caller.account))
+        return merge(await below_what(deps, tx, caller, said))
 
     return await deps.store.read(read)
 

@@ -134,8 +134,8 @@ async def _scope(tx: Tx, caller: Caller, scope: str) -> Iterable[Context]:
         return await contexts.public(tx, MOST)
     if scope == "review":
         waiting = await contexts.waiting(tx, MOST)
-        seen = [each for each in waiting if sight.reviews(caller, each)]
-        return [each for each in waiting if each in seen or each.owner == caller.account]
+        account = caller.account
+        return [one for one in waiting if one.owner == account or sight.reviews(caller, one)]
     circles = await sight.circles_of(tx, caller)
     shared = await contexts.shared_with(tx, circles.groups, circles.sites, MOST)
     if scope == "shared":
@@ -157,7 +157,7 @@ async def show(
     async def read(tx: Tx) -> Opened:
         seen = await sight.seen(tx, caller, context)
         found = await sight.revision_of(tx, seen, number)
-        uses = (await contexts.times_used(tx)).get(context, 0)
+        uses = (await contexts.times_used(tx, context)).get(context, 0)
         machines = await contexts.machines(tx, context) if seen.mine else 0
         if found.sealed:
             return Opened(seen, found, Said(), veil.envelope(found.document), uses, machines)

@@ -146,15 +146,14 @@ async def preview(deps: Deps, caller: Caller, said: Said, wish: Wish, *, of: str
     deps.doors.throttle.take(deps.clock(), [(f"preview:{caller.account}", PREVIEWS)])
 
     async def read(tx: Tx) -> tuple[Resolved, int]:
-        circles = await sight.circles_of(tx, caller)
-        site, number, before = said.site if said.site in circles.sites else "", 1, Said()
+        number, before, site = 1, Said(), ""
         if of:
             mine = await sight.owned(tx, caller, of)
             found = await sight.revision_of(tx, mine)
             before = Said() if found.sealed else keep.said_in(deps, found)
-            number, site = found.number + 1, site or mine.context.site
+            number, site = found.number + 1, mine.context.site
         whole = keep.unmasked(said, before)
-        lower = await layering.below(deps, tx, site, said.role, caller.account)
+        lower = await layering.below_what(deps, tx, caller, said, site)
         if faults := draft.wrong(whole, lower):
             raise BadContext(faults)
         return layering.on(lower, whole), number
@@ -167,9 +166,7 @@ async def checked(deps: Deps, caller: Caller, said: Said) -> Resolved:
     """What somebody writes, on what lies below it, without a fault. Raises BadContext."""
 
     async def read(tx: Tx) -> Resolved:
-        sites = (await sight.circles_of(tx, caller)).sites
-        site = said.site if said.site in sites else ""
-        lower = await layering.below(deps, tx, site, said.role, caller.account)
+        lower = await layering.below_what(deps, tx, caller, said)
         if faults := draft.wrong(said, lower):
             raise BadContext(faults)
         return layering.on(lower, said)
