@@ -7,8 +7,8 @@ import hashlib
 import hmac
 import json
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,6 @@ from server.services.upkeep.letter import ByMail, subject
 from server.services.upkeep.webhook import Webhook, is_open
 from tests.kit.backroom import Backroom
 from tests.kit.letters import mail_server
-from tests.kit.ports import free_port
 
 SECRET = "a-secret-that-is-long-enough"
 DISK = Sign("space", "/data", Level.BAD, "/data: 2 % left", "Make room there.")
@@ -70,6 +69,14 @@ async def listener() -> AsyncIterator[Ear]:
         yield ear
     finally:
         await runner.cleanup()
+
+
+@contextmanager
+def nobody_there() -> Iterator[str]:
+    """An address at which nobody listens, and nobody else can meanwhile."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{taken.getsockname()[1]}"
 
 
 @pytest.fixture
@@ -148,11 +155,8 @@ def test_an_address_is_of_the_open_internet_or_not(address: str, known: bool) ->
 
 
 async def test_nobody_there_is_told_in_words_without_the_address() -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    with pytest.raises(NotTold) as caught:
-        await Webhook(f"http://127.0.0.1:{port}/path-is-a-secret", SECRET, True).send(MESSAGE)
+    with nobody_there() as url, pytest.raises(NotTold) as caught:
+        await Webhook(f"{url}/path-is-a-secret", SECRET, True).send(MESSAGE)
     assert str(caught.value) == "it cannot be reached"
     assert "secret" not in repr(Webhook("https://x.example/", SECRET)).replace("x.example", "")
 
@@ -261,14 +265,16 @@ async def test_a_test_message_says_which_way_works_and_counts_as_one(
     desk = room.deps.upkeep
     with pytest.raises(telling.NobodyTold):
         await telling.try_out(room.deps, "ada")
-    gone = Webhook(f"http://127.0.0.1:{free_port()}", SECRET, private=True, name="gone")
-    desk.channels = (Webhook(ear.url, SECRET, private=True), gone)
     desk.thresholds = replace(desk.thresholds, manners=Manners(per_hour=2))
-    tried = await telling.try_out(room.deps, "ada")
+    with nobody_there() as url:
+        gone = Webhook(url, SECRET, private=True, name="gone")
+        desk.channels = (Webhook(ear.url, SECRET, private=True), gone)
+        tried = await telling.try_out(room.deps, "ada")
     assert [(one.way, one.why) for one in tried] == [
         ("webhook", ""), ("gone", "it cannot be reached")
     ]  # fmt: skip
     assert ear.lines() == [[("raised", "ada")]]
+    desk.channels = desk.channels[:1]
     await telling.try_out(room.deps, "ada")
     with pytest.raises(TooMany):
         await telling.try_out(room.deps, "ada")

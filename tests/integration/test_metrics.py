@@ -141,7 +141,7 @@ async def test_requests_are_counted_by_route_and_those_of_the_fast_lane_too(pool
     route = "/api/v1/heartbeat"
     assert counted("windfall_http_requests_total", "POST", route) == before + SAMPLE
     after = counted("windfall_http_request_duration_seconds_count", "POST", route)
-    assert after == timed + 1
+    assert 1 <= after - timed < SAMPLE, "one, and those that did not go by the lane"
     assert counted("windfall_http_requests_total", "GET", "/productions/{name}") >= 1
     assert "secret" not in text
     assert "nobody/asked" not in text

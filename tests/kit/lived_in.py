@@ -94,9 +94,9 @@ async def _alerts(found: House) -> dict[str, str]:
     await _said(found, "POST", "/backups", None)
     await watch.once(deps)
     rows = (await _said(found, "GET", "/alerts", None))["alerts"]
-    (over,) = (await _said(found, "GET", "/alerts?over=1", None))["alerts"]
-    disk = next(row for row in rows if row["kind"] == "space" and row["state"] == "open")
-    return {"alert": str(disk["id"]), "over": str(over["id"])}
+    rows += (await _said(found, "GET", "/alerts?over=1", None))["alerts"]
+    numbers = {row["subject"]: str(row["id"]) for row in rows}
+    return {"alert": numbers["/mnt/calibration"], "over": numbers["desy"]}
 
 
 async def _pairings(found: House) -> dict[str, str]:

@@ -58,6 +58,9 @@ WORDS: Mapping[str, str] = MappingProxyType(
         "backup": "the database is copied",
         "forget": "old alerts are deleted",
         "figures": "statistics are added up",
+        "bulk": "what many machines are told is sent when its time has come",
+        "export": "files for BOINC's statistics sites are written",
+        "tokens": "tokens that machines have changed are forgotten",
         "thin": "old statistics are made coarser",
         "gauges": "the pool is counted each minute",
     }
