@@ -199,7 +199,9 @@ def _sizes(
 
 def _up_to(bound: float, unit: str) -> str:
     """What is above the half of a bound and up to it; what has no unit comes in whole numbers."""
-    return f"{bound:g}" if bound <= 2 and not unit else f"over {bound / 2:g} to {bound:g}{unit}"
+    if not unit:
+        return f"{bound:g}" if bound <= 2 else f"{bound / 2 + 1:g} to {bound:g}"
+    return f"over {bound / 2:g} to {bound:g}{unit}"
 
 
 def table(found: list[tuple[str, Series]]) -> str:

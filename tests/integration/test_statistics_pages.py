@@ -222,7 +222,7 @@ async def test_machines_are_told_by_their_size(pool: Pool) -> None:
     card.facts = replace(card.facts, cores=48, memory_mb=200_000)
     async with apart(pool, True) as session:
         shown = await (await session.get("/statistics")).text()
-    assert "<title>over 32 to 64: 1 machines</title>" in shown
+    assert "<title>33 to 64: 1 machines</title>" in shown
     assert "<title>over 128 to 256 GiB: 1 machines</title>" in shown
 
 
