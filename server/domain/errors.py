@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from inspect import get_annotations
+from typing import dataclass_transform
 
 
+@dataclass_transform(eq_default=False)
 class Refusal(Exception):
-    """This cannot be done."""
+    """This cannot be done.
+
+    A kind of refusal is its docstring, its code, and its facts by name and type: they are what it
+    is made with, in their order, unless it has an ``__init__`` of its own.
+    """
 
     code = "refused"
 
@@ -15,6 +22,20 @@ class Refusal(Exception):
         for name, value in facts.items():
             setattr(self, name, value)
         super().__init__(message or (type(self).__doc__ or self.code).format(**facts))
+
+    def __init_subclass__(cls) -> None:
+        """Make it with its facts, if it says what they are and not how it is made."""
+        names = tuple(get_annotations(cls))
+        if not names or "__init__" in cls.__dict__:
+            return
+
+        def made(self: Refusal, *given: object, **named: object) -> None:
+            facts = dict(zip(names, given, strict=False)) | named
+            if len(given) + len(named) != len(names) or facts.keys() != set(names):
+                raise TypeError(f"{cls.__name__} is made with {', '.join(names)}")
+            Refusal.__init__(self, "", **facts)
+
+        cls.__init__ = made  # type: ignore[method-assign]
 
 
 class IllegalMove(Refusal):
@@ -37,10 +58,6 @@ class NotYours(Refusal):
     kind: str
     id: int | str
 
-    def __init__(self, kind: str, id: int | str) -> None:
-        """What it is, and which."""
-        super().__init__(kind=kind, id=id)
-
 
 class OutsideLease(Refusal):
     """Events [{first}, {last}) lie outside every lease you had here; send only leased events."""
@@ -48,10 +65,6 @@ class OutsideLease(Refusal):
     code = "outside-lease"
     first: int
     last: int
-
-    def __init__(self, first: int, last: int) -> None:
-        """The events that were sent."""
-        super().__init__(first=first, last=last)
 
 
 class NotFound(Refusal):
@@ -90,20 +103,12 @@ class HostRevoked(Refusal):
     code = "host-revoked"
     id: int
 
-    def __init__(self, id: int) -> None:
-        """Which host."""
-        super().__init__(id=id)
-
 
 class HostUnmanaged(Refusal):
     """The owner of host {id} does not manage it any more; stop, and forget its token."""
 
     code = "host-unmanaged"
     id: int
-
-    def __init__(self, id: int) -> None:
-        """Which host; 0 if nobody knows."""
-        super().__init__(id=id)
 
 
 class PairingOver(Refusal):
@@ -130,10 +135,6 @@ class PinsMany(Refusal):
     code = "pins-many"
     most: int
 
-    def __init__(self, most: int) -> None:
-        """How many may be open at a time."""
-        super().__init__(most=most)
-
 
 class Exists(Refusal):
     """There is another {kind} named {name}; choose another name."""
@@ -141,10 +142,6 @@ class Exists(Refusal):
     code = "exists"
     kind: str
     name: str
-
-    def __init__(self, kind: str, name: str) -> None:
-        """What it is, and the name that is taken."""
-        super().__init__(kind=kind, name=name)
 
 
 class ProductionOver(Refusal):
@@ -207,10 +204,6 @@ class Forbidden(Refusal):
     code = "forbidden"
     needs: str
 
-    def __init__(self, needs: str) -> None:
-        """The role that would do."""
-        super().__init__(needs=needs)
-
 
 class NotCommanded(Refusal):
     """This host was not told to do that (command {command}), or has done it."""
@@ -228,10 +221,6 @@ class ScopeMissing(Refusal):
 
     code = "scope-missing"
     needs: str
-
-    def __init__(self, needs: str) -> None:
-        """The scope that would do."""
-        super().__init__(needs=needs)
 
 
 class SignInRefused(Refusal):
@@ -258,10 +247,6 @@ class AccountDisabled(Refusal):
     code = "account-disabled"
     name: str
 
-    def __init__(self, name: str) -> None:
-        """Which account."""
-        super().__init__(name=name)
-
 
 class BadInput(Refusal):
     """This cannot be read as what it should be."""
@@ -281,10 +266,6 @@ class Overtaken(Refusal):
     kind: str
     id: int | str
 
-    def __init__(self, kind: str, id: int | str) -> None:
-        """What it is, and which."""
-        super().__init__(kind=kind, id=id)
-
 
 class TooLarge(Refusal):
     """At most {most} bytes are taken here, this has {size}; send it in smaller pieces."""
@@ -292,10 +273,6 @@ class TooLarge(Refusal):
     code = "too-large"
     size: int
     most: int
-
-    def __init__(self, size: int, most: int) -> None:
-        """The size that was sent or announced, and the limit, in bytes."""
-        super().__init__(size=size, most=most)
 
 
 class DigestMismatch(Refusal):
@@ -305,20 +282,12 @@ class DigestMismatch(Refusal):
     stated: str
     found: str
 
-    def __init__(self, stated: str, found: str) -> None:
-        """The digest that was stated, and that of the bytes."""
-        super().__init__(stated=stated, found=found)
-
 
 class BadFrameRefused(Refusal):
     """This is not a frame of this production: {reason}."""
 
     code = "bad-frame"
     reason: str
-
-    def __init__(self, reason: str) -> None:
-        """What is wrong with it."""
-        super().__init__(reason=reason)
 
 
 class Unsigned(Refusal):
@@ -327,20 +296,12 @@ class Unsigned(Refusal):
     code = "unsigned"
     reason: str
 
-    def __init__(self, reason: str) -> None:
-        """What is wrong with the signature."""
-        super().__init__(reason=reason)
-
 
 class Later(Refusal):
     """This cannot be done now; try again in {retry_after:g} s."""
 
     code = "later"
     retry_after: float
-
-    def __init__(self, retry_after: float) -> None:
-        """After how many seconds a new attempt makes sense."""
-        super().__init__(retry_after=retry_after)
 
 
 class TooMany(Later):

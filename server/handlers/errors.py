@@ -89,10 +89,6 @@ class ServerFailed(Refusal):
     code = "internal"
     request: str
 
-    def __init__(self, request: str) -> None:
-        """The name of the request in the log."""
-        super().__init__(request=request)
-
     @property
     def instance(self) -> str:
         """The request as problem details name it."""

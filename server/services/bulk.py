@@ -36,10 +36,6 @@ class BulkBegun(Refusal):
     code = "bulk-begun"
     id: int
 
-    def __init__(self, id: int) -> None:
-        """Which order."""
-        super().__init__(id=id)
-
 
 @dataclass(frozen=True)
 class Wish:

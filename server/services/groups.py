@@ -34,10 +34,6 @@ class NotOwner(Refusal):
     code = "not-owner"
     group: str
 
-    def __init__(self, group: str) -> None:
-        """The group."""
-        super().__init__(group=group)
-
 
 class Caller(Protocol):
     """The account that asks."""

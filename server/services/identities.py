@@ -24,20 +24,12 @@ class NobodyYet(Refusal):
     code = "nobody-linked"
     title: str
 
-    def __init__(self, title: str) -> None:
-        """The provider."""
-        super().__init__(title=title)
-
 
 class LastWayIn(Refusal):
     """{provider} is the only way into this account; set a password first."""
 
     code = "last-way-in"
     provider: str
-
-    def __init__(self, provider: str) -> None:
-        """The provider that would be unlinked."""
-        super().__init__(provider=provider)
 
 
 async def sign_in(

@@ -41,10 +41,6 @@ class ProviderAway(Refusal):
     title: str
     why: str
 
-    def __init__(self, title: str, why: str) -> None:
-        """The provider, and what went wrong."""
-        super().__init__(title=title, why=why)
-
 
 class ProviderRefused(Refusal):
     """Signing in with {title} did not work: {why}; begin anew from the page to log in."""
@@ -52,10 +48,6 @@ class ProviderRefused(Refusal):
     code = "provider-refused"
     title: str
     why: str
-
-    def __init__(self, title: str, why: str) -> None:
-        """The provider, and why its answer is not believed."""
-        super().__init__(title=title, why=why)
 
 
 @dataclass(frozen=True)

@@ -26,10 +26,6 @@ class NotOpened(Refusal):
     code = "secret-lost"
     about: str
 
-    def __init__(self, about: str) -> None:
-        """Whose secret it is; its key is gone, or its row was tampered with."""
-        super().__init__(about=about)
-
 
 class Safe:
     """The keys: the first encrypts and digests, all decrypt."""

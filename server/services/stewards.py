@@ -31,10 +31,6 @@ class NotYourSite(Refusal):
     code = "not-your-site"
     site: str
 
-    def __init__(self, site: str) -> None:
-        """What the site is called, whether there is one or not."""
-        super().__init__(site=site)
-
 
 class Caller(Protocol):
     """The account that asks."""

@@ -94,3 +94,12 @@ def test_facts_stand_beside_the_sentence() -> None:
     assert errors.TooMany(2.5).retry_after == 2.5
     assert errors.NotFound("task", 5).id == 5
     assert errors.NotFound.code == "not-found"
+
+
+def test_a_refusal_is_made_with_all_of_its_facts_and_no_others() -> None:
+    assert str(errors.NotYours("task", id=7)) == str(errors.NotYours(id=7, kind="task"))
+    for facts in ((), ("task",), ("task", 7, "more")):
+        with pytest.raises(TypeError, match="NotYours is made with kind, id"):
+            errors.NotYours(*facts)
+    with pytest.raises(TypeError, match="made with kind, id"):
+        errors.NotYours("task", kind="task")  # type: ignore[call-arg, misc]

@@ -36,10 +36,6 @@ class InUse(Refusal):
     code = "in-use"
     machines: int
 
-    def __init__(self, machines: int) -> None:
-        """How many; they keep what they have, and get nothing new."""
-        super().__init__(machines=machines)
-
 
 def about(context: str, revision: int) -> str:
     """What the secrets of a revision are bound to."""

@@ -37,10 +37,6 @@ class NotWaiting(Refusal):
     code = "not-waiting"
     revision: int
 
-    def __init__(self, revision: int) -> None:
-        """The one that was spoken of."""
-        super().__init__(revision=revision)
-
 
 @dataclass(frozen=True)
 class Verdict:

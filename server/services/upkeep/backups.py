@@ -38,20 +38,12 @@ class NoVault(Refusal):
     code = "no-backups"
     why: str
 
-    def __init__(self, why: str) -> None:
-        """Why not."""
-        super().__init__(why=why)
-
 
 class BackupNotMade(Refusal):
     """The backup was not made: {why}; the one before is as it was."""
 
     code = "backup-failed"
     why: str
-
-    def __init__(self, why: str) -> None:
-        """What went wrong."""
-        super().__init__(why=why)
 
 
 async def once(deps: Deps) -> None:
