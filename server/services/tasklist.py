@@ -217,7 +217,7 @@ def _after(text: str, order: str, faults: list[str]) -> tuple[float, int] | None
     try:
         if bool(at) != (order == ENDED):
             raise ValueError(text)
-        return float(at or 0), min(int(number), rows.LAST)
+        return float(at or 0), max(-1, min(int(number), rows.LAST))
     except ValueError:
         faults.append("after: give the next of the page before, with the same order")
         return None

@@ -99,6 +99,8 @@ async def test_what_is_asked_for_wrongly_is_told_beside_the_form(desk: Desk) -> 
         ("order=best", 400, "best is none"),
         ("since=tomorrow", 400, "is no time"),
         ("after=x", 400, "give the next of the page before"),
+        (f"after=-{'9' * 40}", 200, "No task is like that"),
+        (f"order=oldest&after={'9' * 40}", 200, "No task is like that"),
         ("order=ended&after=12", 400, "give the next of the page before"),
         ("host=nobody", 404, "no host nobody"),
         ("site=%3Cb%3E", 404, "no site &lt;b&gt;"),
