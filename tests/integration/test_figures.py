@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import shutil
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +12,9 @@ from typing import Any
 import pytest
 
 from server.db import figures, ledgers
+from server.db.backup import backup
 from server.db.base import Tx
+from server.db.restore import restore
 from server.domain.rollup import DAY, HOUR, MINUTE, Kind, Measure, Span
 from server.services import report, rollups, stats, statscheck
 from server.services.report import Report
@@ -232,3 +236,30 @@ async def test_marks_of_another_time_are_found_by_the_check(file_room: Backroom)
     await rollups.once(file_room.deps)
     await file_room.deps.store.write(lambda tx: figures.mark(tx, "moves", 3, 0.0))
     assert await statscheck.check(file_room.deps)
+
+
+async def test_figures_hold_after_a_backup_is_put_back(file_room: Backroom) -> None:
+    room = file_room
+    production = await room.produce(name="before", events=300, unit=300, quorum=1)
+    host = await room.join("cat", "cat")
+    [card] = await room.ask(host)
+    await room.send(card, card.row.first, card.row.first + 5)
+    await rollups.once(room.deps)
+    await room.send(card, card.row.first + 5, card.row.first + 9)
+    await room.rows("SELECT 1")  # what waits for its row has it
+    url, file = f"sqlite:///{room.folder / 'windfall.db'}", room.folder / "backup.db"
+    await asyncio.to_thread(backup, url, file)
+    await room.end(card, "give-back")
+    await worked(room)
+    await rollups.once(room.deps)
+    await room.stop()
+    # The bytes are lost as well: what was counted of them stays, and what was not yet is.
+    await asyncio.to_thread(shutil.rmtree, room.folder / "segments")
+    await asyncio.to_thread(restore, url, file, {})
+    await room.open()
+    assert await statscheck.check(room.deps) == []
+    await rollups.once(room.deps)
+    assert await statscheck.check(room.deps) == []
+    found = await kept(room)
+    assert (found["events_received"], found["tasks_leased"]) == (9, 1)
+    assert production
