@@ -49,7 +49,12 @@ def revoked(row: Host) -> HostView:
 
 
 def believed(
-    card: HostCard, tallies: dict[int, tuple[int, int]], now: float, site: str
+    card: HostCard,
+    tallies: dict[int, tuple[int, int]],
+    now: float,
+    site: str,
+    trust: str = "new",
+    credit: float = 0.0,
 ) -> HostView:
     """A host as its card tells, with its tallies by id and the name of its site."""
     agreed, rejected = tallies.get(card.id, (0, 0))
@@ -57,7 +62,7 @@ def believed(
     return HostView(
         card.id, card.name, card.account_name, state_of(card, now), card.seen_at, card.facts.cores,
         card.facts.arch, card.agent, card.running, agreed, rejected, speed, site,
-        sandbox=card.facts.sandbox, why=card.why,
+        card.facts.sandbox, card.why, trust, credit,
     )  # fmt: skip
 
 

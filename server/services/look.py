@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from server.db import findings, frames, hosts, moves, set_aside, trust, units, views
 from server.db.base import Tx
@@ -368,10 +368,13 @@ class Look:
         registry, believed = self.deps.registry, words.summaries(self.deps)
         credits = (await credit.sums(self.deps)).hosts
         return [
-            replace(
-                host_view(card, tallies, now, registry.site_name(card.site)),
-                trust=str(believed.get(card.id, "new")),
-                credit=credits.get(card.id, 0.0),
+            host_view(
+                card,
+                tallies,
+                now,
+                registry.site_name(card.site),
+                str(believed.get(card.id, "new")),
+                credits.get(card.id, 0.0),
             )
             for card in registry.hosts.values()
         ]
