@@ -36,7 +36,7 @@ CHECKS: list[Any] = [
 EXAMPLES = 15  # of each route
 PAGE_EXAMPLES = 5
 WORD = "wombat staple orchard"
-WAITING = r"/(events|commands)(/|$)"  # these wait for something to happen
+WAITING = r"/(events|commands|live)(/|$)"  # these wait for something to happen
 
 
 @dataclass(frozen=True)
