@@ -123,13 +123,14 @@ async def is_done(tx: Tx, host: int, name: str, at: float) -> None:
     )
 
 
-async def take_next(tx: Tx, host: int) -> None:
-    """The secret that was proposed to a host is its only one."""
-    await tx.run(
-        "UPDATE hosts SET hash = next_hash, next_hash = NULL"
-        " WHERE id = $1 AND next_hash IS NOT NULL",
+async def take_next(tx: Tx, host: int, digest: bytes) -> bool:
+    """This secret, which was proposed to a host, is its only one; False if it was not the last."""
+    changed = await tx.run(
+        "UPDATE hosts SET hash = next_hash, next_hash = NULL WHERE id = $1 AND next_hash = $2",
         host,
+        digest,
     )
+    return changed == 1
 
 
 async def everyone(tx: Tx) -> list[Host]:

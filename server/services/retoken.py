@@ -59,14 +59,17 @@ async def take(deps: Deps, card: HostCard, used: bytes) -> None:
         return
     now = deps.clock()
 
-    async def write(tx: Tx) -> None:
-        await hosts.take_next(tx, card.id)
+    async def write(tx: Tx) -> bool:
+        if not await hosts.take_next(tx, card.id, used):
+            return False
         await hosts.is_done(tx, card.id, COMMAND, now)
         moves.log(tx, None, "host", card.id, "active", "active", "it has another token", now)
+        return True
 
-    await deps.store.write(write)
-    deps.registry.retired[card.hash] = now + OLD_S
-    card.hash, card.next_hash = card.next_hash, b""
+    # It may say so twice at once: the second time there is nothing left to retire.
+    if await deps.store.write(write):
+        deps.registry.retired[card.hash] = now + OLD_S
+        card.hash, card.next_hash = used, b""
 
 
 async def forget(deps: Deps) -> None:

@@ -53,6 +53,20 @@ async def test_a_host_takes_a_new_token_and_the_old_one_ends(tmp_path: Path) -> 
         assert await good(found, new) == 401
 
 
+async def test_a_host_that_says_twice_at_once_that_it_kept_a_token_keeps_it(tmp_path: Path) -> None:
+    async with house(tmp_path) as found:
+        ada = await found.join("ada")
+        await told(found, ada.id)
+        new = (await found.call("POST", ONE, None, ada.token))[1]["token"]
+        card, registry = found.deps.registry.hosts[ada.id], found.deps.registry
+        used = card.next_hash
+        await asyncio.gather(*(retoken.take(found.deps, card, used) for _ in range(2)))
+        registry.retired.update(dict.fromkeys(registry.retired, 0.0))
+        await retoken.forget(found.deps)
+        assert [await good(found, token) for token in (ada.token, new)] == [401, 200]
+        assert card.hash == used
+
+
 async def test_of_two_that_were_fetched_only_the_one_in_use_stays_good(tmp_path: Path) -> None:
     async with house(tmp_path) as found:
         ada = await found.join("ada")
