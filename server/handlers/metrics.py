@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 KEPT_S = 1.0  # however often it is asked for, it is made once a second
 MEDIA = "text/plain"
+OPENMETRICS = "application/openmetrics-text"
+VERSION = "; version=1.0.0"  # of it, whichever is asked for
 _SCALE = 1000.0
 COUNTERS = {
     Measure.EVENTS_SETTLED: ("events_settled", "Events settled.", 1.0),
@@ -97,8 +99,9 @@ class Metrics:
         await self._admit(request)
         from prometheus_client.exposition import choose_encoder
 
-        # Only to tell which of its formats is asked for: what is sent is bounded by the head.
-        encode, media = choose_encoder(request.headers.get(hdrs.ACCEPT, ""))
+        # One of two forms: who makes up versions would have it made anew each time.
+        asked = OPENMETRICS in request.headers.get(hdrs.ACCEPT, "")
+        encode, media = choose_encoder(OPENMETRICS + VERSION if asked else "")
         loop, kept = asyncio.get_running_loop(), self.kept
         async with kept.lock:
             if kept.at < 0 or loop.time() - kept.at >= KEPT_S:

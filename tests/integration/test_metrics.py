@@ -83,6 +83,9 @@ async def test_the_official_parsers_read_what_is_written(pool: House) -> None:
     assert found["windfall_duty_rounds_total"][("duty", "reap"),] >= 1
     open_text, media = await scrape(pool, "application/openmetrics-text; version=1.0.0")
     assert media.startswith("application/openmetrics-text")
+    for version in ("1.0.1", "2.7", "1.x"):
+        made_up = f"application/openmetrics-text; version={version}; escaping=dots"
+        assert (await scrape(pool, made_up))[1] == media, "one of two, whatever is made up"
     names = {family.name for family in parse_openmetrics(open_text)}
     assert {"windfall_events_settled", "windfall_http_requests", "windfall_build"} <= names
 
