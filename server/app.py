@@ -114,7 +114,7 @@ def routes_of(deps: Deps, facts: Facts, look: Look) -> list[Route]:
         *AgentsApi(deps).routes(),
         *PeopleApi(deps, look, facts.kid, facts.version, facts.json_bytes).routes(),
         *SiteApi(deps, facts.json_bytes).routes(),
-        *SitePages(deps, look).routes(),
+        *SitePages(deps, look, facts.public_statistics).routes(),
         *CreditApi(deps).routes(),
         *StatsApi(deps, facts.public_statistics).routes(),
         *PairingApi(deps, facts.keys, facts.kid).routes(),

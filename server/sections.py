@@ -176,7 +176,12 @@ class Export:
     """The files for BOINC's statistics sites, under /stats/ (docs/contribution.md)."""
 
     hours: float = told(
-        24.0, "How often they are written; 0: never.", unit="hours", least=0, most=8760
+        24.0,
+        "How often they are written; 0: there are none. There are none either if "
+        "`statistics.public` is false.",
+        unit="hours",
+        least=0,
+        most=8760,
     )
     gflops: float = told(
         4.0,

@@ -191,9 +191,7 @@ async def _deps(stack: AsyncExitStack, settings: Settings, keys: KeyHolder) -> D
             oidc=_providers(settings),
         ),
         upkeep=upkeep,
-        exports=Exports(
-            settings.data / "stats", settings.export.hours * 3600.0, settings.export.gflops
-        ),
+        exports=_exports(settings),
     )
 
 
@@ -203,6 +201,12 @@ def _upkeep(settings: Settings, keys: KeyHolder, postman: Postman) -> Upkeep:
         return lookout.upkeep(settings, keys, postman)
     except (BadBlobsUrl, BackendAbsent) as error:
         raise StoreUnusable(f"backup.to: {error}") from error
+
+
+def _exports(settings: Settings) -> Exports:
+    """The files for statistics sites; where statistics are not for everybody there are none."""
+    hours = settings.export.hours if settings.statistics.public else 0.0
+    return Exports(settings.data / "stats", hours * 3600.0, settings.export.gflops)
 
 
 def _census(settings: Settings) -> Census:

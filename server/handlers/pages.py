@@ -7,6 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
+from server.domain.errors import NotFound
 from server.handlers import keys, sse
 from server.handlers.access import Caller, Public, Visitor
 from server.handlers.errors import NothingHere
@@ -21,6 +22,7 @@ CARDS = 20
 PHYSICS = 3  # plots on the first page
 MOVES = 50
 SITE = "/"  # before the name of a site in a topic; no name of a production has it
+RUN = "/run/"  # before the name of a site, for who runs it
 STATISTICS = "//statistics"
 OVER = {"done": 1, "aborted": 2}  # last among the cards
 AGE_S = 1.0  # of what is shown of a production: anybody may ask for it, and often
@@ -51,15 +53,6 @@ def routes() -> list[Route]:
         ),
         Route(
             "GET",
-            "/sites/{name}/events",
-            follow_site,
-            Public(),
-            "The same, live",
-            media=sse.MEDIA,
-            codes=("site-unknown", "too-many-listeners"),
-        ),
-        Route(
-            "GET",
             "/patterns",
             show_patterns,
             Visitor(),
@@ -85,8 +78,9 @@ async def gather(look: keys.Look, topic: str) -> tuple[str, dict[str, Any]]:
     if topic == STATISTICS:
         return "statistics", {"now": await look.now(), "rate": (await look.front()).events_per_s}
     if topic.startswith(SITE):
-        site, now = await look.site(topic.removeprefix(SITE))
-        return "site", {"site": site, "now": now}
+        whole = topic.startswith(RUN)
+        site, now = await look.site(topic.removeprefix(RUN if whole else SITE))
+        return "site", {"site": site, "now": now, "whole": whole}
     if topic:
         production = await look.production(topic, AGE_S)
         moves = await look.moves(production.id, MOVES)
@@ -131,7 +125,7 @@ async def _physics(
 
 async def show_production(request: web.Request, caller: Caller | None) -> web.Response:
     """The page of one production."""
-    return await _page(request, caller, request.match_info["name"])
+    return await _page(request, caller, named(request, "production"))
 
 
 async def follow_home(request: web.Request) -> web.StreamResponse:
@@ -141,18 +135,13 @@ async def follow_home(request: web.Request) -> web.StreamResponse:
 
 async def follow_production(request: web.Request) -> web.StreamResponse:
     """The page of one production, again whenever it changes."""
-    return await request.app[sse.FEED].follow(request, request.match_info["name"])
+    return await request.app[sse.FEED].follow(request, named(request, "production"))
 
 
 async def show_patterns(request: web.Request, caller: Caller | None) -> web.Response:
     """What logs are read with, and how often each was found."""
     rows = await request.app[keys.BOARD].rows()
     return show(request, caller, "patterns", patterns=rows, here="patterns")
-
-
-async def follow_site(request: web.Request) -> web.StreamResponse:
-    """The page of one site, again whenever it changes."""
-    return await request.app[sse.FEED].follow(request, SITE + request.match_info["name"])
 
 
 async def send_file(request: web.Request) -> web.Response:
@@ -166,6 +155,14 @@ async def send_file(request: web.Request) -> web.Response:
     if request.headers.get("If-None-Match") == headers["ETag"]:
         return web.Response(status=304, headers=headers)
     return web.Response(body=found.body, content_type=found.media, headers=headers)
+
+
+def named(request: web.Request, kind: str) -> str:
+    """The name in the address, which is no other topic: a slash can come as %2F. NotFound."""
+    name = request.match_info["name"]
+    if "/" in name:
+        raise NotFound(kind, name[:64])
+    return name
 
 
 async def _page(request: web.Request, caller: Caller | None, topic: str) -> web.Response:

@@ -10,7 +10,7 @@ from aiohttp import web
 from server.domain.errors import BadInput, Refusal
 from server.domain.farm import Scope
 from server.domain.roles import reaches
-from server.handlers import pages, showing
+from server.handlers import pages, showing, sse
 from server.handlers.access import Caller, Person, Visitor
 from server.handlers.door import Form
 from server.handlers.machine_api import account_of
@@ -31,10 +31,11 @@ HOWS = (
 
 @dataclass(frozen=True)
 class SitePages:
-    """The handlers."""
+    """The handlers. Unless ``public``, who looks has to be signed in."""
 
     deps: Deps
     look: Look
+    public: bool = True
 
     async def listed(self, request: web.Request, caller: Caller) -> web.Response:
         """The sites that I run."""
@@ -44,15 +45,29 @@ class SitePages:
 
     async def show(self, request: web.Request, caller: Caller | None) -> web.Response:
         """The page of one site."""
+        if caller is None and not self.public:
+            return showing.to_sign_in(request)
         return await self._show(request, caller)
+
+    async def follow(self, request: web.Request, caller: Caller | None) -> web.StreamResponse:
+        """The same, again whenever it changes."""
+        if caller is None and not self.public:
+            return showing.to_sign_in(request)
+        topic = await self._topic(caller, _name(request))
+        return await request.app[sse.FEED].follow(request, topic)
+
+    async def _topic(self, caller: Caller | None, name: str) -> str:
+        """What is shown: machines and people are named to who runs the site."""
+        runs = caller is not None and name in await stewards.names(self.deps, caller)
+        return (pages.RUN if runs else pages.SITE) + name
 
     async def _show(
         self, request: web.Request, caller: Caller | None, refusal: Refusal | None = None
     ) -> web.Response:
         name = _name(request)
-        template, live = await pages.gather(self.look, pages.SITE + name)
+        template, live = await pages.gather(self.look, await self._topic(caller, name))
         facts: dict[str, Any] = {**live, "here": "sites", "runs": False, "hows": HOWS}
-        if caller is not None and name in await stewards.names(self.deps, caller):
+        if caller is not None and live["whole"]:
             facts |= {
                 "runs": True,
                 "operator": reaches(caller.role, stewards.NAMES),
@@ -107,6 +122,8 @@ class SitePages:
                   media=HTML, head=True),
             Route("GET", one, self.show, Visitor(), "A site as a page", media=HTML, head=True,
                   codes=("site-unknown",)),
+            Route("GET", f"{one}/events", self.follow, Visitor(), "The same, live",
+                  media=sse.MEDIA, codes=("site-unknown", "too-many-listeners")),
             Route("POST", f"{one}/switch", self.switch, own,
                   "Tell its machines to leave, or to work again.",
                   fields=("how", "grace_s", "reason"), codes=codes, **form),
@@ -120,4 +137,4 @@ class SitePages:
 
 
 def _name(request: web.Request) -> str:
-    return request.match_info["name"]
+    return pages.named(request, "site")

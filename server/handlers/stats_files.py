@@ -44,7 +44,8 @@ class StatsFiles:
     async def send(self, request: web.Request) -> web.Response:
         """One of the files."""
         name, folder = request.match_info["file"], self.deps.exports.folder
-        if name not in boincstats.FILES or folder is None:
+        # What was written before they were switched off may name people who agree no more.
+        if name not in boincstats.FILES or folder is None or self.deps.exports.every_s <= 0:
             raise NothingHere()
         body = await asyncio.to_thread(_read, folder / name)
         if body is None:

@@ -28,7 +28,6 @@ BASE = "/api/v1"
 PUBLIC = {
     "GET /events",
     "GET /productions/{name}/events",
-    "GET /sites/{name}/events",
     "GET /productions/{name}/plots/{plot}.{form}",
     f"GET {BASE}/productions/{{name}}/plots",
     *(f"GET {BASE}/stats/{word}" for word in ("now", "series", "split", "totals", "months")),
@@ -74,6 +73,7 @@ VISITORS = {
     "GET /statistics/{plot}.svg",
     "GET /productions/{name}",
     "GET /sites/{name}",
+    "GET /sites/{name}/events",
     "GET /patterns",
     "GET /certificates/{code}",
     "GET /certificates/{code}/print",

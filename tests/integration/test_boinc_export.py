@@ -207,7 +207,9 @@ async def test_the_duty_writes_once_a_day_and_not_at_all_if_told_so(pool: Pool) 
     later = dataclasses.replace(deps.exports, every_s=1e-9)
     deps.exports = later
     assert await boincstats.once(deps) is True
+    assert (await pool.found.answer("GET", "/stats/user.gz")).status == 200
     deps.exports = dataclasses.replace(later, every_s=0.0)
+    assert (await pool.found.answer("GET", "/stats/user.gz")).status == 404, "none are sent either"
     assert await boincstats.once(deps) is False
     assert (await pool.found.answer("GET", "/stats/../server.key")).status == 404
     assert (await pool.found.answer("GET", "/stats/other.xml")).status == 404

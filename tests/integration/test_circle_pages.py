@@ -92,6 +92,9 @@ async def test_a_site_is_switched_on_its_page_by_who_runs_it_and_no_other(crowd:
     assert (await anna.post("/sites/cern/switch", leave)).onto == "/sites/cern"
     shown = (await anna.get("/sites/cern")).text
     assert "1 machine is told to leave" in shown
+    told = {name: (await crowd.of[name].get("/sites/cern")).text for name in ("anna", "ben")}
+    named = {name: ("node-cern" in text, "by anna" in text) for name, text in told.items()}
+    assert named == {"anna": (True, True), "ben": (False, False)}, "others are told no names"
     await anna.post("/sites/cern/switch", {"how": "online"})
     modes = {
         view["name"]: view["mode"]

@@ -8,6 +8,10 @@ import io
 from pathlib import Path
 from typing import Any
 
+import pytest
+from aiohttp import ClientSession, ClientTimeout
+from yarl import URL
+
 from server.db.base import Tx
 from server.domain.rollup import Measure
 from server.services import gauges, rollups
@@ -136,3 +140,26 @@ async def test_statistics_that_are_not_public_are_for_who_is_signed_in(tmp_path:
         _, now = await found.manage("GET", "/stats/now")
         assert now["by"]["machine"] == {"trigger-farm": 1}
         assert now["by"]["site"] == {"hlt": 1}
+
+
+@pytest.mark.parametrize("public", ["true", "false"])
+async def test_what_is_not_public_is_told_at_no_other_address(tmp_path: Path, public: str) -> None:
+    async with (
+        house(tmp_path, **{"statistics.public": public}) as found,
+        ClientSession(timeout=ClientTimeout(total=60)) as session,
+    ):
+        await found.enrol((await found.token("daq", site="hlt"))["token"], "farm-1")
+
+        async def status(path: str) -> int:
+            """What is answered, whose body may have no end."""
+            at = URL(found.url + path, encoded=True)
+            async with session.get(at, allow_redirects=False) as answer:
+                return answer.status
+
+        # The numbers of the pool, by a name in which there is a slash.
+        for path in ("/sites/%2Fstatistics", "/productions/%2F%2Fstatistics", "/sites/run%2Fhlt"):
+            gone = 303 if public == "false" and path.startswith("/sites/") else 404
+            assert [await status(path), await status(f"{path}/events")] == [gone, gone], path
+        for path in ("/sites/hlt", "/sites/hlt/events"):
+            assert await status(path) == (200 if public == "true" else 303), path
+        assert (found.deps.exports.every_s > 0) is (public == "true")

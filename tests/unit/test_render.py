@@ -154,8 +154,12 @@ async def test_hostile_names_are_shown_and_never_obeyed(topic: str) -> None:
     assert images == [asset("mark.svg")]
 
 
-async def test_the_page_of_a_site_tells_who_has_left_how_fast_and_who_not() -> None:
-    text = read(await whole(MadeUpLook(), pages.SITE + "cms-hlt")).text
+async def test_the_page_of_a_site_tells_who_runs_it_who_has_left_how_fast_and_who_not() -> None:
+    text = read(await whole(MadeUpLook(), pages.RUN + "cms-hlt")).text
+    others = read(await whole(MadeUpLook(), pages.SITE + "cms-hlt")).text
+    assert ("trigger-farm-777" in others, "run-control" in others, "961" in others) == (
+        *(False, False, True),
+    )
     for said in (
         "0.71 s",
         "1.12 s",
