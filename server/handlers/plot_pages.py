@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from dataclasses import dataclass
+from functools import lru_cache
 
 from aiohttp import web
 
@@ -27,6 +28,8 @@ AXES = {
     "energy": "energy (GeV)",
     "mass": "invariant mass (GeV)",
 }
+DRAWN = 128  # drawings that are kept, of 50 kB at most
+Row = tuple[float, ...]
 COLUMNS = ("from", "up to", "entries", "per event and unit", "error", "reference")
 
 
@@ -42,15 +45,22 @@ class Figure:
 
 
 def draw(plot: PlotView) -> str:
-    """One histogram, beside its reference if it has one."""
+    """One histogram, beside its reference if it has one; drawn once, whoever asks."""
+    figures = (plot.edges, plot.heights, plot.reference, plot.errors)
+    return _drawn(plot.title, plot.quantity, *map(tuple, figures))
+
+
+@lru_cache(maxsize=DRAWN)
+def _drawn(title: str, quantity: str, edges: Row, heights: Row, reference: Row, errors: Row) -> str:
+    """Milliseconds of the loop's CPU for each."""
     return histogram(
-        plot.edges,
-        plot.heights,
-        plot.reference or None,
-        title=plot.title,
+        edges,
+        heights,
+        reference or None,
+        title=title,
         unit="per event and unit",
-        axis=AXES[plot.quantity],
-        errors=plot.errors,
+        axis=AXES[quantity],
+        errors=errors,
     )
 
 
