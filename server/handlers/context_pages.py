@@ -39,7 +39,7 @@ class ContextPages:
         found = await library.search(self.deps, caller, "mine", words)
         every = found if not words else await library.search(self.deps, caller, "mine")
         recent = sorted(every, key=lambda one: -max(one.used_at, one.context.changed_at))
-        hosts = (await self.look.pool()).hosts
+        hosts = await self.look.hosts(caller.account)
         owner = enrol.Caller(caller.account, caller.name, caller.role)
         return showing.show(
             request, caller, "dashboard", here="dashboard", contexts=found, any=bool(every),

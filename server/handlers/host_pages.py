@@ -18,7 +18,7 @@ from server.handlers.door import Form
 from server.handlers.routes import HTML, Body, Query, Route
 from server.services import bans, bulk, enrol, lives, portrait, reap, words
 from server.services.deps import Deps
-from server.services.hostview import HostView
+from server.services.hostview import NOW_S, HostView
 from server.services.lives import Life
 from server.services.look import Look
 from web.filters import in_order, moment, plural
@@ -88,23 +88,24 @@ class HostPages:
 
     async def list_hosts(self, request: web.Request, caller: Caller) -> web.Response:
         """The machines, by what is looked for, a page of them."""
-        pool = await self.look.pool()
+        hosts, now = await self.look.hosts(), self.deps.clock()
         wanted, state = request.query.get("q", "")[:64], request.query.get("state", "")[:64]
         number = params.query_number(request, "page", 1, 1, 10**6)
-        found = [host for host in in_order(pool.hosts) if _is_like(host, wanted, state)]
+        found = [host for host in in_order(hosts) if _is_like(host, wanted, state)]
         sort = request.query.get("sort", "")
         if sort in _KEYS:
             found.sort(key=_KEYS[sort])
         first = (number - 1) * PAGE
         return showing.show(
-            request, caller, "hosts", here="hosts", pool=pool, q=wanted, state=state,
-            sort=sort if sort in _KEYS else "", sorts=SORTS, actions=_HOST_ACTIONS,
+            request, caller, "hosts", here="hosts", now=now, total=len(hosts), q=wanted,
+            state=state, sort=sort if sort in _KEYS else "", sorts=SORTS, actions=_HOST_ACTIONS,
             admin=reaches(caller.role, "admin"),
-            states=sorted({host.state for host in pool.hosts}), found=len(found), first=first + 1,
+            states=sorted({host.state for host in hosts}), found=len(found), first=first + 1,
             shown=found[first : first + PAGE], before=number - 1 if number > 1 else None,
             after=number + 1 if first + PAGE < len(found) else None,
-            working=sum(host.running > 0 for host in pool.hosts),
-            standing=sum(host.state == "banned" for host in pool.hosts),
+            present=sum(now - host.last_seen < NOW_S for host in hosts),
+            working=sum(host.running > 0 for host in hosts),
+            standing=sum(host.state == "banned" for host in hosts),
         )  # fmt: skip
 
     async def show(self, request: web.Request, caller: Caller) -> web.Response:

@@ -86,17 +86,18 @@ class MachineApi:
 
     async def list_machines(self, request: web.Request, caller: Caller) -> MachineList:
         """The machines of the account, of all for operators, or of a site that it runs."""
-        pool, site = await self.look.pool(), request.query.get("site", "")[:64]
+        site = request.query.get("site", "")[:64]
         everybody = request.query.get("all", "") in ("1", "true")
+        hosts = await self.look.hosts(0 if site or everybody else caller.account)
         found = await machines.mine(
-            self.deps, pool.hosts, account_of(caller), everybody=everybody, site=site
+            self.deps, hosts, account_of(caller), everybody=everybody, site=site
         )
         return MachineList(found)
 
     async def show(self, request: web.Request, caller: Caller) -> MachineStory:
         """One machine with its history."""
-        pool = await self.look.pool()
-        return await machines.one(self.deps, pool.hosts, account_of(caller), _host(request))
+        hosts = await self.look.hosts()
+        return await machines.one(self.deps, hosts, account_of(caller), _host(request))
 
     async def pause(self, request: web.Request, caller: Caller) -> Reply:
         """Freeze its payloads and keep their leases."""

@@ -52,8 +52,9 @@ class MachinePages:
         return showing.show(request, caller, "machines", here="machines", **facts)
 
     async def _facts(self, request: web.Request, caller: Caller) -> dict[str, Any]:
-        pool, site = await self.look.pool(), request.query.get("site", "")[:64]
-        found = await machines.mine(self.deps, pool.hosts, account_of(caller), site=site)
+        site = request.query.get("site", "")[:64]
+        hosts = await self.look.hosts(0 if site else caller.account)
+        found = await machines.mine(self.deps, hosts, account_of(caller), site=site)
         operator = reaches(caller.role, OPERATORS)
         return {
             "machines": found, "now": self.deps.clock(), "operator": operator, "site": site,
@@ -75,8 +76,8 @@ class MachinePages:
     async def _one(
         self, request: web.Request, caller: Caller, refusal: Refusal | None = None
     ) -> web.Response:
-        pool, host = await self.look.pool(), _host(request)
-        story = await machines.one(self.deps, pool.hosts, account_of(caller), host)
+        host = _host(request)
+        story = await machines.one(self.deps, await self.look.hosts(), account_of(caller), host)
         owner = (await machines.own(self.deps, account_of(caller), host)).account
         offers = await offered(self.deps, owner)
         if owner != caller.account and not reaches(caller.role, OPERATORS):

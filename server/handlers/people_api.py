@@ -198,8 +198,7 @@ class PeopleApi:
 
     async def list_hosts(self, request: web.Request, caller: Caller) -> HostList:
         """Every host, those believed no longer at the end."""
-        pool = await self.look.pool()
-        return HostList([*pool.hosts, *await self.look.revoked()])
+        return HostList([*await self.look.hosts(), *await self.look.revoked()])
 
     async def revoke_host(self, request: web.Request, caller: Caller) -> None:
         """Believe a host no longer; what it had leased is given to others."""

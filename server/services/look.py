@@ -34,6 +34,7 @@ KEPT = 1000  # productions whose views are kept for a second
 PLOTS_S = 15.0  # for so long plots are shown as they were
 FRONT_S = 3.0  # for so long the first page and the numbers of the pool may be kept
 OVER_S = 60.0  # ... and on it a production that is over
+HOSTS_S = 2.0  # for so long the list of all machines is shown as it was
 RATE_S = 60.0  # rates are taken over this time
 
 
@@ -106,7 +107,6 @@ class PoolView:
     events_settled: int
     events_per_s: float
     productions: list[ProductionView]
-    hosts: list[HostView]
     now: float
 
 
@@ -160,6 +160,7 @@ class Look:
     marks: dict[int, deque[tuple[float, int]]] = field(default_factory=dict)
     fresh: tuple[float, PoolView] | None = None
     front_kept: tuple[float, FrontView] | None = None
+    hosts_kept: tuple[float, list[HostView]] | None = None
     now_kept: tuple[float, Now] | None = None
     kept: dict[int, tuple[float, Production, ProductionView]] = field(default_factory=dict)
     plotted: dict[int, tuple[float, PlotsView]] = field(default_factory=dict)
@@ -180,6 +181,16 @@ class Look:
             if self.front_kept is None or not 0 <= now - self.front_kept[0] < FRONT_S:
                 self.front_kept = now, await self._front(now, OVER_S)
             return self.front_kept[1]
+
+    async def hosts(self, account: int = 0) -> list[HostView]:
+        """The hosts of an account as they are; those of all (0) as they were `HOSTS_S` ago."""
+        now = self.deps.clock()
+        if account:
+            return await self._hosts(now, account)
+        async with self.lock:
+            if self.hosts_kept is None or not 0 <= now - self.hosts_kept[0] < HOSTS_S:
+                self.hosts_kept = now, await self._hosts(now)
+            return self.hosts_kept[1]
 
     async def now(self) -> Now:
         """The pool in numbers, at most `FRONT_S` old."""
@@ -217,7 +228,6 @@ class Look:
             front.events_settled,
             front.events_per_s,
             front.productions,
-            await self._hosts(now),
             now,
         )
 
@@ -363,8 +373,8 @@ class Look:
         over = row.finished_at is not None
         return 0.0 if over or now - then < 0.5 else max(0.0, (after - before) / (now - then))
 
-    async def _hosts(self, now: float) -> list[HostView]:
-        tallies = await self.deps.store.read(views.tallies)
+    async def _hosts(self, now: float, account: int = 0) -> list[HostView]:
+        tallies = await self.deps.store.read(lambda tx: views.tallies(tx, account))
         registry, believed = self.deps.registry, words.summaries(self.deps)
         credits = (await credit.sums(self.deps)).hosts
         return [
@@ -377,6 +387,7 @@ class Look:
                 credits.get(card.id, 0.0),
             )
             for card in registry.hosts.values()
+            if account in (0, card.account)
         ]
 
 

@@ -11,7 +11,7 @@ from server.domain.errors import NotFound
 from server.domain.rollup import Kind
 from server.handlers import pages, statistics_pages
 from server.services.hostview import HostView
-from server.services.look import FrontView, MoveView, OutputView, PoolView
+from server.services.look import FrontView, MoveView, OutputView
 from server.services.sites import SiteView
 from tests.kit import views
 from tests.kit.views import HOSTILE, MadeUpLook
@@ -81,10 +81,10 @@ def statistics(*sites: SiteView) -> str:
 
 def machines(*hosts: HostView) -> str:
     """The page of all machines, with these."""
-    pool = PoolView(1, len(hosts), 0, 0.0, [], list(hosts), views.NOW)
     return page(
-        "hosts", pool=pool, q="", state="", states=[], found=len(hosts), first=1, shown=hosts,
-        before=None, after=None, working=1, standing=0, sort="", sorts=(), actions=(), admin=False,
+        "hosts", now=views.NOW, total=len(hosts), present=1, q="", state="", states=[],
+        found=len(hosts), first=1, shown=hosts, before=None, after=None, working=1, standing=0,
+        sort="", sorts=(), actions=(), admin=False,
     )  # fmt: skip
 
 
