@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import subprocess
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,7 @@ from contexts.part import Machine
 from contexts.render.targets import render
 from contexts.schema import Document
 from tests.kit.house import House
-from tests.kit.payload_scripts import GOOD
+from tests.kit.payload_scripts import GOOD, SLOW
 from tests.kit.tls import tls_house
 from tools import pack_agent
 from tools.realvm.image import Guest, NotToBeHad, build
@@ -56,45 +58,87 @@ def context(certificate: str) -> Document:
     }
 
 
+@asynccontextmanager
+async def booted(guest: Guest, found: House, folder: Path) -> AsyncIterator[Running]:
+    """A machine that starts with nothing but a rendered context."""
+    token = (await found.token("ada"))["token"]
+    machine = Machine(
+        name="volunteer-0001",
+        server=f"https://{HOST}:{found.port}",
+        token=token,
+        agent_sha256=await asyncio.to_thread(publish, found),
+    )
+    told = context((folder / "cert.pem").read_text())
+    rendered = render(told, 1, "iso", machine)
+    assert "machine.token" in rendered.secrets
+    seed = folder / "seed.iso"
+    seed.write_bytes(rendered.file("seed.iso").body)
+    try:
+        running = Running(guest, seed, folder)
+    except NotToBeHad as error:
+        pytest.skip(str(error))
+    try:
+        yield running
+    finally:
+        running.kill()
+
+
+async def reached(found: House, running: Running, true: Callable[[], Awaitable[bool]]) -> None:
+    """Wait until something is so while the machine runs; what it said, if it does not come."""
+
+    async def look() -> bool:
+        assert running.process.poll() is None, running.serial[-4000:]
+        assert "windfall: The agent is not here" not in running.serial, running.serial[-4000:]
+        await asyncio.sleep(0.2)
+        return await true()
+
+    try:
+        await found.until(look, PATIENCE_S)
+    except TimeoutError:
+        pytest.fail(running.serial[-8000:])
+
+
 @pytest.mark.vm
 @pytest.mark.timeout(900)
 async def test_a_machine_of_a_rendered_context_joins_by_its_token_and_finishes_a_production(
     guest: Guest, tmp_path: Path
 ) -> None:
     async with tls_house(tmp_path, HOST) as found:
-        digest = await asyncio.to_thread(publish, found)
         text = found.definition(events=EVENTS, unit=30, quorum=1, reference=2)
         await found.produce(text, GOOD.replace("of %d;", "of seed %d\\n").encode())
-        token = (await found.token("ada"))["token"]
-        machine = Machine(
-            name="volunteer-0001",
-            server=f"https://{HOST}:{found.port}",
-            token=token,
-            agent_sha256=digest,
-        )
-        told = context((tmp_path / "cert.pem").read_text())
-        rendered = render(told, 1, "iso", machine)
-        assert "machine.token" in rendered.secrets
-        seed = tmp_path / "seed.iso"
-        seed.write_bytes(rendered.file("seed.iso").body)
-        try:
-            running = Running(guest, seed, tmp_path)
-        except NotToBeHad as error:
-            pytest.skip(str(error))
 
         async def done() -> bool:
-            assert running.process.poll() is None, running.serial[-4000:]
-            assert "windfall: The agent is not here" not in running.serial, running.serial[-4000:]
-            await asyncio.sleep(0.2)
             return bool((await found.show())["state"] == "done")
 
-        try:
-            await found.until(done, PATIENCE_S)
-        except TimeoutError:
-            pytest.fail(running.serial[-8000:])
-        finally:
-            running.kill()
+        async with booted(guest, found, tmp_path) as running:
+            await reached(found, running, done)
         _, hosts = await found.manage("GET", "/hosts")
         assert [host["name"] for host in hosts["hosts"]] == ["volunteer-0001"]
         status, said = await found.manage("POST", "/productions/toy-run/verify")
         assert (status, said["ok"], said["events"]) == (200, True, EVENTS)
+
+
+@pytest.mark.vm
+@pytest.mark.timeout(900)
+async def test_the_power_button_of_a_machine_loses_nothing_that_is_finished(
+    guest: Guest, tmp_path: Path
+) -> None:
+    async with tls_house(tmp_path, HOST) as found:
+        text = found.definition(events=100_000, unit=100_000, quorum=1, reference=2)
+        await found.produce(text, SLOW.replace("of %d;", "of seed %d\\n").encode())
+
+        async def at_work() -> bool:
+            [view] = (await found.manage("GET", "/productions"))[1]["productions"]
+            return bool(view["in_hand"] > 0)
+
+        async with booted(guest, found, tmp_path) as running:
+            await reached(found, running, at_work)
+            assert "return" in running.tell("system_powerdown")
+            assert await asyncio.to_thread(running.process.wait, PATIENCE_S) == 0
+        assert "guest: the power button" in running.serial
+        rows = await found.rows(
+            "SELECT state, cause, held, done FROM tasks WHERE host IS NOT NULL ORDER BY id"
+        )
+        assert [row[0] for row in rows] == ["returned"], (rows, running.serial[-4000:])
+        _, _, held, done = rows[0]
+        assert held == done > 0, "what was finished is in hand"

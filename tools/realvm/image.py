@@ -6,6 +6,7 @@ Debian's own cloud-init has done.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import stat
@@ -38,6 +39,7 @@ NOT_NEEDED = (
 )
 LINKS = (
     *(
+        "acpid",
         "sh",
         "adduser",
         "addgroup",
@@ -52,7 +54,21 @@ LINKS = (
     ),
     *("echo", "env", "false", "find", "grep", "head", "hostname", "id", "ifconfig", "insmod"),
     *("install", "kill", "ln", "ls", "mkdir", "mktemp", "mount", "mv", "poweroff", "printf", "ps"),
-    *("readlink", "rm", "rmdir", "route", "sed", "sleep", "sort", "stat", "tail", "touch", "tr"),
+    *(
+        "readlink",
+        "rm",
+        "rmdir",
+        "route",
+        "run-parts",
+        "sed",
+        "seq",
+        "sleep",
+        "sort",
+        "stat",
+        "tail",
+        "touch",
+        "tr",
+    ),
     *("true", "umount", "uname", "wc", "udevadm", "ip"),
 )
 CONFIG = """\
@@ -80,6 +96,7 @@ for module in MODULES; do insmod /lib/modules/$module.ko; done
 ifconfig lo 127.0.0.1 up
 ifconfig eth0 10.0.2.15 netmask 255.255.255.0 up
 route add default gw 10.0.2.2
+acpid
 for stage in "init --local" init "modules --mode=config" "modules --mode=final"; do
     echo "guest: cloud-init $stage"
     cloud-init $stage
@@ -87,6 +104,17 @@ done
 echo "guest: cloud-init is done"
 while :; do sleep 3600; done
 """
+
+POWER_FILE = "etc/acpi/PWRF/00000080"
+POWER = """\
+#!/bin/sh
+echo "guest: the power button" >/dev/console
+kill -TERM -1
+for second in $(seq 60); do ps | grep -q "[w]indfall-agent" || break; sleep 1; done
+echo "guest: off" >/dev/console
+poweroff -f
+"""
+"""What a power button does: as where there is systemd or acpid, everybody is told to end first."""
 
 
 class NotToBeHad(Exception):
@@ -103,8 +131,8 @@ class Guest:
 
 def build(folder: Path) -> Guest:
     """The guest in ``folder``; what was downloaded or made before is taken again."""
-    guest = Guest(folder / "vmlinuz", folder / "initrd")
-    if guest.kernel.exists() and guest.initrd.exists():
+    guest, made_of = Guest(folder / "vmlinuz", folder / "initrd"), folder / "made-of"
+    if guest.initrd.exists() and made_of.exists() and made_of.read_text() == _recipe():
         return guest
     for tool in ("apt-get", "apt-cache", "dpkg-deb"):
         if shutil.which(tool) is None:
@@ -125,9 +153,16 @@ def build(folder: Path) -> Guest:
     with part.open("wb") as out:
         out.writelines(cpio(root))
     part.rename(guest.initrd)
+    made_of.write_text(_recipe())
     for done in (root, kernel):
         shutil.rmtree(done)
     return guest
+
+
+def _recipe() -> str:
+    """What a guest depends on; one that was made of something else is made anew."""
+    parts = (KERNEL, PACKAGES, MODULES, NOT_NEEDED, LINKS, sorted(_texts().items()))
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
 def _run(*command: str, cwd: Path | None = None) -> str:
@@ -171,7 +206,8 @@ def _furnish(root: Path, kernel: Path) -> None:
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    (root / "init").chmod(0o755)
+    for name in ("init", POWER_FILE):
+        (root / name).chmod(0o755)
     (root / "tmp").chmod(0o1777)
     _compile(root)
 
@@ -179,6 +215,7 @@ def _furnish(root: Path, kernel: Path) -> None:
 def _texts() -> dict[str, str]:
     return {
         "init": INIT.replace("MODULES", " ".join(MODULES)),
+        POWER_FILE: POWER,
         "etc/passwd": "root:x:0:0:root:/root:/bin/sh\n",
         "etc/group": "root:x:0:\nnogroup:x:65534:\n",
         "etc/shadow": "root:*:19000:0:99999:7:::\n",
