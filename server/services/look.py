@@ -339,7 +339,10 @@ class Look:
         return "; ".join(said)
 
     def _unable(self, manifest: str) -> list[str]:
-        """Which host cannot compute the reference events of a manifest, and how many more."""
+        """Which host cannot compute the reference events of a manifest, and how many more.
+
+        By its number: pages that anybody may see tell nobody's names.
+        """
         now, believed = self.deps.clock(), self.deps.registry.hosts
         found = [
             (host, unable)
@@ -353,8 +356,7 @@ class Look:
         told = f": {lines[-1].strip()[:LINE]}" if lines else ""
         others = len(found) - 1
         more = f"; and on {others} host{'s' * (others > 1)} more" if others else ""
-        name = self._name(host)
-        return [f"its reference events fail on host {name} ({unable.word}){told}{more}"]
+        return [f"its reference events fail on host {host} ({unable.word}){told}{more}"]
 
     async def revoked(self) -> list[HostView]:
         """The hosts that are believed no longer."""

@@ -118,13 +118,15 @@ def test_the_page_of_machines_says_when_each_checked_in() -> None:
     assert "checked in 2\u00a0minutes ago" in text
 
 
-async def test_the_page_of_a_production_names_hosts_whose_copies_were_rejected() -> None:
+async def test_the_page_of_a_production_names_no_machine_whose_copies_were_rejected() -> None:
     look = MadeUpLook()
     look.view.productions[0] = replace(
-        look.view.productions[0], rejected=5, rejected_hosts=[("overclocked", 5)]
+        look.view.productions[0], rejected=5, rejected_hosts=[("overclocked", 2), ("heated", 3)]
     )
     reader = read(await whole(look, "minbias-13tev-tune26"))
-    assert "overclocked" in reader.text
+    assert "2\u00a0machines sent 5\u00a0events" in reader.text
+    assert "overclocked:" not in reader.text
+    assert "heated" not in reader.text
     assert "started by carla" in reader.text
 
 
