@@ -8,11 +8,12 @@ from collections import Counter
 from dataclasses import dataclass, field
 from functools import partial
 
+from server.db import accounts, units
 from server.db import bulk as rows
-from server.db import units
 from server.db.base import Tx
 from server.db.bulk import Bulk
 from server.domain.errors import BadInput, NotFound, Refusal
+from server.domain.roles import reaches
 from server.services import audit, bans, enrol, produce
 from server.services.cards import HostCard
 from server.services.deps import Deps
@@ -28,6 +29,8 @@ LISTED = 50
 MOST = 20_000  # subjects of one order
 AT_ONCE = 50  # subjects that share a flush to the disk
 EVERY_S = 1.0
+GIVERS = "admin"  # the least role that orders
+LAPSED = "not carried out: who gave it may not any more"
 
 
 class BulkBegun(Refusal):
@@ -177,10 +180,16 @@ async def once(deps: Deps) -> int:
     now = deps.clock()
     found = await deps.store.read(lambda tx: rows.due(tx, now))
     for one in found:
-        outcome = await _carry_out(deps, one)
+        outcome = await _carry_out(deps, one) if await _still_may(deps, one) else LAPSED
         log.info("carried out", extra={"action": f"bulk.{one.action}", "order": one.id})
         await deps.store.write(partial(rows.done, number=one.id, outcome=outcome, at=deps.clock()))
     return len(found)
+
+
+async def _still_may(deps: Deps, one: Bulk) -> bool:
+    """Whether who gave an order could give it now: much may happen within a day's grace."""
+    giver = await deps.store.read(lambda tx: accounts.named(tx, one.made_by))
+    return giver is not None and giver.state == "active" and reaches(giver.role, GIVERS)
 
 
 async def _carry_out(deps: Deps, one: Bulk) -> str:

@@ -102,6 +102,20 @@ async def test_an_order_is_undone_until_it_begins_and_not_after(
         assert (status >= 400, said["code"]) == (True, code)
 
 
+async def test_an_order_of_one_who_may_not_any_more_is_not_carried_out(
+    desk: tuple[Desk, list[Hand]],
+) -> None:
+    found, hands = desk
+    made = await ask(found, "", action="drain", account="ada")
+    await found.found.deps.store.write(
+        lambda tx: tx.run("UPDATE accounts SET role = 'operator' WHERE name = 'admin'")
+    )
+    assert await begin(found) == 1
+    assert [await orders_of(hand) for hand in hands] == [[], [], []]
+    [said] = await bulk.listed(found.found.deps)
+    assert (said.id, said.outcome) == (made["id"], bulk.LAPSED)
+
+
 async def test_many_are_banned_and_taken_again_and_who_is_gone_is_counted(
     desk: tuple[Desk, list[Hand]],
 ) -> None:
