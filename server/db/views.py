@@ -27,7 +27,9 @@ async def unit_states(tx: Tx, production: int) -> dict[int, str]:
 async def tallies(tx: Tx, account: int = 0) -> dict[int, tuple[int, int]]:
     """The agreed and the rejected events of each host, or of those of one account."""
     rows = await tx.all(
-        "SELECT id, agreed_events, rejected_events FROM hosts WHERE $1 IN (0, account)", account
+        "SELECT id, agreed_events, rejected_events FROM hosts"
+        " WHERE account = coalesce($1, account)",
+        account or None,
     )
     return {row[0]: (row[1], row[2]) for row in rows}
 

@@ -34,7 +34,7 @@ KEPT = 1000  # productions whose views are kept for a second
 PLOTS_S = 15.0  # for so long plots are shown as they were
 FRONT_S = 3.0  # for so long the first page and the numbers of the pool may be kept
 OVER_S = 60.0  # ... and on it a production that is over
-HOSTS_S = 2.0  # for so long the list of all machines is shown as it was
+HOSTS_S = 1.0  # for so long the list of all machines is shown as it was
 RATE_S = 60.0  # rates are taken over this time
 
 
