@@ -134,11 +134,11 @@ async def test_the_power_button_of_a_machine_loses_nothing_that_is_finished(
         async with booted(guest, found, tmp_path) as running:
             await reached(found, running, at_work)
             assert "return" in running.tell("system_powerdown")
-            assert await asyncio.to_thread(running.process.wait, PATIENCE_S) == 0
+            assert await asyncio.to_thread(running.process.wait, 120) == 0
         assert "guest: the power button" in running.serial
         rows = await found.rows(
             "SELECT state, cause, held, done FROM tasks WHERE host IS NOT NULL ORDER BY id"
         )
         assert [row[0] for row in rows] == ["returned"], (rows, running.serial[-4000:])
         _, _, held, done = rows[0]
-        assert held == done > 0, "what was finished is in hand"
+        assert held >= done > 0, "what it said is finished is in hand"

@@ -96,7 +96,7 @@ for module in MODULES; do insmod /lib/modules/$module.ko; done
 ifconfig lo 127.0.0.1 up
 ifconfig eth0 10.0.2.15 netmask 255.255.255.0 up
 route add default gw 10.0.2.2
-acpid
+acpid -d >/dev/console 2>&1 &
 for stage in "init --local" init "modules --mode=config" "modules --mode=final"; do
     echo "guest: cloud-init $stage"
     cloud-init $stage

@@ -81,6 +81,8 @@ class Running:
                 talk.write(json.dumps({"execute": word}) + "\n")
                 talk.flush()
                 answer = json.loads(talk.readline())
+                while "event" in answer:  # told to whoever listens, at any time
+                    answer = json.loads(talk.readline())
             return answer
 
     def kill(self) -> None:
