@@ -7,7 +7,10 @@ what nobody has found yet: ``pytest --hypothesis-profile=search --hypothesis-see
 from __future__ import annotations
 
 import gc
+import os
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import settings
 
 settings.register_profile("house", derandomize=True, print_blob=True)
@@ -19,3 +22,11 @@ def pytest_collection_finish() -> None:
     """From now on the collector looks at what tests make, and not at the modules they are in."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def plain_umask() -> Iterator[None]:
+    """Each test begins with the usual umask: a server that starts in this process narrows it."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
