@@ -85,6 +85,12 @@ class Walk:
             self.windows[who, scripts] = known
         return known
 
+    def keep_machines(self) -> None:
+        """No machine goes away while a page is looked at, and looked at again."""
+        now = self.found.deps.clock()
+        for card in self.found.deps.registry.hosts.values():
+            card.seen_at = now
+
     def address(self, example: Example) -> str:
         """Where it is."""
         return example.path.format(**self.names)
@@ -117,6 +123,7 @@ async def walk(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Walk]:
 @pytest.mark.parametrize("example", SEEN, ids=lambda example: f"{example.path} {example.who}")
 async def test_a_page_is_fit_to_be_seen(walk: Walk, example: Example) -> None:
     page = await (await walk.window(example.who)).new_page()
+    walk.keep_machines()
     answers: list[Response] = []
     complaints: list[str] = []
     page.on("response", lambda answer: answers.append(answer))  # noqa: PLW0108
