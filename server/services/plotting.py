@@ -25,6 +25,7 @@ from server.domain.definition import Definition
 from server.domain.errors import NotFound
 from server.domain.intervals import Intervals
 from server.domain.physics import Filled, Plot, Sheet
+from server.domain.split import units_total
 from server.services import produce
 from server.services.close import unit_key
 from server.services.deps import Deps
@@ -35,7 +36,7 @@ LOOK = 1000  # units looked at in a step
 LONGEST_S = 900.0  # for one unit
 REST_MOST_S = 120.0
 LOOK_S = 3.0  # between two looks for something to read
-PROGRAM = (sys.executable, "-m", "server.plotter")
+PROGRAM = (sys.executable, "-P", "-m", "server.plotter")  # whatever lies where the server stands
 
 
 class Uncounted(Exception):
@@ -106,7 +107,8 @@ class Plotter:
             return
         kept = await store.read(lambda tx: plots.one(tx, found.production))
         done = Intervals(msgspec.json.decode(kept.done, type=list[tuple[int, int]]))
-        number = await store.read(lambda tx: _next(tx, found.production, done))
+        left = done.missing(0, units_total(asked.events, asked.unit)).pairs
+        number = await store.read(lambda tx: _next(tx, found.production, done, left[0][0]))
         if number is None:
             return
         sheet = _sheet(asked, kept)
@@ -182,9 +184,8 @@ def _spent() -> float:
     return used.ru_utime + used.ru_stime
 
 
-async def _next(tx: Tx, production: int, done: Intervals) -> int | None:
-    """The first settled unit that was not read."""
-    at = 0
+async def _next(tx: Tx, production: int, done: Intervals, at: int) -> int | None:
+    """The first settled unit that was not read, of those from ``at`` on."""
     while numbers := await plots.settled_from(tx, production, at, LOOK):
         for number in numbers:
             if not done.covers(number, number + 1):
