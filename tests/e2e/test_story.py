@@ -176,6 +176,7 @@ def pause_and_resume(page: Page, person: Person, machine: AgentProcess) -> None:
     resume = page.get_by_role("button", name="Resume")
     person.becomes(lambda: page.reload() is not None and resume.is_visible())
     resume.click()
+    page.get_by_text("The machine is told to go on.").wait_for()
     person.becomes(lambda: machine.status()["state"] == "working")
     before = settled(page)
     person.becomes(lambda: settled(page) > before)
