@@ -94,7 +94,7 @@ class Gate:
             bans.admit(self.deps, card)
         return card
 
-    async def caller(self, token: str) -> enrol.Caller:
+    async def caller(self, token: str) -> enrol.Bearer:
         """An account."""
         return await enrol.caller(self.deps, token)
 

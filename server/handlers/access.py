@@ -8,7 +8,7 @@ from typing import Protocol
 from aiohttp import hdrs, web
 
 from server.domain.errors import Forbidden, ScopeMissing
-from server.domain.roles import ROLES, reaches
+from server.domain.roles import ROLES, Caller, reaches
 from server.domain.scopes import holds
 from server.handlers.errors import TokenMissing
 
@@ -54,25 +54,6 @@ class Visitor:
 
 
 Access = Public | Host | Role | Person | Visitor
-
-
-class Caller(Protocol):
-    """The account behind an API token."""
-
-    @property
-    def account(self) -> int:
-        """The account's id."""
-        ...
-
-    @property
-    def name(self) -> str:
-        """The account's name."""
-        ...
-
-    @property
-    def role(self) -> str:
-        """One of `server.domain.roles.ROLES`."""
-        ...
 
 
 class Bearer(Caller, Protocol):

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
+from server.domain.roles import Caller
 from server.domain.roster import TEXT_MOST
 from server.handlers import params
-from server.handlers.access import Caller, Role
+from server.handlers.access import Role
 from server.handlers.me_api import SessionList, session_view
 from server.handlers.routes import Body, Query, Reply, Route
 from server.services import audit, codes, links, people, roster, sessions

@@ -11,8 +11,9 @@ from typing import Any
 from aiohttp import web
 
 from server.domain.errors import BadInput, OutputNotReady, Unsigned
+from server.domain.roles import Caller
 from server.handlers import params
-from server.handlers.access import Caller, Role
+from server.handlers.access import Role
 from server.handlers.ranges import send
 from server.handlers.routes import BYTES, Body, Query, Reply, Route
 from server.services import aside, merge, payloads, produce, verify

@@ -9,10 +9,10 @@ from urllib.parse import urlencode
 from aiohttp import web
 
 from server.domain.errors import BadInput, Refusal
-from server.domain.roles import ROLES
+from server.domain.roles import ROLES, Caller
 from server.domain.roster import TEXT_MOST
 from server.handlers import showing
-from server.handlers.access import Caller, Person
+from server.handlers.access import Person
 from server.handlers.accounts_api import audited
 from server.handlers.door import Form
 from server.handlers.params import form_number

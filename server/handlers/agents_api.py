@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from server.handlers.access import Caller, Role
+from server.domain.roles import Caller
+from server.handlers.access import Role
 from server.handlers.routes import Body, Route
 from server.services import agentbans
 from server.services.agentbans import AgentBan

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from server.domain.roles import Caller
 from server.handlers import showing
-from server.handlers.access import Caller, Visitor
+from server.handlers.access import Visitor
 from server.handlers.door import DOOR, Form
 from server.handlers.routes import HTML, Body, Route
 

@@ -9,9 +9,9 @@ from types import MappingProxyType
 from aiohttp import web
 
 from server.domain.errors import BadInput
-from server.domain.roles import reaches
+from server.domain.roles import Caller, reaches
 from server.handlers import showing
-from server.handlers.access import Caller, Person
+from server.handlers.access import Person
 from server.handlers.door import Form
 from server.handlers.routes import HTML, Body, Route
 from server.services import agentbans, portrait

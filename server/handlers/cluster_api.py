@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from server.domain.errors import BadInput
+from server.domain.roles import Caller
 from server.domain.throttle import place_of
-from server.handlers.access import Caller, Public, Role
+from server.handlers.access import Public, Role
 from server.handlers.door import DOOR
 from server.handlers.params import query_number
 from server.handlers.routes import Body, Query, Reply, Route

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from server.domain.errors import NotFound
+from server.domain.roles import Caller
 from server.handlers import context_views as v
-from server.handlers.access import Caller, Role
+from server.handlers.access import Role
 from server.handlers.params import query_number
 from server.handlers.routes import Body, Query, Reply, Route
 from server.services.deps import Deps

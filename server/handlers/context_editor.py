@@ -14,8 +14,9 @@ from contexts.registry import PARTS
 from contexts.render.targets import TARGETS
 from contexts.templates import TEMPLATES
 from server.domain.errors import BadInput, NotFound, Overtaken, Refusal
+from server.domain.roles import Caller
 from server.handlers import context_form, context_sheet, showing
-from server.handlers.access import Caller, Person
+from server.handlers.access import Person
 from server.handlers.context_form import Typed
 from server.handlers.door import Form
 from server.handlers.routes import HTML, Body, Query, Route

@@ -11,8 +11,9 @@ from contexts.registry import PARTS
 from contexts.render.targets import TARGETS
 from contexts.schema import Field
 from contexts.templates import TEMPLATES
+from server.domain.roles import Caller
 from server.handlers import context_views as v
-from server.handlers.access import Caller, Role
+from server.handlers.access import Role
 from server.handlers.context_api import BASE, LAST, NO_STORE, ONE, UNKNOWN
 from server.handlers.context_launch import LaunchRequest, wanted
 from server.handlers.params import query_number

@@ -8,8 +8,9 @@ from typing import Any
 from aiohttp import web
 
 from server.domain.errors import BadInput, Refusal
+from server.domain.roles import Caller
 from server.handlers import context_editor, context_form, showing
-from server.handlers.access import Caller, Person
+from server.handlers.access import Person
 from server.handlers.context_editor import CODES, FORM_MOST, ONE, Frame
 from server.handlers.context_form import Typed
 from server.handlers.context_launch import sent

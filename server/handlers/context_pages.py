@@ -8,13 +8,14 @@ from typing import Any
 from aiohttp import web
 
 from server.domain.errors import BadInput, NotFound, Refusal
+from server.domain.roles import Caller
 from server.handlers import context_launch, context_sheet, showing
-from server.handlers.access import Caller, Person
+from server.handlers.access import Person
 from server.handlers.context_editor import ONE, TARGET_WORDS
 from server.handlers.door import Form
 from server.handlers.params import query_number
 from server.handlers.routes import HTML, Body, Query, Route
-from server.services import enrol, machines, stewards
+from server.services import machines, stewards
 from server.services.deps import Deps
 from server.services.look import Look
 from server.services.shelf import keep, launching, layering, library, rendering, share
@@ -40,13 +41,12 @@ class ContextPages:
         every = found if not words else await library.search(self.deps, caller, "mine")
         recent = sorted(every, key=lambda one: -max(one.used_at, one.context.changed_at))
         hosts = await self.look.hosts(caller.account)
-        owner = enrol.Caller(caller.account, caller.name, caller.role)
         return showing.show(
             request, caller, "dashboard", here="dashboard", contexts=found, any=bool(every),
             words=words, recent=recent[:RECENT],
             shared=await library.search(self.deps, caller, "shared"),
             removed=await library.search(self.deps, caller, "removed"),
-            grace=keep.GRACE_S, machines=await machines.mine(self.deps, hosts, owner),
+            grace=keep.GRACE_S, machines=await machines.mine(self.deps, hosts, caller),
         )  # fmt: skip
 
     async def shelf(self, request: web.Request, caller: Caller) -> web.Response:

@@ -9,9 +9,10 @@ from typing import Any
 from aiohttp import web
 
 from server.domain.errors import Refusal
+from server.domain.roles import Caller
 from server.domain.rollup import Kind, Measure, Span
 from server.handlers import showing
-from server.handlers.access import Caller, Person, Public, Role, Visitor
+from server.handlers.access import Person, Public, Role, Visitor
 from server.handlers.door import Form
 from server.handlers.routes import HTML, Body, Reply, Route
 from server.services import certificates, contribution, stats

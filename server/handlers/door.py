@@ -20,7 +20,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlsplit
 from aiohttp import hdrs, web
 from multidict import MultiDict, MultiDictProxy
 
-from server.handlers.access import Caller
+from server.domain.roles import Caller
 from server.handlers.errors import BadForm, FormForged
 from server.handlers.peer import address_of
 from server.handlers.routes import FORM

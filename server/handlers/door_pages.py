@@ -8,8 +8,9 @@ from urllib.parse import quote
 from aiohttp import hdrs, web
 
 from server.domain.errors import AccountDisabled, SignInRefused, TooMany
+from server.domain.roles import Caller
 from server.handlers import showing
-from server.handlers.access import Caller, Visitor
+from server.handlers.access import Visitor
 from server.handlers.door import DOOR, Form, safe_path
 from server.handlers.routes import HTML, Body, Query, Route
 from server.services import signin

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
+from server.domain.roles import Caller
 from server.handlers import params
-from server.handlers.access import Caller, Role
-from server.handlers.machine_api import account_of
+from server.handlers.access import Role
 from server.handlers.routes import Body, Reply, Route
 from server.services import enrolments
 from server.services.deps import Deps
@@ -62,17 +62,17 @@ class EnrolmentApi:
             message.uses, message.expires_s, message.note, message.site, message.context_id,
             message.revision, message.networks,
         )  # fmt: skip
-        made = await enrolments.create(self.deps, account_of(caller), self.kid, wanted)
+        made = await enrolments.create(self.deps, caller, self.kid, wanted)
         return Reply(EnrolmentMade(*made), 201, {"Cache-Control": "no-store"})
 
     async def list_tokens(self, request: web.Request, caller: Caller) -> EnrolmentList:
         """The tokens of the account."""
-        return EnrolmentList(await enrolments.mine(self.deps, account_of(caller)))
+        return EnrolmentList(await enrolments.mine(self.deps, caller))
 
     async def revoke(self, request: web.Request, caller: Caller) -> None:
         """A token opens nothing any more."""
         token = params.path_number(request, "token")
-        await enrolments.revoke(self.deps, account_of(caller), token)
+        await enrolments.revoke(self.deps, caller, token)
 
     def routes(self) -> list[Route]:
         """Every route of enrolment tokens."""

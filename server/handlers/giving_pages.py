@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
+from server.domain.roles import Caller
 from server.handlers import params, showing
-from server.handlers.access import Caller, Person, Role
+from server.handlers.access import Person, Role
 from server.handlers.routes import HTML, Body, Query, Route
 from server.services import giving
 from server.services.deps import Deps

@@ -8,9 +8,9 @@ from typing import Any
 from aiohttp import web
 
 from server.domain.errors import BadInput, Refusal
-from server.domain.roles import reaches
+from server.domain.roles import Caller, reaches
 from server.handlers import showing
-from server.handlers.access import Caller, Person
+from server.handlers.access import Person
 from server.handlers.door import Form
 from server.handlers.group_api import NAME
 from server.handlers.routes import HTML, Body, Query, Route

@@ -10,9 +10,9 @@ from typing import Any
 from aiohttp import web
 
 from server.domain.errors import BadInput
-from server.domain.roles import reaches
+from server.domain.roles import Caller, reaches
 from server.handlers import params, showing
-from server.handlers.access import Caller, Person
+from server.handlers.access import Person
 from server.handlers.ban_pages import seconds_of
 from server.handlers.door import Form
 from server.handlers.routes import HTML, Body, Query, Route

@@ -8,8 +8,9 @@ from typing import Any
 from aiohttp import web
 
 from server.domain.errors import Refusal, SignInRefused
+from server.domain.roles import Caller
 from server.handlers import showing
-from server.handlers.access import Caller, Visitor
+from server.handlers.access import Visitor
 from server.handlers.door import DOOR, Form
 from server.handlers.door_pages import visit_of, welcome
 from server.handlers.routes import HTML, Body, Route

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from server.domain.allowance import Allowance
+from server.domain.roles import Caller
 from server.handlers import params
-from server.handlers.access import Caller, Host, Role, bearer
+from server.handlers.access import Host, Role, bearer
 from server.handlers.pairing_api import context_of
 from server.handlers.routes import Body, Query, Reply, Route
 from server.services import machines, retoken
 from server.services.cards import HostCard
 from server.services.deps import Deps
-from server.services.enrol import Caller as Account
 from server.services.look import Look
 from server.services.machines import MachineStory, MachineView
 from vmagent.wire import pairing as p
@@ -72,11 +72,6 @@ class OrderSent:
     seq: int
 
 
-def account_of(caller: Caller) -> Account:
-    """The account behind a request, as the use cases want it."""
-    return Account(caller.account, caller.name, caller.role)
-
-
 @dataclass(frozen=True)
 class MachineApi:
     """The handlers of machines."""
@@ -89,24 +84,22 @@ class MachineApi:
         site = request.query.get("site", "")[:64]
         everybody = request.query.get("all", "") in ("1", "true")
         hosts = await self.look.hosts(0 if site or everybody else caller.account)
-        found = await machines.mine(
-            self.deps, hosts, account_of(caller), everybody=everybody, site=site
-        )
+        found = await machines.mine(self.deps, hosts, caller, everybody=everybody, site=site)
         return MachineList(found)
 
     async def show(self, request: web.Request, caller: Caller) -> MachineStory:
         """One machine with its history."""
         hosts = await self.look.hosts()
-        return await machines.one(self.deps, hosts, account_of(caller), _host(request))
+        return await machines.one(self.deps, hosts, caller, _host(request))
 
     async def pause(self, request: web.Request, caller: Caller) -> Reply:
         """Freeze its payloads and keep their leases."""
-        made = await machines.tell(self.deps, account_of(caller), _host(request), "suspend")
+        made = await machines.tell(self.deps, caller, _host(request), "suspend")
         return Reply(OrderSent(made.seq), 201)
 
     async def resume(self, request: web.Request, caller: Caller) -> Reply:
         """Let them go on."""
-        made = await machines.tell(self.deps, account_of(caller), _host(request), "resume")
+        made = await machines.tell(self.deps, caller, _host(request), "resume")
         return Reply(OrderSent(made.seq), 201)
 
     async def limit(
@@ -114,25 +107,25 @@ class MachineApi:
     ) -> LimitsRequest:
         """Allow it so much."""
         wanted = Allowance(message.cores, message.memory_mb, message.hours, message.network)
-        await machines.limit(self.deps, account_of(caller), _host(request), wanted)
+        await machines.limit(self.deps, caller, _host(request), wanted)
         return message
 
     async def rename(self, request: web.Request, caller: Caller, message: NameRequest) -> None:
         """Call it something else."""
-        await machines.rename(self.deps, account_of(caller), _host(request), message.name)
+        await machines.rename(self.deps, caller, _host(request), message.name)
 
     async def recontextualize(
         self, request: web.Request, caller: Caller, message: ContextRequest
     ) -> ContextGiven:
         """Give it a context, or a newer revision of its own."""
         given = await machines.recontextualize(
-            self.deps, account_of(caller), _host(request), message.context_id, message.revision
+            self.deps, caller, _host(request), message.context_id, message.revision
         )
         return ContextGiven(given.id, given.revision, given.name)
 
     async def unmanage(self, request: web.Request, caller: Caller) -> None:
         """Let it go, at once."""
-        await machines.unmanage(self.deps, account_of(caller), _host(request))
+        await machines.unmanage(self.deps, caller, _host(request))
 
     async def context(self, request: web.Request, card: HostCard) -> Reply:
         """The context that this host shall have."""

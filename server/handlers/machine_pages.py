@@ -10,12 +10,11 @@ from aiohttp import web
 
 from server.domain.allowance import Allowance
 from server.domain.errors import BadInput, Refusal
-from server.domain.roles import reaches
+from server.domain.roles import Caller, reaches
 from server.handlers import params, showing
-from server.handlers.access import Caller, Person
+from server.handlers.access import Person
 from server.handlers.door import Csrf, Form
 from server.handlers.follow import follow
-from server.handlers.machine_api import account_of
 from server.handlers.pairing_pages import chosen, offered, told
 from server.handlers.routes import HTML, Body, Route
 from server.handlers.sse import MEDIA
@@ -54,7 +53,7 @@ class MachinePages:
     async def _facts(self, request: web.Request, caller: Caller) -> dict[str, Any]:
         site = request.query.get("site", "")[:64]
         hosts = await self.look.hosts(0 if site else caller.account)
-        found = await machines.mine(self.deps, hosts, account_of(caller), site=site)
+        found = await machines.mine(self.deps, hosts, caller, site=site)
         operator = reaches(caller.role, OPERATORS)
         return {
             "machines": found, "now": self.deps.clock(), "operator": operator, "site": site,
@@ -77,8 +76,8 @@ class MachinePages:
         self, request: web.Request, caller: Caller, refusal: Refusal | None = None
     ) -> web.Response:
         host = _host(request)
-        story = await machines.one(self.deps, await self.look.hosts(), account_of(caller), host)
-        owner = (await machines.own(self.deps, account_of(caller), host)).account
+        story = await machines.one(self.deps, await self.look.hosts(), caller, host)
+        owner = (await machines.own(self.deps, caller, host)).account
         offers = await offered(self.deps, owner)
         if owner != caller.account and not reaches(caller.role, OPERATORS):
             own = {each.id for each in await offered(self.deps, caller.account)}
@@ -96,12 +95,12 @@ class MachinePages:
 
     async def pause(self, request: web.Request, caller: Caller, form: Form) -> web.Response:
         """Freeze its payloads."""
-        await machines.tell(self.deps, account_of(caller), _host(request), "suspend")
+        await machines.tell(self.deps, caller, _host(request), "suspend")
         return self._back(request, "The machine is told to pause.")
 
     async def resume(self, request: web.Request, caller: Caller, form: Form) -> web.Response:
         """Let them go on."""
-        await machines.tell(self.deps, account_of(caller), _host(request), "resume")
+        await machines.tell(self.deps, caller, _host(request), "resume")
         return self._back(request, "The machine is told to go on.")
 
     async def limit(self, request: web.Request, caller: Caller, form: Form) -> web.Response:
@@ -113,7 +112,7 @@ class MachinePages:
                 form.get("hours", "").strip(),
                 form.get("network", "") == "on",
             )
-            await machines.limit(self.deps, account_of(caller), _host(request), wanted)
+            await machines.limit(self.deps, caller, _host(request), wanted)
         except BadInput as refusal:
             return await self._one(request, caller, refusal)
         return self._back(request, "The limits hold from the machine's next contact on.")
@@ -122,7 +121,7 @@ class MachinePages:
         """Call it something else."""
         try:
             name = form.get("name", "").strip()
-            await machines.rename(self.deps, account_of(caller), _host(request), name)
+            await machines.rename(self.deps, caller, _host(request), name)
         except BadInput as refusal:
             return await self._one(request, caller, refusal)
         return self._back(request, "The machine has its new name.")
@@ -134,7 +133,7 @@ class MachinePages:
         context, revision = chosen(form)
         try:
             given = await machines.recontextualize(
-                self.deps, account_of(caller), _host(request), context, revision
+                self.deps, caller, _host(request), context, revision
             )
         except BadInput as refusal:
             return await self._one(request, caller, refusal)
@@ -144,7 +143,7 @@ class MachinePages:
 
     async def unmanage(self, request: web.Request, caller: Caller, form: Form) -> web.Response:
         """Let it go."""
-        await machines.unmanage(self.deps, account_of(caller), _host(request))
+        await machines.unmanage(self.deps, caller, _host(request))
         return showing.onward(
             request, "/machines", "The machine is yours no more; it is told to stop."
         )
@@ -158,7 +157,7 @@ class MachinePages:
     ) -> web.Response:
         facts: dict[str, Any] = {
             "here": "machines",
-            "tokens": await enrolments.mine(self.deps, account_of(caller)),
+            "tokens": await enrolments.mine(self.deps, caller),
             "made": made,
             "sites": await stewards.names(self.deps, caller),
             "contexts": told(await offered(self.deps, caller.account)),
@@ -178,7 +177,7 @@ class MachinePages:
                 form.get("note", "").strip(), form.get("site", ""), context, revision,
                 form.get("networks", ""),
             )  # fmt: skip
-            _, text = await enrolments.create(self.deps, account_of(caller), self.kid, wanted)
+            _, text = await enrolments.create(self.deps, caller, self.kid, wanted)
         except Refusal as refusal:
             return await self._tokens(request, caller, refusal)
         return await self._tokens(request, caller, made=text)
@@ -186,7 +185,7 @@ class MachinePages:
     async def revoke_token(self, request: web.Request, caller: Caller, form: Form) -> web.Response:
         """A token opens nothing any more."""
         token = params.path_number(request, "token")
-        await enrolments.revoke(self.deps, account_of(caller), token)
+        await enrolments.revoke(self.deps, caller, token)
         return showing.onward(request, "/machines/tokens", "The token opens nothing any more.")
 
     def _back(self, request: web.Request, said: str) -> web.Response:

@@ -11,11 +11,10 @@ from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web_exceptions import HTTPException
 
 from server.domain.errors import Forbidden, Refusal, TooLarge
-from server.domain.roles import reaches
+from server.domain.roles import Caller, reaches
 from server.domain.scopes import needed
 from server.handlers import ready, showing
 from server.handlers.access import (
-    Caller,
     Gate,
     Host,
     Person,

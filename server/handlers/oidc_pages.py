@@ -9,8 +9,9 @@ from aiohttp import hdrs, web
 
 from server.domain.errors import AccountDisabled, NotFound, Refusal
 from server.domain.oidc import Provider
+from server.domain.roles import Caller
 from server.handlers import showing
-from server.handlers.access import Caller, Person, Role, Visitor
+from server.handlers.access import Person, Role, Visitor
 from server.handlers.door import DOOR, Form, safe_path
 from server.handlers.door_pages import visit_of, welcome
 from server.handlers.routes import HTML, Body, Query, Route

@@ -8,8 +8,9 @@ from typing import Any
 from aiohttp import web
 
 from server.domain.errors import NotFound
+from server.domain.roles import Caller
 from server.handlers import keys, sse
-from server.handlers.access import Caller, Public, Visitor
+from server.handlers.access import Public, Visitor
 from server.handlers.errors import NothingHere
 from server.handlers.plot_pages import figures
 from server.handlers.routes import BYTES, HTML, Route

@@ -10,8 +10,9 @@ import segno
 from aiohttp import web
 
 from server.domain.errors import Refusal
+from server.domain.roles import Caller
 from server.handlers import params
-from server.handlers.access import Caller, Public, Role, bearer
+from server.handlers.access import Public, Role, bearer
 from server.handlers.agent_api import sheet_of
 from server.handlers.door import DOOR
 from server.handlers.routes import Body, Query, Reply, Route

@@ -10,8 +10,9 @@ from typing import Any
 from aiohttp import web
 
 from server.domain.errors import NotFound, Refusal
+from server.domain.roles import Caller
 from server.handlers import showing
-from server.handlers.access import Caller, Person
+from server.handlers.access import Person
 from server.handlers.door import DOOR, Csrf, Form
 from server.handlers.follow import follow
 from server.handlers.pairing_api import HANDLE

@@ -10,8 +10,9 @@ from aiohttp import web
 
 from server.domain.errors import BadInput, Exists, NotFound, Refusal
 from server.domain.patterns import ACTIONS, KINDS, Pattern
+from server.domain.roles import Caller
 from server.handlers import showing
-from server.handlers.access import Caller, Person
+from server.handlers.access import Person
 from server.handlers.door import Form
 from server.handlers.routes import HTML, Body, Route
 from server.services import patterning, produce

@@ -10,9 +10,10 @@ import segno
 from aiohttp import web
 
 from server.domain.errors import BadInput, Refusal
+from server.domain.roles import Caller
 from server.domain.scopes import SCOPES
 from server.handlers import showing
-from server.handlers.access import Caller, Person
+from server.handlers.access import Person
 from server.handlers.door import Form
 from server.handlers.door_pages import visit_of
 from server.handlers.params import form_number

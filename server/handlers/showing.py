@@ -9,7 +9,7 @@ from urllib.parse import quote
 from aiohttp import hdrs, web
 
 from server.domain.errors import Refusal
-from server.handlers.access import Caller
+from server.domain.roles import Caller
 from server.handlers.door import DOOR, Csrf, notice, noticed, safe_path
 from server.handlers.routes import HTML
 from server.handlers.shape import RETRY_S, status_of

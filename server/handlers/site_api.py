@@ -8,10 +8,10 @@ from aiohttp import web
 
 from server.domain.errors import BadInput
 from server.domain.farm import Scope
+from server.domain.roles import Caller
 from server.handlers import params
-from server.handlers.access import Caller, Host, Role
+from server.handlers.access import Host, Role
 from server.handlers.enrolment_api import EnrolmentList
-from server.handlers.machine_api import account_of
 from server.handlers.routes import Body, Route
 from server.services import enrolments, sites, stewards
 from server.services.cards import HostCard
@@ -142,13 +142,13 @@ class SiteApi:
 
     async def enrolments(self, request: web.Request, caller: Caller) -> EnrolmentList:
         """By which tokens machines join it."""
-        found = await enrolments.of_site(self.deps, account_of(caller), _site(request))
+        found = await enrolments.of_site(self.deps, caller, _site(request))
         return EnrolmentList(found)
 
     async def revoke(self, request: web.Request, caller: Caller) -> None:
         """One of these tokens opens nothing any more."""
         token, site = params.path_number(request, "token"), _site(request)
-        await enrolments.revoke(self.deps, account_of(caller), token, site)
+        await enrolments.revoke(self.deps, caller, token, site)
 
     def routes(self) -> list[Route]:
         """Every route of sites; of one, for who runs it, and for operators."""

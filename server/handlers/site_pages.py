@@ -9,11 +9,10 @@ from aiohttp import web
 
 from server.domain.errors import BadInput, Refusal
 from server.domain.farm import Scope
-from server.domain.roles import reaches
+from server.domain.roles import Caller, reaches
 from server.handlers import pages, showing, sse
-from server.handlers.access import Caller, Person, Visitor
+from server.handlers.access import Person, Visitor
 from server.handlers.door import Form
-from server.handlers.machine_api import account_of
 from server.handlers.params import form_number
 from server.handlers.routes import HTML, Body, Route
 from server.services import enrolments, sites, stewards
@@ -72,7 +71,7 @@ class SitePages:
                 "runs": True,
                 "operator": reaches(caller.role, stewards.NAMES),
                 "admins": await stewards.listed(self.deps, caller, name),
-                "tokens": await enrolments.of_site(self.deps, account_of(caller), name),
+                "tokens": await enrolments.of_site(self.deps, caller, name),
             }
         if refusal is not None:
             return showing.again(request, caller, template, refusal, **facts)
@@ -106,7 +105,7 @@ class SitePages:
     async def revoke(self, request: web.Request, caller: Caller, form: Form) -> web.Response:
         """A token lets no machine join it any more."""
         token = form_number(form, "token")
-        await enrolments.revoke(self.deps, account_of(caller), token, _name(request))
+        await enrolments.revoke(self.deps, caller, token, _name(request))
         return self._back(request, "The token lets no machine join any more.")
 
     def _back(self, request: web.Request, said: str) -> web.Response:

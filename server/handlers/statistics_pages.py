@@ -10,9 +10,10 @@ from typing import Any
 
 from aiohttp import hdrs, web
 
+from server.domain.roles import Caller
 from server.domain.rollup import Gauge, Kind, Measure, Span
 from server.handlers import pages, sse
-from server.handlers.access import Caller, Visitor
+from server.handlers.access import Visitor
 from server.handlers.drawings import Drawings, said
 from server.handlers.errors import BadParameter
 from server.handlers.routes import HTML, Query, Route

@@ -13,9 +13,9 @@ from typing import TypeVar
 from aiohttp import web
 
 from server.domain.errors import Forbidden
-from server.domain.roles import reaches
+from server.domain.roles import Caller, reaches
 from server.domain.rollup import Gauge, Kind, Measure, Span
-from server.handlers.access import Access, Caller, Public, Role
+from server.handlers.access import Access, Public, Role
 from server.handlers.errors import BadParameter
 from server.handlers.routes import Query, Route
 from server.services import stats, statscheck

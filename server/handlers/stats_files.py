@@ -8,7 +8,8 @@ from pathlib import Path
 
 from aiohttp import web
 
-from server.handlers.access import Caller, Public, Role
+from server.domain.roles import Caller
+from server.handlers.access import Public, Role
 from server.handlers.errors import NothingHere
 from server.handlers.routes import BYTES, Body, Route
 from server.services import boincstats

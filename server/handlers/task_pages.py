@@ -8,9 +8,10 @@ from urllib.parse import urlencode
 from aiohttp import web
 
 from server.domain.errors import BadInput, NotFound
+from server.domain.roles import Caller
 from server.domain.task import TaskState
 from server.handlers import params, showing
-from server.handlers.access import Caller, Person, Role
+from server.handlers.access import Person, Role
 from server.handlers.routes import HTML, Query, Route
 from server.services import tasklist
 from server.services.deps import Deps

@@ -8,8 +8,9 @@ from typing import Any
 from aiohttp import web
 
 from server.domain.errors import Refusal
+from server.domain.roles import Caller
 from server.handlers import params, showing
-from server.handlers.access import Caller, Person, Role
+from server.handlers.access import Person, Role
 from server.handlers.door import Form
 from server.handlers.routes import HTML, Body, Reply, Route
 from server.services import teams

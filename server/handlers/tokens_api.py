@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
+from server.domain.roles import Caller
 from server.domain.scopes import WHOLE
 from server.handlers import params
-from server.handlers.access import Caller, Role
+from server.handlers.access import Role
 from server.handlers.routes import Body, Reply, Route
 from server.services import tokens
 from server.services.deps import Deps

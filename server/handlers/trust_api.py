@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
+from server.domain.roles import Caller
 from server.handlers import params
-from server.handlers.access import Caller, Role
+from server.handlers.access import Role
 from server.handlers.routes import Body, Route
 from server.services import words
 from server.services.deps import Deps

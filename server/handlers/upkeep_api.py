@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from server.domain.alert import MUTE_MOST_S
+from server.domain.roles import Caller
 from server.handlers import params
-from server.handlers.access import Caller, Role
+from server.handlers.access import Role
 from server.handlers.routes import Body, Query, Reply, Route
 from server.services.deps import Deps
 from server.services.upkeep import alerts, backups, overview, telling

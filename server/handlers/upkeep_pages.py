@@ -9,9 +9,9 @@ from typing import Any
 from aiohttp import web
 
 from server.domain.errors import BadInput, IllegalMove, Refusal, TooMany
-from server.domain.roles import reaches
+from server.domain.roles import Caller, reaches
 from server.handlers import params, showing
-from server.handlers.access import Caller, Person
+from server.handlers.access import Person
 from server.handlers.door import Form
 from server.handlers.follow import follow
 from server.handlers.routes import HTML, Body, Route

@@ -46,7 +46,7 @@ PATH_MOST = 256  # characters of a folder that a host says it has
 
 
 @dataclass(frozen=True)
-class Caller:
+class Bearer:
     """The account behind an API token, and what the token may do of all that the account may.
 
     ``until`` is the end of the token, None if it has none.
@@ -187,14 +187,14 @@ async def revoke_token(deps: Deps, token: int) -> None:
         raise NotFound("token", token, "issued-token-unknown")
 
 
-async def caller(deps: Deps, text: str) -> Caller:
+async def caller(deps: Deps, text: str) -> Bearer:
     """The account behind an API token. Raises TokenUnknown, TokenRevoked, TokenExpired."""
     digest, now = digest_of(text), deps.clock()
     found = await deps.store.read(lambda tx: accounts.token(tx, digest))
     if found is None or found.kind != "api":
         raise TokenUnknown
     check(found, now)
-    return Caller(found.account, found.account_name, found.role, found.scopes, found.expires_at)
+    return Bearer(found.account, found.account_name, found.role, found.scopes, found.expires_at)
 
 
 def check(token: Token, now: float) -> None:

@@ -12,10 +12,11 @@ from server.db.enrolments import Enrolment
 from server.domain.errors import BadInput, NotFound
 from server.domain.farm import check_name
 from server.domain.pairing import read_networks
+from server.domain.roles import Caller
 from server.services import audit, stewards
 from server.services.deps import Deps
 from server.services.desk import Chosen
-from server.services.enrol import Caller, digest_of
+from server.services.enrol import digest_of
 
 OPEN_MOST = 50  # tokens of one account that are good at a time
 DAYS_MOST = 366.0

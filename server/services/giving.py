@@ -14,12 +14,11 @@ from server.db.contributions import HostSum
 from server.domain.credit import MICROS
 from server.domain.errors import BadInput, Forbidden, NotFound
 from server.domain.giving import normalised_hours
-from server.domain.roles import reaches
+from server.domain.roles import Caller, reaches
 from server.domain.rollup import MONTH, Kind, Measure, end_of, floor
 from server.services import audit, stats
 from server.services.deps import Deps
 from server.services.factsheet import from_text
-from server.services.groups import Caller
 
 WATCHERS = "operator"
 """The role from which on somebody sees what every site gave."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from server.db import accounts, groups
 from server.db.accounts import Account
@@ -16,7 +15,7 @@ from server.db.base import Tx
 from server.db.groups import Group
 from server.domain.errors import BadInput, Exists, Forbidden, NotFound, Refusal
 from server.domain.people import group_faults
-from server.domain.roles import reaches
+from server.domain.roles import Caller, reaches
 from server.domain.throttle import Rate
 from server.services import audit
 from server.services.deps import Deps
@@ -33,25 +32,6 @@ class NotOwner(Refusal):
 
     code = "not-owner"
     group: str
-
-
-class Caller(Protocol):
-    """The account that asks."""
-
-    @property
-    def account(self) -> int:
-        """Its id."""
-        ...
-
-    @property
-    def name(self) -> str:
-        """Its name."""
-        ...
-
-    @property
-    def role(self) -> str:
-        """Its role."""
-        ...
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,11 @@ from server.db.hosts import Order
 from server.db.machines import Given, Machine
 from server.domain.allowance import Allowance
 from server.domain.errors import BadInput, NotFound
-from server.domain.roles import reaches
+from server.domain.roles import Caller, reaches
 from server.services import audit, enrol, reap, stewards
 from server.services.cards import HostCard
 from server.services.deps import Deps
 from server.services.desk import Chosen, Rendering
-from server.services.enrol import Caller
 from server.services.hostview import HostView
 from server.services.pairing import check_label
 

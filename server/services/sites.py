@@ -22,13 +22,12 @@ from server.domain.farm import (
     check_switch,
     stage,
 )
-from server.domain.roles import reaches
+from server.domain.roles import Caller, reaches
 from server.domain.rollup import MachineKind
 from server.services import audit, stewards, switching
 from server.services.cards import HERE_S, HostCard
 from server.services.deps import Deps
 from server.services.report import end
-from server.services.stewards import Caller
 
 log = logging.getLogger("windfall.sites")
 NAMED = 50  # hosts that have not answered, told by name

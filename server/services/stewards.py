@@ -8,14 +8,13 @@ every site.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
 from server.db import accounts, sites, stewards
 from server.db.accounts import Account
 from server.db.base import Tx
 from server.db.sites import Site
 from server.domain.errors import Forbidden, NotFound, Refusal
-from server.domain.roles import reaches
+from server.domain.roles import Caller, reaches
 from server.services import audit
 from server.services.deps import Deps
 
@@ -30,25 +29,6 @@ class NotYourSite(Refusal):
 
     code = "not-your-site"
     site: str
-
-
-class Caller(Protocol):
-    """The account that asks."""
-
-    @property
-    def account(self) -> int:
-        """Its id."""
-        ...
-
-    @property
-    def name(self) -> str:
-        """Its name."""
-        ...
-
-    @property
-    def role(self) -> str:
-        """Its role."""
-        ...
 
 
 @dataclass(frozen=True)

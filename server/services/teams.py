@@ -10,11 +10,10 @@ from server.db.base import Tx
 from server.db.teams import Member, Team
 from server.domain.credit import MICROS
 from server.domain.errors import BadInput, Exists, Forbidden, NotFound, Refusal
-from server.domain.roles import reaches
+from server.domain.roles import Caller, reaches
 from server.domain.throttle import Rate
 from server.services import audit
 from server.services.deps import Deps
-from server.services.groups import Caller
 
 NAME_MOST, WORDS_MOST, URL_MOST = 64, 500, 200
 MEMBERS = 200  # that are shown

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from server.db import figures
 from server.domain.rollup import DAY, EVER, Kind, Measure, floor, steps_of
 from server.services import certificates, teams
-from server.services.enrol import Caller
+from server.services.enrol import Bearer
 from tests.kit.house import House
 
 HOUR_MS = 3_600_000
@@ -41,6 +41,6 @@ async def give(found: House, account: str, host: int, site: str) -> dict[str, st
         await gave(found, Kind.SITE, site, at, facts)
         await gave(found, Kind.CONTRIBUTION, f"{number}/1", at, facts)
     made = await certificates.make(found.deps, number, account)
-    person = Caller(number, account, "volunteer")
+    person = Bearer(number, account, "volunteer")
     team = await teams.make(found.deps, person, "Night owls", "We compute while you sleep.")
     return {"certificate": certificates.spelled(made.code), "team": str(team)}

@@ -12,7 +12,8 @@ from typing import Any
 from aiohttp import web
 
 from server.domain.errors import TokenRevoked, TokenUnknown
-from server.handlers.access import Bearer, Caller
+from server.domain.roles import Caller
+from server.handlers.access import Bearer
 from server.handlers.mount import RUNNER, mount
 from server.handlers.routes import Route
 

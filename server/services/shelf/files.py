@@ -14,11 +14,11 @@ from contexts.oldtext import NoOldContext, Odd
 from contexts.schema import Document, Fault
 from contexts.templates import TEMPLATES
 from server.domain.errors import BadInput
+from server.domain.roles import Caller
 from server.services.deps import Deps
 from server.services.shelf import keep, library, rendering
 from server.services.shelf.draft import NAME_MOST
 from server.services.shelf.faults import BadContext
-from server.services.shelf.sight import Caller
 from server.services.shelf.veil import Said
 
 FORMS = ("json", "context")

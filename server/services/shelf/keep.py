@@ -15,12 +15,13 @@ from server.db import contexts
 from server.db.base import Tx
 from server.db.contexts import Context, Revision
 from server.domain.errors import BadInput, Exists, NotFound, Overtaken, Refusal
+from server.domain.roles import Caller
 from server.services import audit
 from server.services.deps import Deps
 from server.services.shelf import layering, sight, veil
 from server.services.shelf.draft import ID, NAME_MOST, Draft, held
 from server.services.shelf.faults import BadContext, shape
-from server.services.shelf.sight import Caller, Circles, Sight
+from server.services.shelf.sight import Circles, Sight
 from server.services.shelf.veil import Said
 
 GRACE_S = 14 * 86_400.0

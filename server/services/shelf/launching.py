@@ -6,12 +6,12 @@ from dataclasses import replace
 
 from contexts.render.gather import TOKEN
 from server.domain.errors import BadInput
-from server.services import enrol, enrolments
+from server.domain.roles import Caller
+from server.services import enrolments
 from server.services.deps import Deps
 from server.services.enrolments import Invitation
 from server.services.shelf import library, pool, rendering
 from server.services.shelf.rendering import Preview, Wish
-from server.services.shelf.sight import Caller
 
 NO_PLACE = (
     "enrol: nothing in these files takes a token of this pool; in the part agent switch it on, "
@@ -36,8 +36,7 @@ async def launch(
         raise BadInput([NO_PLACE])
     note = wanted.note or f"start of {revision.name}, revision {revision.number}"
     asked = replace(wanted, context=context, revision=revision.number, note=note[:200])
-    owner = enrol.Caller(caller.account, caller.name, caller.role)
-    token = await enrolments.keep(deps, owner, text, asked)
+    token = await enrolments.keep(deps, caller, text, asked)
     if clear and len(made.secrets) > 1:
         await library.note_reading(deps, caller, context, revision.number)
     return opened, made, token

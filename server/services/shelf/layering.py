@@ -13,12 +13,12 @@ from server.db import context_defaults
 from server.db.base import Tx
 from server.db.context_defaults import Defaults
 from server.domain.errors import BadInput, Forbidden, NotFound, Overtaken
-from server.domain.roles import reaches
+from server.domain.roles import Caller, reaches
 from server.services import audit
 from server.services.deps import Deps
 from server.services.shelf import veil
 from server.services.shelf.faults import BadContext, partial
-from server.services.shelf.sight import Caller, Circles, circles_of
+from server.services.shelf.sight import Circles, circles_of
 from server.services.shelf.veil import Said
 
 RUNS_ALL = "admin"

@@ -13,10 +13,11 @@ from server.db import contexts
 from server.db.base import Tx
 from server.db.contexts import Context, Revision
 from server.domain.errors import BadInput
+from server.domain.roles import Caller
 from server.services import audit
 from server.services.deps import Deps
 from server.services.shelf import keep, sight, veil
-from server.services.shelf.sight import Caller, Sight
+from server.services.shelf.sight import Sight
 from server.services.shelf.veil import Said
 
 SCOPES = ("mine", "shared", "public", "templates", "review", "removed")

@@ -18,11 +18,11 @@ from contexts.schema import Document, Fault, Field, Kind
 from server.db.base import Tx
 from server.db.contexts import Revision
 from server.domain.errors import BadInput, NotFound
+from server.domain.roles import Caller
 from server.domain.throttle import Rate
 from server.services.deps import Deps
 from server.services.shelf import draft, keep, layering, library, pool, sight
 from server.services.shelf.faults import BadContext
-from server.services.shelf.sight import Caller
 from server.services.shelf.veil import Said
 
 LIMIT = USER_DATA_LIMIT

@@ -16,11 +16,11 @@ from typing import Any
 from contexts import envelope
 from server.db.contexts import Context
 from server.domain.errors import BadInput, Refusal
+from server.domain.roles import Caller
 from server.services.deps import Deps
 from server.services.shelf import keep, pool, rendering, veil
 from server.services.shelf.draft import Draft
 from server.services.shelf.library import Opened
-from server.services.shelf.sight import Caller
 from server.services.shelf.veil import Said
 
 SECRET_LEAST = 8

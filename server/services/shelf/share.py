@@ -10,11 +10,11 @@ from server.db import contexts
 from server.db.base import Tx
 from server.db.contexts import Context
 from server.domain.errors import BadInput, Forbidden, NotFound, Refusal
-from server.domain.roles import reaches
+from server.domain.roles import Caller, reaches
 from server.services import audit
 from server.services.deps import Deps
 from server.services.shelf import keep, sight
-from server.services.shelf.sight import REVIEWER, Caller
+from server.services.shelf.sight import REVIEWER
 
 NAMES_MOST = 20
 NOTE_MOST = 500

@@ -6,36 +6,16 @@ A context that somebody may not see is not there for him: `NotFound`, like one t
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Protocol
 
 from server.db import circles, contexts
 from server.db.base import Tx
 from server.db.contexts import Context, Revision
 from server.domain.errors import NotFound
-from server.domain.roles import reaches
+from server.domain.roles import Caller, reaches
 
 REVIEWER = "operator"
 """The role from which a person reads what wants to be public."""
 KIND = "context"
-
-
-class Caller(Protocol):
-    """The account that asks."""
-
-    @property
-    def account(self) -> int:
-        """Its id."""
-        ...
-
-    @property
-    def name(self) -> str:
-        """Its name."""
-        ...
-
-    @property
-    def role(self) -> str:
-        """Its role."""
-        ...
 
 
 @dataclass(frozen=True)
