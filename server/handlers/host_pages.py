@@ -11,12 +11,14 @@ from aiohttp import web
 
 from server.domain.errors import BadInput
 from server.domain.roles import Caller, reaches
-from server.handlers import params, showing
+from server.domain.rollup import Kind, Span
+from server.handlers import drawings, params, showing
 from server.handlers.access import Person
 from server.handlers.ban_pages import seconds_of
 from server.handlers.door import Form
 from server.handlers.routes import HTML, Body, Query, Route
-from server.services import bans, bulk, enrol, lives, portrait, reap, words
+from server.handlers.statistics_pages import span_of
+from server.services import bans, bulk, enrol, lives, pictures, portrait, reap, words
 from server.services.deps import Deps
 from server.services.hostview import NOW_S, HostView
 from server.services.lives import Life
@@ -25,6 +27,7 @@ from web.filters import in_order, moment, plural
 from web.lifelines import Mark, Row, Worked, lifeline
 
 PAGE = 100  # machines
+SPANS = (Span.MONTH, Span.YEAR, Span.ALL)  # of plots of one machine
 _VALUES: Mapping[str, str] = MappingProxyType(
     {"reason": "", "seconds": "86400", "word": "trust", "why": ""}
 )
@@ -165,9 +168,13 @@ class HostPages:
         number = params.path_number(request, "host")
         found = await portrait.show(self.deps, number)
         life = await lives.of_host(self.deps, number)
+        span = span_of(request, SPANS, Span.MONTH)
+        of = (Kind.HOST, str(number))
+        plots = [await pictures.picture(self.deps, plot, span, of) for plot in pictures.OF_HOST]
         return showing.show(
             request, caller, "host", 400 if errors else 200, portrait=found, here="hosts",
-            lifeline=drawn(life, found.host.name),
+            lifeline=drawn(life, found.host.name), figures=[drawings.drawn(one) for one in plots],
+            ranges=[(str(each), f"/hosts/{number}?range={each}", each is span) for each in SPANS],
             admin=reaches(caller.role, "admin"), values={**_VALUES, **form}, errors=errors,
         )  # fmt: skip
 
@@ -208,7 +215,8 @@ class HostPages:
                          Query("sort", "string", "In the order of this.", ""),
                          Query("page", "integer", "Which hundred of them.", 1))),
             Route("GET", host, self.show, operator, "A machine as a page", media=HTML, head=True,
-                  codes=("host-unknown",)),
+                  query=(Query("range", "string", "month, year or all.", "month"),),
+                  codes=("host-unknown", "bad-parameter")),
             *(
                 Route("POST", f"{host}/{name}", run, admin, summary, Body.FORM, media=HTML,
                       fields=fields, codes=codes)

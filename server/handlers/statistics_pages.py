@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -57,14 +58,15 @@ FILE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 RANGE = Query("range", "string", "hour, day, week, month, year or all.", "day")
 
 
-def span_of(request: web.Request) -> Span:
+def span_of(
+    request: web.Request, spans: Sequence[Span] = tuple(Span), usual: Span = Span.DAY
+) -> Span:
     """The range that is asked for. Raises BadParameter."""
-    name = request.query.get("range", "day")
-    try:
-        return Span(name)
-    except ValueError as error:
-        words = ", ".join(Span)
-        raise BadParameter(f"range: one of {words} is wanted here, not {name[:40]!r}.") from error
+    name = request.query.get("range", usual)
+    if name not in spans:
+        words = ", ".join(spans)
+        raise BadParameter(f"range: one of {words} is wanted here, not {name[:40]!r}.")
+    return Span(name)
 
 
 @dataclass(frozen=True)

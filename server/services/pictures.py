@@ -31,7 +31,7 @@ POINTS = 60
 KEYS = 6
 """Lines of a plot that has one for each key: those with most."""
 
-A_SECOND, AN_HOUR = 1.0, 3600.0
+A_SECOND, AN_HOUR, A_DAY = 1.0, 3600.0, 86_400.0
 ENDS = (
     ("delivered", Measure.TASKS_DELIVERED),
     ("returned", Measure.TASKS_RETURNED),
@@ -117,7 +117,16 @@ PLOTS = (
 )  # fmt: skip
 """Every plot, in the order of the pages."""
 
+OF_HOST = (
+    Plot("given", MACHINES, "Its events", "events/day", (("agreed with", Measure.EVENTS_VALIDATED),
+         ("rejected", Measure.EVENTS_REJECTED)), per_s=A_DAY),
+    Plot("used", MACHINES, "Its cores at work", "cores", (("CPU time", Measure.CPU_MS),
+         ("wall time", Measure.WALL_MS)), scale=1e-3),
+)  # fmt: skip
+"""What is drawn of one machine; its figures are kept by day."""
+
 _NAMED = {plot.name: plot for plot in PLOTS}
+WHOLE_POOL = (Kind.POOL, "")
 
 
 @dataclass(frozen=True)
@@ -138,10 +147,14 @@ def named(name: str) -> Plot:
     return plot
 
 
-async def exact(deps: Deps, plot: Plot, span: Span) -> list[tuple[str, Series]]:
+async def exact(
+    deps: Deps, plot: Plot, span: Span, of: tuple[Kind, str] = WHOLE_POOL
+) -> list[tuple[str, Series]]:
     """The figures behind a plot as they are kept, each with its name."""
     if plot.kind is Kind.POOL:
-        return [(name, await stats.series(deps, measure, span)) for name, measure in plot.lines]
+        return [
+            (name, await stats.series(deps, measure, span, *of)) for name, measure in plot.lines
+        ]
     measure = plot.lines[0][1]
     keys = sorted(await _most(deps, measure, plot.kind, span))
     return [(key, await stats.series(deps, measure, span, plot.kind, key)) for key in keys]
@@ -159,9 +172,9 @@ async def _most(deps: Deps, measure: Measure | Gauge, kind: Kind, span: Span) ->
     )
 
 
-async def picture(deps: Deps, plot: Plot, span: Span) -> Picture:
-    """A plot over a span that ends now, ready to be drawn."""
-    found, now = await exact(deps, plot, span), deps.clock()
+async def picture(deps: Deps, plot: Plot, span: Span, of: tuple[Kind, str] = WHOLE_POOL) -> Picture:
+    """A plot over a span that ends now, ready to be drawn, of the pool or of one thing in it."""
+    found, now = await exact(deps, plot, span, of), deps.clock()
     if not found:
         return Picture(plot, int(now), HOUR, ())
     if plot.wholes:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from server.db import figures
+from server.domain.rollup import Kind, Measure, Tally
 from tests.integration.test_doors import WORD, doors, give_password
 from tests.kit.house import House
 from tests.kit.lived_in import live
@@ -75,6 +77,23 @@ async def test_a_machine_is_trusted_commanded_and_believed_no_longer(desk: Desk)
     shown = (await desk.browser.get(page)).text
     assert "revoked" in shown
     assert "What can be done" not in shown
+
+
+async def test_the_page_of_a_machine_draws_what_it_gave_by_day(desk: Desk) -> None:
+    host = desk.names["host"]
+    page, deps = f"/hosts/{host}", desk.found.deps
+    given = {Measure.EVENTS_VALIDATED: 86_400, Measure.CPU_MS: 43_200_000}
+    made = Tally(deps.clock())
+    made.add([(Kind.HOST, str(host))], deps.clock() - 86_400.0, given)
+    made.add([(Kind.HOST, "9999")], deps.clock() - 86_400.0, {Measure.EVENTS_VALIDATED: 7_000_000})
+    await deps.store.write(lambda tx: figures.add(tx, made.rows))
+    shown = (await desk.browser.get(page)).text
+    assert "Its events" in shown
+    assert re.search(r"<td>86.400</td><td>0</td>", shown), "agreed with, rejected"
+    assert "<td>0.5</td>" in shown, "cores at work"
+    assert "7\u202f000\u202f000" not in shown
+    assert (await desk.browser.get(f"{page}?range=all")).status == 200
+    assert (await desk.browser.get(f"{page}?range=hour")).status == 400
 
 
 async def test_operators_look_and_volunteers_do_not_even_that(desk: Desk) -> None:
