@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import sys
 from typing import Any
 
 import click
@@ -13,6 +11,7 @@ from server.cli.farm import site
 from server.cli.host import host
 from server.cli.options import with_server
 from server.cli.output import is_json, tell, tell_facts, tell_rows
+from server.domain import spreadsheet
 
 FIGURES = ("events", "cpu_h", "wall_h", "credit", "tasks", "hs06_h", "hepscore23_h")
 
@@ -28,11 +27,13 @@ def giving_command(name: str, month: str, as_csv: bool, server: Client) -> None:
     if is_json():
         tell_facts(found)
     elif as_csv:
-        writer = csv.writer(sys.stdout)
-        writer.writerow(("site", "month", "account", "machine", *FIGURES))
-        for one in found["machines"]:
-            writer.writerow((name, found["month"], one["account"], one["name"],
-                             *(one["given"][figure] for figure in FIGURES)))  # fmt: skip
+        head = ("site", "month", "account", "machine", *FIGURES)
+        lines = [
+            (name, found["month"], one["account"], one["name"],
+             *(one["given"][figure] for figure in FIGURES))
+            for one in found["machines"]
+        ]  # fmt: skip
+        click.echo(spreadsheet.as_csv([head, *lines]), nl=False)
     else:
         tell_rows([_row(one, "month") for one in found["months"]], ("month", *FIGURES[:5]), "None.")
         click.echo(f"\n{found['month']} by account:")

@@ -9,13 +9,12 @@ from aiohttp import web
 from server.domain.roles import Caller
 from server.handlers import params, showing
 from server.handlers.access import Person, Role
-from server.handlers.routes import HTML, Body, Query, Route
+from server.handlers.routes import CSV, HTML, Body, Query, Route
 from server.services import giving
 from server.services.deps import Deps
 from server.services.giving import SiteGiving
 from vmagent.wire.messages import bound
 
-CSV = "text/csv"
 _MONTH = Query("month", "string", "The month whose machines are told, as 2026-11; the present.", "")
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from dataclasses import dataclass
 from functools import lru_cache
 
 from aiohttp import web
 
+from server.domain.spreadsheet import as_csv
 from server.handlers.access import Public
-from server.handlers.routes import Route
+from server.handlers.routes import CSV, SVG, Route
 from server.handlers.showing import HEADERS
 from server.services import plotting
 from server.services.deps import Deps
@@ -18,7 +17,6 @@ from server.services.plotting import PlotsView, PlotView
 from web.histograms import histogram
 from web.standalone import standalone
 
-SVG = "image/svg+xml"
 AXES = {
     "multiplicity": "particles in an event",
     "pt": "transverse momentum (GeV)",
@@ -111,9 +109,8 @@ class PlotPages:
         plot = plotting.named(found, request.match_info["plot"])
         if request.match_info["form"] == "svg":
             return web.Response(text=standalone(draw(plot)), content_type=SVG, headers=HEADERS)
-        text = io.StringIO()
-        csv.writer(text).writerows([COLUMNS, *rows_of(plot)])
-        return web.Response(text=text.getvalue(), content_type="text/csv", headers=HEADERS)
+        text = as_csv([COLUMNS, *rows_of(plot)])
+        return web.Response(text=text, content_type=CSV, headers=HEADERS)
 
     def routes(self) -> list[Route]:
         """Every route of plots; productions are shown to anybody, and so are their plots."""

@@ -13,6 +13,8 @@ JSON = "application/json"
 JOSE = "application/jose"
 BYTES = "application/octet-stream"
 HTML = "text/html"
+CSV = "text/csv"
+SVG = "image/svg+xml"
 EVENTS = "text/event-stream"
 FORM = "application/x-www-form-urlencoded"
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,11 +11,12 @@ from aiohttp import hdrs, web
 
 from server.domain.roles import Caller
 from server.domain.rollup import Gauge, Kind, Measure, Span
+from server.domain.spreadsheet import as_csv
 from server.handlers import pages, sse
 from server.handlers.access import Visitor
 from server.handlers.drawings import Drawings, said
 from server.handlers.errors import BadParameter
-from server.handlers.routes import HTML, Query, Route
+from server.handlers.routes import CSV, HTML, SVG, Query, Route
 from server.handlers.showing import HEADERS, show, to_sign_in
 from server.services import pictures, sofar
 from server.services.deps import Deps
@@ -28,7 +27,6 @@ from web.filters import stamp
 from web.plots import bars, world
 from web.standalone import standalone
 
-CSV, SVG = "text/csv", "image/svg+xml"
 FIRST = ("machines", "events", "tasks")
 """The plots of the first of the pages."""
 
@@ -209,9 +207,9 @@ def _up_to(bound: float, unit: str) -> str:
 
 def table(found: list[tuple[str, Series]]) -> str:
     """Figures as comma-separated values (RFC 4180): when each step begins, and each line."""
-    made = io.StringIO()
-    writer = csv.writer(made)
-    writer.writerow(["begins", "seconds", *(name or str(one.measure) for name, one in found)])
+    rows: list[list[object]] = [
+        ["begins", "seconds", *(name or str(one.measure) for name, one in found)]
+    ]
     if found:
         first = found[0][1]
         for place in range(len(first.values)):
@@ -219,8 +217,8 @@ def table(found: list[tuple[str, Series]]) -> str:
             values = [one.values[place] for _, one in found]
             cells = ["" if value is None else f"{value:g}" if isinstance(value, float) else value
                      for value in values]  # fmt: skip
-            writer.writerow([stamp(at), first.step_s, *cells])
-    return made.getvalue()
+            rows.append([stamp(at), first.step_s, *cells])
+    return as_csv(rows)
 
 
 def _file(text: str, media: str, name: str) -> web.Response:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -15,13 +13,13 @@ from aiohttp import web
 from server.domain.errors import Forbidden
 from server.domain.roles import Caller, reaches
 from server.domain.rollup import Gauge, Kind, Measure, Span
+from server.domain.spreadsheet import as_csv
 from server.handlers.access import Access, Public, Role
 from server.handlers.errors import BadParameter
-from server.handlers.routes import Query, Route
+from server.handlers.routes import CSV, Query, Route
 from server.services import stats, statscheck
 from server.services.deps import Deps
 
-CSV = "text/csv"
 OPERATOR = "operator"
 # Of whom each figure is about a person or a machine of one: for him, and operators.
 PRIVATE = (Kind.HOST, Kind.ACCOUNT, Kind.CONTRIBUTION)
@@ -302,13 +300,4 @@ def _day(at: int) -> str:
 
 
 def _csv(head: Sequence[str], lines: Iterable[Sequence[object]]) -> web.Response:
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(head)
-    writer.writerows([_plain(cell) for cell in line] for line in lines)
-    return web.Response(text=text.getvalue(), content_type=CSV)
-
-
-def _plain(cell: object) -> object:
-    """A cell that no spreadsheet runs as a formula: names are chosen by others (OWASP)."""
-    return f"'{cell}" if isinstance(cell, str) and cell[:1] in "=+-@\t\r" and cell else cell
+    return web.Response(text=as_csv([head, *lines]), content_type=CSV)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -11,6 +9,7 @@ from datetime import UTC, datetime
 from server.db import circles, contributions, hosts
 from server.db.base import Tx
 from server.db.contributions import HostSum
+from server.domain import spreadsheet
 from server.domain.credit import MICROS
 from server.domain.errors import BadInput, Forbidden, NotFound
 from server.domain.giving import normalised_hours
@@ -143,14 +142,7 @@ def as_csv(giving: SiteGiving) -> str:
              round(given.hs06_h, 3) if given.hs06_share else "unknown",
              round(given.hepscore23_h, 3) if given.hepscore23_share else "unknown")
         )  # fmt: skip
-    out = io.StringIO()
-    csv.writer(out).writerows([[_cell(value) for value in row] for row in rows])
-    return out.getvalue()
-
-
-def _cell(value: object) -> object:
-    """A cell that no spreadsheet takes for a formula: names are what their owners wrote."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in tuple("=+-@\t\r") else value
+    return spreadsheet.as_csv(rows)
 
 
 def _start(month: str) -> int:

@@ -6,6 +6,7 @@ import ast
 import builtins
 import functools
 import importlib
+import re
 import sys
 from collections import Counter
 from pathlib import Path
@@ -52,6 +53,16 @@ def test_the_names_of_tests_are_found_by_pytest() -> None:
         and node.name.startswith("test_")
     ]
     assert hidden == []
+
+
+def test_every_table_is_written_by_the_one_writer_that_lets_no_formula_through() -> None:
+    ours = [source for source in sources() if source.path.startswith("server/")]
+    writers = [source.path for source in ours if re.search(r"\bcsv\.(w|Dict)", source.text)]
+    assert writers == ["server/domain/spreadsheet.py"]
+    senders = [source for source in ours if re.search(r"\b(media|content_type)=CSV", source.text)]
+    assert len(senders) >= 4
+    assert [one.path for one in senders if "as_csv(" not in one.text] == []
+    assert [one.path for one in ours if '"text/csv"' in one.text] == ["server/handlers/routes.py"]
 
 
 @functools.cache

@@ -112,6 +112,7 @@ async def test_csv_has_a_line_for_each_machine_and_no_formulas(farm: Farm, tmp_p
     assert [line.split(",")[3:6] for line in said.out.splitlines()[1:3]] == [
         ["n1", "2", "2.0"], ["n2", "4", "4.0"],
     ]  # fmt: skip
+    assert "'=n3" in said.out
     assert "2025-11 by account:" in (await asyncio.to_thread(run, *command, *door)).out
     said = await asyncio.to_thread(
         run, "host", "benchmark", str(farm.hosts["n2"]), "--hepscore23", "60", *door
