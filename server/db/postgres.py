@@ -88,14 +88,14 @@ class PostgresWriter:
     async def rows(self, sql: str, args: Sequence[Any]) -> list[Row]:
         """What a statement returns."""
         try:
-            return [tuple(record) for record in await self._connection.fetch(sql, *args)]
+            return [tuple(record) for record in await self._connection.fetch(sql, *held(args))]
         except Exception as error:
             raise self._meaning(error) from error
 
     async def change(self, sql: str, args: Sequence[Any]) -> int:
         """How many rows a statement changed."""
         try:
-            status = await self._connection.execute(sql, *args)
+            status = await self._connection.execute(sql, *held(args))
         except Exception as error:
             raise self._meaning(error) from error
         last = status.rpartition(" ")[2]
@@ -104,7 +104,7 @@ class PostgresWriter:
     async def change_many(self, sql: str, rows: Sequence[Row]) -> None:
         """Run a statement for each of these rows."""
         try:
-            await self._connection.executemany(sql, rows)
+            await self._connection.executemany(sql, [held(row) for row in rows])
         except Exception as error:
             raise self._meaning(error) from error
 
@@ -262,10 +262,21 @@ def _number(text: str) -> int | float:
     return int(text) if text.lstrip("-").isdigit() else float(text)
 
 
+def held(values: Sequence[Any]) -> Sequence[Any]:
+    """Values as its texts can hold them: U+0000, which none can, becomes U+FFFD.
+
+    Everybody may write it into an address (``%00``); SQLite takes it as it is.
+    """
+    for value in values:
+        if type(value) is str and "\0" in value:
+            return [one.replace("\0", "\ufffd") if type(one) is str else one for one in values]
+    return values
+
+
 def _fetcher(
     connection: Any,
 ) -> Callable[[str, Sequence[Any]], Awaitable[list[Row]]]:
     async def fetch(sql: str, args: Sequence[Any]) -> list[Row]:
-        return [tuple(record) for record in await connection.fetch(sql, *args)]
+        return [tuple(record) for record in await connection.fetch(sql, *held(args))]
 
     return fetch

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from server.domain.rollup import Kind, Span, Values
+from server.handlers.lately import Lately
 from server.services import pictures
 from server.services.deps import Deps
 from server.services.pictures import Picture, Plot
@@ -27,6 +27,7 @@ class Drawing:
     svg: str
     columns: tuple[str, ...]
     rows: Rows
+    step_s: float
 
 
 @dataclass(eq=False)
@@ -34,20 +35,24 @@ class Drawings:
     """Draws, and keeps what it drew."""
 
     deps: Deps
-    kept: dict[tuple[str, Span], tuple[float, Drawing]] = field(default_factory=dict)
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     read: Callable[[Deps, Plot, Span], Awaitable[Picture]] = pictures.picture
+    kept: Lately[tuple[str, Span], Drawing] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Every plot over every span is as much as it can be."""
+        most = len(pictures.PLOTS) * len(Span)
+        self.kept = Lately(lambda one: min(one.step_s, OLDEST_S), most, self._now)
+
+    def _now(self) -> float:
+        return self.deps.clock()
 
     async def of(self, plot: Plot, span: Span) -> Drawing:
         """A plot over a span; one that was drawn within its step is not drawn again."""
-        async with self.lock:
-            now, place = self.deps.clock(), (plot.name, span)
-            until, drawing = self.kept.get(place, (0.0, None))
-            if drawing is None or now >= until:
-                picture = await self.read(self.deps, plot, span)
-                drawing = drawn(picture)
-                self.kept[place] = now + min(picture.step_s, OLDEST_S), drawing
-            return drawing
+
+        async def made() -> Drawing:
+            return drawn(await self.read(self.deps, plot, span))
+
+        return await self.kept.of((plot.name, span), made)
 
 
 def drawn(picture: Picture) -> Drawing:
@@ -60,7 +65,7 @@ def drawn(picture: Picture) -> Drawing:
     )  # fmt: skip
     columns = ("from (UTC)", *(f"{one.name}, {plot.unit}" for one in lines))
     rows = _rows(picture, [values for _, values in picture.lines])
-    return Drawing(plot.title, f"/statistics/{plot.name}", svg, columns, rows)
+    return Drawing(plot.title, f"/statistics/{plot.name}", svg, columns, rows, picture.step_s)
 
 
 def _rows(picture: Picture, columns: Sequence[Values]) -> Rows:

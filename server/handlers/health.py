@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass, field
 
 from aiohttp import web
 
 from server.handlers.access import Public
+from server.handlers.lately import Lately
 from server.handlers.routes import Reply, Route
 from server.services.deps import Deps
 from server.services.upkeep import watch
@@ -33,20 +33,13 @@ class Readiness:
     reasons: list[str] = field(default_factory=list)
 
 
-@dataclass(eq=False)
-class _Kept:
-    at: float = -1.0
-    found: list[str] = field(default_factory=list)
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-
-
 @dataclass(frozen=True)
 class HealthApi:
     """The handlers."""
 
     deps: Deps
     version: str
-    kept: _Kept = field(default_factory=_Kept)
+    kept: Lately[None, list[str]] = field(default_factory=lambda: Lately(KEPT_S))
 
     async def health(self, request: web.Request) -> Health:
         """Up."""
@@ -54,12 +47,7 @@ class HealthApi:
 
     async def ready(self, request: web.Request) -> Reply:
         """Ready, or 503 with why not; looked at once a second at most."""
-        loop, kept = asyncio.get_running_loop(), self.kept
-        async with kept.lock:
-            if kept.at < 0 or loop.time() - kept.at >= KEPT_S:
-                kept.found = await reasons(self.deps)
-                kept.at = loop.time()
-            found = list(kept.found)
+        found = await self.kept.of(None, lambda: reasons(self.deps))
         headers = {"Cache-Control": "no-store"}
         if found:
             return Reply(Readiness("not ready", found), 503, headers | {"Retry-After": "5"})

@@ -6,7 +6,6 @@ them, and docs/grafana.json draws them.
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -19,6 +18,7 @@ from server.domain.errors import Forbidden
 from server.domain.rollup import Kind, Measure
 from server.handlers.access import Gate, Public
 from server.handlers.errors import NothingHere
+from server.handlers.lately import Lately
 from server.handlers.mount import admit
 from server.handlers.routes import Route
 from server.handlers.strangers import Strangers
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from prometheus_client.core import GaugeMetricFamily, Metric
 
 KEPT_S = 1.0  # however often it is asked for, it is made once a second
+FORMS = 2  # in which it may be asked for
 MEDIA = "text/plain"
 OPENMETRICS = "application/openmetrics-text"
 VERSION = "; version=1.0.0"  # of it, whichever is asked for
@@ -76,13 +77,6 @@ class NotFromHere(Forbidden):
         self.args = (self.__doc__,)
 
 
-@dataclass(eq=False)
-class _Kept:
-    at: float = -1.0
-    text: dict[str, bytes] = field(default_factory=dict)
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-
-
 @dataclass(frozen=True)
 class Metrics:
     """The handler; ``access`` is off, loopback, token or public."""
@@ -92,7 +86,7 @@ class Metrics:
     strangers: Strangers
     version: str
     access: str = "token"
-    kept: _Kept = field(default_factory=_Kept)
+    kept: Lately[str, bytes] = field(default_factory=lambda: Lately(KEPT_S, FORMS))
 
     async def show(self, request: web.Request) -> web.Response:
         """The figures."""
@@ -102,15 +96,11 @@ class Metrics:
         # One of two forms: who makes up versions would have it made anew each time.
         asked = OPENMETRICS in request.headers.get(hdrs.ACCEPT, "")
         encode, media = choose_encoder(OPENMETRICS + VERSION if asked else "")
-        loop, kept = asyncio.get_running_loop(), self.kept
-        async with kept.lock:
-            if kept.at < 0 or loop.time() - kept.at >= KEPT_S:
-                kept.text.clear()
-                kept.at = loop.time()
-            text = kept.text.get(media)
-            if text is None:
-                found = Families(await families(self.deps, self.version))
-                text = kept.text[media] = encode(found)
+
+        async def made() -> bytes:
+            return encode(Families(await families(self.deps, self.version)))
+
+        text = await self.kept.of(media, made)
         headers = {"Content-Type": media, "Cache-Control": "no-store",
                    "X-Content-Type-Options": "nosniff"}  # fmt: skip
         return web.Response(body=text, headers=headers)

@@ -16,17 +16,21 @@ from server.handlers import pages, sse
 from server.handlers.access import Visitor
 from server.handlers.drawings import Drawings, said
 from server.handlers.errors import BadParameter
+from server.handlers.lately import Lately
 from server.handlers.routes import CSV, HTML, SVG, Query, Route
 from server.handlers.showing import HEADERS, show, to_sign_in
 from server.services import pictures, sofar
 from server.services.deps import Deps
 from server.services.look import Look
+from server.services.sofar import SoFar
 from server.services.stats import Series
 from web.axes import number
 from web.filters import stamp
 from web.plots import bars, world
 from web.standalone import standalone
 
+KEPT_S = 3.0  # figures that are read for anybody are read so often at most
+TABLES = len(pictures.PLOTS) * len(Span)
 FIRST = ("machines", "events", "tasks")
 """The plots of the first of the pages."""
 
@@ -75,6 +79,8 @@ class StatisticsPages:
     look: Look
     public: bool = True
     drawings: Drawings = field(init=False)
+    so_far: Lately[None, list[SoFar]] = field(default_factory=lambda: Lately(KEPT_S))
+    tables: Lately[tuple[str, Span], str] = field(default_factory=lambda: Lately(KEPT_S, TABLES))
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "drawings", Drawings(self.deps))
@@ -85,9 +91,10 @@ class StatisticsPages:
             return to_sign_in(request)
         span, (_, facts) = span_of(request), await pages.gather(self.look, pages.STATISTICS)
         now, sizes = facts["now"], sofar.sizes(self.deps)
+        counted = await self.so_far.of(None, lambda: sofar.so_far(self.deps))
         return await self._show(
             request, caller, "", span, FIRST, **facts, sites=await self.look.sites(),
-            so_far=[(WORDS[one.of], one) for one in await sofar.so_far(self.deps)],
+            so_far=[(WORDS[one.of], one) for one in counted],
             bars=[
                 *(_bars(title, kind, now.by.get(kind, {})) for title, kind in BARS),
                 _sizes("By cores", "", sizes.cores),
@@ -122,8 +129,12 @@ class StatisticsPages:
         if self._hidden(caller):
             return to_sign_in(request)
         plot, span = pictures.named(request.match_info["plot"]), span_of(request)
-        found = await pictures.exact(self.deps, plot, span)
-        text = table([(said(plot.kind, name), one) for name, one in found])
+
+        async def made() -> str:
+            found = await pictures.exact(self.deps, plot, span)
+            return table([(said(plot.kind, name), one) for name, one in found])
+
+        text = await self.tables.of((plot.name, span), made)
         return _file(text, CSV, f"windfall-{plot.name}-{span}.csv")
 
     async def send_svg(self, request: web.Request, caller: Caller | None) -> web.StreamResponse:

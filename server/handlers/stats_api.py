@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from aiohttp import web
 
@@ -16,15 +16,19 @@ from server.domain.rollup import Gauge, Kind, Measure, Span
 from server.domain.spreadsheet import as_csv
 from server.handlers.access import Access, Public, Role
 from server.handlers.errors import BadParameter
+from server.handlers.lately import Lately
 from server.handlers.routes import CSV, Query, Route
 from server.services import stats, statscheck
 from server.services.deps import Deps
 
+R = TypeVar("R")
 OPERATOR = "operator"
 # Of whom each figure is about a person or a machine of one: for him, and operators.
 PRIVATE = (Kind.HOST, Kind.ACCOUNT, Kind.CONTRIBUTION)
 OPEN = tuple(kind for kind in Kind if kind not in PRIVATE)
 KEY_MOST = 128
+KEPT_S = 1.0  # the same figures are read so often at most, whoever asks
+KEPT = 200  # answers, each of a few hundred numbers
 
 
 @dataclass(frozen=True)
@@ -128,10 +132,16 @@ class StatsApi:
 
     deps: Deps
     public: bool = True
+    kept: Lately[Hashable, Any] = field(default_factory=lambda: Lately(KEPT_S, KEPT))
+
+    async def _lately(self, read: Callable[..., Awaitable[R]], *asked: Hashable) -> R:
+        """What is read for these arguments, as it was a moment ago."""
+        found: R = await self.kept.of((read, asked), lambda: read(self.deps, *asked))
+        return found
 
     async def now(self, request: web.Request, caller: Caller | None = None) -> NowView:
         """The pool as it is."""
-        found = await stats.now(self.deps)
+        found = await self._lately(stats.now)
         return NowView(
             found.at, found.machines, found.working, found.cores, found.memory_mb, found.hosts,
             found.leases, found.lease_age_oldest_s, found.lease_age_mean_s, found.tasks_ready,
@@ -145,7 +155,8 @@ class StatsApi:
     ) -> SeriesView | web.Response:
         """A figure by time."""
         kind, key = await self._whose(request, caller)
-        found = await stats.series(self.deps, _figure(request), _span(request), kind, key)
+        asked = (_figure(request), _span(request), kind, key)
+        found = await self._lately(stats.series, *asked)
         if _wants_csv(request):
             return _csv(("time", str(found.measure), "low", "high"), _lines(found))
         return SeriesView(
@@ -161,7 +172,7 @@ class StatsApi:
         figure, span = _figure(request), _span(request)
         if kind in PRIVATE and not _may_all(caller):
             raise Forbidden(OPERATOR)
-        values = await stats.split(self.deps, figure, span, kind)
+        values = await self._lately(stats.split, figure, span, kind)
         if _wants_csv(request):
             return _csv((str(kind), str(figure)), values.items())
         return SplitView(str(figure), str(kind), str(span), values)
@@ -169,7 +180,7 @@ class StatsApi:
     async def totals(self, request: web.Request, caller: Caller | None = None) -> TotalsView:
         """Every counter of all time."""
         kind, key = await self._whose(request, caller)
-        found = await stats.totals(self.deps, kind, key)
+        found = await self._lately(stats.totals, kind, key)
         return TotalsView(str(kind), key, {str(name): value for name, value in found.items()})
 
     async def months(
@@ -177,7 +188,7 @@ class StatsApi:
     ) -> MonthsView | web.Response:
         """Every counter by calendar month."""
         kind, key = await self._whose(request, caller)
-        found = await stats.months(self.deps, kind, key)
+        found = await self._lately(stats.months, kind, key)
         if _wants_csv(request):
             lines = [(_day(one.start), *(one.values.get(m, 0) for m in Measure)) for one in found]
             return _csv(("month", *map(str, Measure)), lines)

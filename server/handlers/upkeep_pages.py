@@ -14,6 +14,7 @@ from server.handlers import params, showing
 from server.handlers.access import Person
 from server.handlers.door import Form
 from server.handlers.follow import follow
+from server.handlers.lately import Lately
 from server.handlers.routes import HTML, Body, Route
 from server.handlers.sse import MEDIA
 from server.services.deps import Deps
@@ -25,21 +26,12 @@ PAST = 50  # alerts that are over, on one page
 MUTES = (("3600", "an hour"), ("86400", "a day"), ("604800", "a week"), ("2592000", "30 days"))
 
 
-@dataclass(eq=False)
-class _Kept:
-    """The part that lives, which is the same for all who look, for as long as a pace."""
-
-    at: float = -1.0
-    html: str = ""
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-
-
 @dataclass(frozen=True)
 class UpkeepPages:
     """The handlers."""
 
     deps: Deps
-    kept: _Kept = field(default_factory=_Kept)
+    kept: Lately[None, str] = field(default_factory=lambda: Lately(PACE_S / 2))
 
     async def show(self, request: web.Request, caller: Caller) -> web.Response:
         """Operations."""
@@ -63,12 +55,10 @@ class UpkeepPages:
         return await follow(request, self._rendered, lambda: asyncio.sleep(PACE_S))
 
     async def _rendered(self) -> str:
-        loop, kept = asyncio.get_running_loop(), self.kept
-        async with kept.lock:
-            if kept.at < 0 or loop.time() - kept.at >= PACE_S / 2:
-                kept.html = page("operations_live", o=await overview.overview(self.deps))
-                kept.at = loop.time()
-            return kept.html
+        async def made() -> str:
+            return page("operations_live", o=await overview.overview(self.deps))
+
+        return await self.kept.of(None, made)
 
     async def past(self, request: web.Request, caller: Caller) -> web.Response:
         """The alerts that are over."""

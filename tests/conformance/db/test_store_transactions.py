@@ -200,3 +200,17 @@ async def test_a_transaction_cannot_be_used_when_it_is_over(store: CountingStore
     with pytest.raises(TransactionOver):
         await leaked[0].run(INSERT, 1, "a")
     assert await kept(store) == []
+
+
+async def test_a_text_with_a_zero_is_no_fault_in_any_statement(store: CountingStore) -> None:
+    """Everybody can put %00 into an address; PostgreSQL has no such text."""
+
+    async def op(tx: Tx) -> int:
+        await tx.run(INSERT, 1, "a\0b")
+        await tx.many(INSERT, [(2, "\0"), (3, "c")])
+        return await tx.run("UPDATE notes SET number = 7 WHERE text = $1", "a\0b")
+
+    assert await store.write(op) == 1
+    found = "SELECT number FROM notes WHERE text = $1"
+    assert await store.read(lambda tx: tx.one(found, "a\0b")) == (7,)
+    assert await store.read(lambda tx: tx.one(found, "a\0")) is None
