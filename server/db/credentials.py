@@ -14,7 +14,6 @@ class Credentials:
 
     account: int
     password: str = field(default="", repr=False)
-    password_at: float | None = None
     totp: bytes | None = field(default=None, repr=False)
     totp_at: float | None = None
     totp_step: int = 0
@@ -23,8 +22,7 @@ class Credentials:
 async def of(tx: Tx, account: int) -> Credentials:
     """What this account is signed in with."""
     row = await tx.one(
-        "SELECT account, password, password_at, totp, totp_at, totp_step FROM credentials"
-        " WHERE account = $1",
+        "SELECT account, password, totp, totp_at, totp_step FROM credentials WHERE account = $1",
         account,
     )
     return Credentials(account) if row is None else Credentials(*row)
@@ -84,14 +82,6 @@ async def replace_codes(tx: Tx, account: int, digests: Sequence[bytes]) -> None:
         "INSERT INTO recovery_codes (account, hash) VALUES ($1, $2)",
         [(account, digest) for digest in digests],
     )
-
-
-async def codes_left(tx: Tx, account: int) -> int:
-    """How many recovery codes have not been used."""
-    row = await tx.one(
-        "SELECT count(*) FROM recovery_codes WHERE account = $1 AND used_at IS NULL", account
-    )
-    return 0 if row is None else int(row[0])
 
 
 async def use_code(tx: Tx, account: int, digest: bytes, at: float) -> bool:

@@ -27,16 +27,14 @@ class Given:
     host: int
     context: str
     revision: int
-    given_at: float
     reported: int = 0
     outcome: str = ""
     how: str = ""
     detail: str = ""
-    reported_at: float | None = None
 
 
 _MACHINE = "host, uuid, cores, memory_mb, hours, network, unmanaged_at"
-_GIVEN = "host, context, revision, given_at, reported, outcome, how, detail, reported_at"
+_GIVEN = "host, context, revision, reported, outcome, how, detail"
 
 
 def _machine(row: Row) -> Machine:

@@ -15,7 +15,7 @@ from server.domain.throttle import Rate
 from server.services import audit
 from server.services.deps import Deps
 
-NAME_MOST, WORDS_MOST, URL_MOST = 64, 500, 200
+NAME_MOST, WORDS_MOST = 64, 500
 MEMBERS = 200  # that are shown
 MADE = Rate(5, 86_400.0)
 RUNS_ALL = "admin"

@@ -51,7 +51,6 @@ class Machine:
     process: subprocess.Popen[bytes] | None = None
     log: IO[bytes] | None = None
     fate: str = ""
-    asides: list[str] = field(default_factory=list)
 
     def start(self) -> None:
         """Switch the machine on."""

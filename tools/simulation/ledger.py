@@ -35,11 +35,7 @@ class Ledger:
     beats: float = 0.0
     bytes: float = 0.0
     locked_s: float = 0.0
-    locked_event: int = -1
     most_copies: int = 0
-    most_issues: int = 0
-    restored: int = 0
-    busiest: float = 0.0
     curve: list[tuple[float, int]] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
 
@@ -61,10 +57,9 @@ class Ledger:
         if over - before >= self.events / 1000 or over >= self.events:
             self.curve.append((now, over))
 
-    def lock(self, event: int, seconds: float) -> None:
+    def lock(self, seconds: float) -> None:
         """An event was leased for so long until it was settled; the longest is kept."""
-        if seconds > self.locked_s:
-            self.locked_s, self.locked_event = seconds, event
+        self.locked_s = max(self.locked_s, seconds)
 
     def fault(self, what: str) -> None:
         """Something happened that must not; the first few are kept."""

@@ -239,7 +239,6 @@ class Ours(Desk):
         if cause != "deliver":
             keeps = [(task.first, task.acked)] if task.acked > task.first else []
             self.line.let_go(unit.number, task.host.account, task.first, task.last, keeps)
-            self.ledger.restored += task.last - task.acked
         if self.policy.adaptive and task.acked > task.first:
             self._places.setdefault(task.host.id, set()).add(unit.number)
         plain = cause == "deliver" and not self.policy.adaptive

@@ -203,7 +203,7 @@ class Plain(Desk):
         ledger.settle(self.env.now, job.first, job.last, work, copies)
         ledger.wrong += sum(not is_right(digest) for digest in chosen)
         if job.sent_first is not None:
-            ledger.lock(job.first, self.env.now - job.sent_first)
+            ledger.lock(self.env.now - job.sent_first)
         for task, digests in job.results:
             if digests == chosen:
                 self.valid[task.host.id] = self.valid.get(task.host.id, 0) + 1

@@ -199,7 +199,7 @@ class Unit:
         chosen = copy.digests[part.first - copy.first : part.last - copy.first]
         books.ledger.wrong += sum(not is_right(digest) for digest in chosen)
         if self.leased_first is not None:
-            books.ledger.lock(part.first, now - self.leased_first)
+            books.ledger.lock(now - self.leased_first)
 
     def reject(self, wrong: Iterable[Rejected], books: Books) -> None:
         """Copies that differ from what settled the events."""

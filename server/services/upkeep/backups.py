@@ -29,7 +29,6 @@ FIRST_S = 600.0  # a new server has other things to do
 EVERY_S = 60.0  # the schedule is looked at
 AGAIN_S = 900.0  # after one that failed
 PIECE = 1 << 20
-LIST_MOST = 500
 
 
 class NoVault(Refusal):
