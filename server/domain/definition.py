@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 from server.domain.errors import BadInput
@@ -134,7 +135,8 @@ class Definition:
 def parse(text: str) -> Definition:
     """Read a production file; `Faults` has every fault as "line N: what; the rule; the cure".
 
-    The latest are remembered: pages that anybody may ask for look into them again and again.
+    The latest are remembered: pages that anybody may ask for look into them again and again. So
+    nobody can change what is handed out.
     """
     try:
         found = read(text)
@@ -143,10 +145,10 @@ def parse(text: str) -> Definition:
     return Definition(
         **found["production"],
         payload=Payload(**found["payload"]),
-        inputs=found["inputs"],
-        environment=found["environment"],
+        inputs=MappingProxyType(found["inputs"]),
+        environment=MappingProxyType(found["environment"]),
         limits=Limits(**found["limits"]),
         policy=Policy(**found["policy"]),
         requirements=Requirements(**found["requirements"]),
-        plots={name: Plot(**plot) for name, plot in found["plots"].items()},
+        plots=MappingProxyType({name: Plot(**plot) for name, plot in found["plots"].items()}),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -60,6 +61,15 @@ sandbox = true
 network = true
 """
 )
+PLOT = """
+[plots.pions]
+quantity = "pt"
+particles = [211, -211]
+bins = 3
+low = 0
+high = 1.5
+reference = [0.5, 1, 1.5]
+"""
 
 
 def faults(text: str) -> list[str]:
@@ -99,6 +109,30 @@ def test_a_full_file_says_everything() -> None:
         2, arch=("x86_64",), paths=("/cvmfs/sft.cern.ch",), sandbox=True, network=True
     )
     assert (found.payload.split, found.payload.reference) == ("lengths", 40)
+
+
+def test_nothing_of_what_is_read_can_be_changed_as_it_is_handed_out_again() -> None:
+    text = FULL.replace('"lines"', '"hepmc3"') + PLOT
+    whole = parse(text)
+    assert parse(text) is whole
+
+    def check(value: object) -> None:
+        if dataclasses.is_dataclass(value) and not isinstance(value, type):
+            with pytest.raises(dataclasses.FrozenInstanceError):
+                value.name = "other"  # type: ignore[attr-defined]
+            for one in dataclasses.fields(value):
+                check(getattr(value, one.name))
+        elif isinstance(value, MappingProxyType):
+            assert value
+            for each in value.values():
+                check(each)
+        elif isinstance(value, tuple):
+            for each in value:
+                check(each)
+        else:
+            assert value is None or isinstance(value, (str, int, float)), value
+
+    check(whole)
 
 
 def test_defaults_follow_granule_block_and_events() -> None:
