@@ -13,9 +13,22 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
+from tests.kit import postgres
+
 settings.register_profile("house", derandomize=True, print_blob=True)
 settings.register_profile("search", derandomize=False, print_blob=True, max_examples=500)
 settings.load_profile("house")
+
+postgres_server = postgres.postgres_server
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def pool_url(request: pytest.FixtureRequest) -> str:
+    """A database of each kind with all tables; "" for the file that a server makes itself."""
+    if request.param == "sqlite":
+        return ""
+    server: postgres.Postgres = request.getfixturevalue("postgres_server")
+    return server.new_pool()
 
 
 def pytest_collection_finish() -> None:

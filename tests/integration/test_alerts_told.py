@@ -89,10 +89,8 @@ async def ear() -> AsyncIterator[Ear]:
 @pytest.fixture
 async def room(tmp_path: Path) -> AsyncIterator[Backroom]:
     """The use cases, with a clock that is set by hand."""
-    made = Backroom(tmp_path)
-    await made.open()
-    yield made
-    await made.stop()
+    async with Backroom(tmp_path) as made:
+        yield made
 
 
 async def test_a_message_is_signed_json_that_the_secret_proves(ear: Ear) -> None:

@@ -10,22 +10,14 @@ import pytest
 from server.db.base import Tx
 from server.services import credit
 from server.services.deps import Limits
-from tests.kit import postgres
 from tests.kit.backroom import Backroom
 
-postgres_server = postgres.postgres_server
 
-
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-async def room(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Backroom]:
+@pytest.fixture
+async def room(pool_url: str, tmp_path: Path) -> AsyncIterator[Backroom]:
     """A server without doors."""
-    url = ""
-    if request.param == "postgres":
-        url = request.getfixturevalue("postgres_server").new_pool()
-    made = Backroom(tmp_path, url=url)
-    await made.open()
-    yield made
-    await made.stop()
+    async with Backroom(tmp_path, url=pool_url) as made:
+        yield made
 
 
 async def made(room: Backroom, seconds: float = 0.5) -> tuple[int, list[int]]:

@@ -8,25 +8,17 @@ from pathlib import Path
 import pytest
 
 from server.domain import sizing
-from tests.kit import postgres
 from tests.kit.backroom import Backroom
 
-postgres_server = postgres.postgres_server
 
-
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+@pytest.fixture
 async def room(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    pool_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Backroom]:
     """A server without doors, whose leases are a whole unit."""
     monkeypatch.setattr(sizing, "FIRST_EVENTS", 1000)
-    url = ""
-    if request.param == "postgres":
-        url = request.getfixturevalue("postgres_server").new_pool()
-    made = Backroom(tmp_path, url=url)
-    await made.open()
-    yield made
-    await made.stop()
+    async with Backroom(tmp_path, url=pool_url) as made:
+        yield made
 
 
 async def all_leased(room: Backroom, quorum: int = 1) -> tuple[int, int, int]:

@@ -12,8 +12,6 @@ import pytest
 from tests.kit import postgres
 from tests.kit.house import Hand, House, house
 
-postgres_server = postgres.postgres_server
-
 
 @pytest.fixture
 async def found(tmp_path: Path) -> AsyncIterator[House]:

@@ -19,32 +19,23 @@ from server.domain.rollup import DAY, HOUR, MINUTE, Kind, Measure, Span
 from server.services import report, rollups, stats, statscheck
 from server.services.report import Report
 from server.services.statscheck import Discrepancy
-from tests.kit import postgres
 from tests.kit.backroom import Backroom
 
-postgres_server = postgres.postgres_server
 FAILED = Report("failed", "crashed", 7.5, 9.0, "Segmentation fault\n")
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-async def room(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Backroom]:
+@pytest.fixture
+async def room(pool_url: str, tmp_path: Path) -> AsyncIterator[Backroom]:
     """A server without doors."""
-    url = ""
-    if request.param == "postgres":
-        url = request.getfixturevalue("postgres_server").new_pool()
-    made = Backroom(tmp_path, url=url)
-    await made.open()
-    yield made
-    await made.stop()
+    async with Backroom(tmp_path, url=pool_url) as made:
+        yield made
 
 
 @pytest.fixture
 async def file_room(tmp_path: Path) -> AsyncIterator[Backroom]:
     """The same on SQLite alone, for what has no SQL of its own."""
-    made = Backroom(tmp_path)
-    await made.open()
-    yield made
-    await made.stop()
+    async with Backroom(tmp_path) as made:
+        yield made
 
 
 async def worked(room: Backroom) -> tuple[int, list[int]]:

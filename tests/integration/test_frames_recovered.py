@@ -25,10 +25,8 @@ FRAMES = "SELECT task, first, last FROM frames ORDER BY task, first"
 @pytest.fixture
 async def room(tmp_path: Path) -> AsyncIterator[Backroom]:
     """A server that nobody writes rows for unless somebody asks."""
-    made = Backroom(tmp_path)
-    await made.open()
-    yield made
-    await made.stop()
+    async with Backroom(tmp_path) as made:
+        yield made
 
 
 async def leased(room: Backroom, *accounts: str) -> list[TaskCard]:

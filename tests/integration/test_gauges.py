@@ -13,10 +13,8 @@ from server.domain.rollup import DAY, HOUR, MONTH, Gauge, Kind, Measure, Span
 from server.services import census, gauges, rollups, stats
 from server.services.safe import Safe
 from server.services.stats import OTHER, WORDS_MOST
-from tests.kit import postgres
 from tests.kit.backroom import Backroom
 
-postgres_server = postgres.postgres_server
 CERN, ELSEWHERE = "137.138.1.1", "2001:1458:d00::7"
 SAFE = Safe([b"k" * 32])
 
@@ -30,13 +28,10 @@ async def opened(folder: Path, url: str = "", countries: bool = True) -> Backroo
     return made
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-async def room(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Backroom]:
+@pytest.fixture
+async def room(pool_url: str, tmp_path: Path) -> AsyncIterator[Backroom]:
     """Such a server."""
-    url = ""
-    if request.param == "postgres":
-        url = request.getfixturevalue("postgres_server").new_pool()
-    made = await opened(tmp_path, url)
+    made = await opened(tmp_path, pool_url)
     yield made
     await made.stop()
 

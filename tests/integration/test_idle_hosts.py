@@ -19,10 +19,8 @@ HOSTS, RATE = 300, 10.0
 @pytest.fixture
 async def room(tmp_path: Path) -> AsyncIterator[Backroom]:
     """A server without doors where those without work ask ten times a second, all together."""
-    made = Backroom(tmp_path, limits=Limits(idle_asks_per_s=RATE))
-    await made.open()
-    yield made
-    await made.stop()
+    async with Backroom(tmp_path, limits=Limits(idle_asks_per_s=RATE)) as made:
+        yield made
 
 
 class Crowd:

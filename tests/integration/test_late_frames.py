@@ -20,10 +20,8 @@ from tests.kit.house import frame, honest
 async def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Backroom]:
     """A server without doors, whose leases are a whole unit."""
     monkeypatch.setattr(sizing, "FIRST_EVENTS", 300)
-    made = Backroom(tmp_path)
-    await made.open()
-    yield made
-    await made.stop()
+    async with Backroom(tmp_path) as made:
+        yield made
 
 
 async def leased_twice(room: Backroom, sent: tuple[int, int] | None = None) -> list[TaskCard]:

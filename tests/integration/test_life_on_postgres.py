@@ -11,7 +11,6 @@ from tests.kit import postgres
 from tests.kit.house import finish, honest, house
 from vmagent.wire import messages as m
 
-postgres_server = postgres.postgres_server
 pytestmark = pytest.mark.postgres
 
 

@@ -11,23 +11,15 @@ import pytest
 from server.domain.throttle import Minute
 from server.services import dispatch
 from server.services.deps import Limits
-from tests.kit import postgres
 from tests.kit.backroom import Backroom
 from vmagent.wire.messages import AskRequest
 
-postgres_server = postgres.postgres_server
 
-
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-async def room(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Backroom]:
+@pytest.fixture
+async def room(pool_url: str, tmp_path: Path) -> AsyncIterator[Backroom]:
     """A server without doors, whose hosts may spoil three leases a day."""
-    url = ""
-    if request.param == "postgres":
-        url = request.getfixturevalue("postgres_server").new_pool()
-    made = Backroom(tmp_path, limits=Limits(bad_per_day=3), url=url)
-    await made.open()
-    yield made
-    await made.stop()
+    async with Backroom(tmp_path, limits=Limits(bad_per_day=3), url=pool_url) as made:
+        yield made
 
 
 async def spoil(room: Backroom, host: int, cause: str = "expire") -> int:

@@ -21,10 +21,8 @@ UNITS = EVENTS // UNIT
 
 @pytest.fixture
 async def room(tmp_path: Path) -> AsyncIterator[Backroom]:
-    made = Backroom(tmp_path)
-    await made.open()
-    yield made
-    await made.stop()
+    async with Backroom(tmp_path) as made:
+        yield made
 
 
 async def produce(room: Backroom, name: str = "toy-run", share: float = 0.1) -> int:

@@ -8,19 +8,13 @@ from typing import Any
 import pytest
 
 from tests.integration.test_production_life import WHOLE, output_of
-from tests.kit import postgres
 from tests.kit.crowd import adaptive
 from tests.kit.house import House, finish, honest, house
 
-postgres_server = postgres.postgres_server
 
-
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def options(request: pytest.FixtureRequest) -> dict[str, str]:
-    if request.param == "sqlite":
-        return {}
-    server: postgres.Postgres = request.getfixturevalue("postgres_server")
-    return {"database.url": server.new_pool()}
+@pytest.fixture
+def options(pool_url: str) -> dict[str, str]:
+    return {"database.url": pool_url} if pool_url else {}
 
 
 async def trust_of(found: House, host: int) -> dict[str, Any]:

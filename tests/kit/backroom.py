@@ -87,6 +87,13 @@ class Backroom:
         await self.deps.store.close()
         await self.deps.segments.close()
 
+    async def __aenter__(self) -> Backroom:
+        await self.open()
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self.stop()
+
     async def produce(self, **facts: Any) -> int:
         """A production of the toy payload, without its signatures; its id."""
         wanted: dict[str, Any] = {

@@ -56,6 +56,6 @@ def running() -> Iterator[Postgres]:
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[Postgres]:
-    """One server for all tests; name this fixture in a conftest to use it."""
+    """One server for all tests."""
     with running() as server:
         yield server

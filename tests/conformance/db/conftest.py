@@ -12,9 +12,6 @@ import pytest
 from server.db.choose import connect
 from server.db.group import Counts
 from server.db.migrate import OpenStore
-from tests.kit import postgres
-
-postgres_server = postgres.postgres_server
 
 
 class CountingStore(OpenStore):
