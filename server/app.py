@@ -19,7 +19,6 @@ from server.handlers.contribution_pages import ContributionPages
 from server.handlers.credit_api import CreditApi
 from server.handlers.door import Door
 from server.handlers.enrolment_api import EnrolmentApi
-from server.handlers.follow import STREAMS, Streams
 from server.handlers.giving_pages import GivingPages
 from server.handlers.health import HealthApi
 from server.handlers.host_pages import HostPages
@@ -74,6 +73,7 @@ class Facts:
     listeners: int
     door: Door = field(default_factory=Door)
     listeners_each: int = 50
+    listeners_own: int = 20
     proxies: tuple[peer.Network, ...] = ()
     public_statistics: bool = True
     metrics: str = "token"
@@ -166,13 +166,14 @@ def build(deps: Deps, facts: Facts) -> web.Application:
     look = Look(deps)
     app[peer.PROXIES] = facts.proxies
     app[keys.BOARD] = Board(deps)
-    pages.attach(app, look, sse.Pace(most=facts.listeners, each=facts.listeners_each))
+    pages.attach(
+        app,
+        look,
+        sse.Pace(most=facts.listeners, each=facts.listeners_each, own=facts.listeners_own),
+    )
     strangers = Strangers(deps)
     routes = routes_of(deps, facts, look)
     mount(app, routes, Gate(deps), facts.door, strangers, facts.meter, facts.tracer)
-
-    app[STREAMS] = Streams()
-    app.on_shutdown.append(app[STREAMS].close)
 
     async def hang_up(_: web.Application) -> None:
         deps.registry.hang_up()

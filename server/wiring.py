@@ -294,6 +294,7 @@ def _facts(settings: Settings, keys: KeyHolder) -> application.Facts:
         limits.sse_listeners,
         _door(settings),
         limits.listeners_per_address,
+        limits.listeners_per_account,
         peer.networks(settings.server.proxies) if settings.server.behind_proxy else (),
         settings.statistics.public,
     )

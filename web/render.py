@@ -15,6 +15,7 @@ from web import filters
 from web.menu import may, menu
 
 _HERE = Path(__file__).parent
+_REMARKS = {".css": r"/\*.*?\*/", ".js": r"^\s*//[^\n]*", ".svg": r"<!--.*?-->"}
 _MEDIA = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
 
@@ -31,10 +32,16 @@ class Asset:
 def _assets() -> dict[str, Asset]:
     found = {}
     for path in sorted((_HERE / "static").iterdir()):
-        body = path.read_bytes()
+        body = _lean(path.suffix, path.read_text(encoding="utf-8")).encode()
         tag = hashlib.sha256(body).hexdigest()[:16]
         found[path.name] = Asset(path.name, _MEDIA[path.suffix], body, tag)
     return found
+
+
+def _lean(suffix: str, text: str) -> str:
+    """A static file without its remarks and indents, which browsers have no use for."""
+    bare = re.sub(_REMARKS[suffix], "", text, flags=re.MULTILINE | re.DOTALL)
+    return "\n".join(line for each in bare.splitlines() if (line := each.strip()))
 
 
 ASSETS = MappingProxyType(_assets())

@@ -15,6 +15,7 @@ from server.handlers import showing
 from server.handlers.access import Person, Public, Role, Visitor
 from server.handlers.door import Form
 from server.handlers.routes import HTML, Body, Reply, Route
+from server.handlers.sse import MEDIA, Live
 from server.services import certificates, contribution, stats
 from server.services.certificates import CertificateList, Certified
 from server.services.contribution import Contribution
@@ -23,8 +24,10 @@ from web import plots
 from web.certificate import Sheet, certificate, writable
 from web.filters import count, day
 from web.plots import Line
+from web.render import page
 
 PDF = "application/pdf"
+PACE_S = 15.0  # a followed page is rendered; figures are written once a minute
 CODE = r"{code:[0-9A-Za-z-]{16,24}}"
 
 
@@ -54,10 +57,16 @@ class ContributionPages:
         """What one gave."""
         return await self._page(request, caller)
 
-    async def _page(
-        self, request: web.Request, caller: Caller, refusal: Refusal | None = None
-    ) -> web.Response:
+    async def follow(self, request: web.Request, caller: Caller) -> Live:
+        """The same, live."""
         account = caller.account
+
+        async def render() -> str:
+            return page("contribution_live", **await self._given(account))
+
+        return Live(("contribution", account), render, PACE_S)
+
+    async def _given(self, account: int) -> dict[str, Any]:
         year = await stats.series(
             self.deps, Measure.EVENTS_VALIDATED, Span.YEAR, Kind.ACCOUNT, str(account)
         )
@@ -65,9 +74,14 @@ class ContributionPages:
             [Line("events", year.values)], title="Events agreed on, day by day", unit="events",
             step_s=year.step_s, start=year.start, whole=True,
         )  # fmt: skip
+        return {"plot": plot, "found": await contribution.of_account(self.deps, account)}
+
+    async def _page(
+        self, request: web.Request, caller: Caller, refusal: Refusal | None = None
+    ) -> web.Response:
+        account = caller.account
         facts: dict[str, Any] = {
-            "here": "contribution", "plot": plot, "spelled": certificates.spelled,
-            "found": await contribution.of_account(self.deps, account),
+            **await self._given(account), "here": "contribution", "spelled": certificates.spelled,
             "certificates": (await certificates.mine(self.deps, account)).certificates,
         }  # fmt: skip
         if refusal is not None:
@@ -145,6 +159,8 @@ class ContributionPages:
         return [
             Route("GET", "/contribution", self.page, person, "What one gave, as a page",
                   media=HTML, head=True),
+            Route("GET", "/contribution/events", self.follow, person, "The same, live",
+                  media=MEDIA, codes=("too-many-listeners",)),
             Route("POST", "/contribution/certificates", self.certify, person,
                   "Make a certificate.", Body.FORM, media=HTML, codes=nothing),
             Route("GET", f"/certificates/{CODE}", self.check, Visitor(),

@@ -78,9 +78,18 @@ class CodingRefused(Refusal):
 
 
 class TooManyListeners(Refusal):
-    """Too many listeners follow the page already; reload it to see the present state."""
+    """{most} pages are followed live {whom} already ({setting}); close one, or load it anew."""
 
     code = "too-many-listeners"
+    most: int
+    whom: str
+    setting: str
+
+
+class SignedOut(Refusal):
+    """Nobody is signed in here any more; sign in, and load the page anew."""
+
+    code = "signed-out"
 
 
 class ServerFailed(Refusal):

@@ -10,11 +10,15 @@ from server.domain.roles import Caller
 from server.handlers import params, showing
 from server.handlers.access import Person, Role
 from server.handlers.routes import CSV, HTML, Body, Query, Route
+from server.handlers.sse import MEDIA, Live
 from server.services import giving
 from server.services.deps import Deps
 from server.services.giving import SiteGiving
 from vmagent.wire.messages import bound
+from web.render import page
 
+PACE_S = 15.0  # a followed page is rendered; figures are written once a minute
+LETTERS = 20  # of what is said to be a month
 _MONTH = Query("month", "string", "The month whose machines are told, as 2026-11; the present.", "")
 
 
@@ -35,7 +39,18 @@ class GivingPages:
     async def page(self, request: web.Request, caller: Caller) -> web.Response:
         """What a site gave."""
         found = await self._found(request, caller)
-        return showing.show(request, caller, "giving", here="sites", giving=found)
+        month = request.query.get("month", "")
+        return showing.show(request, caller, "giving", here="sites", giving=found, month=month)
+
+    async def follow(self, request: web.Request, caller: Caller) -> Live:
+        """The same, live."""
+        name, month = request.match_info["name"], request.query.get("month", "")[:LETTERS]
+
+        async def render() -> str:
+            found = await giving.of_site(self.deps, caller, name, month)
+            return page("giving_live", giving=found)
+
+        return Live(("giving", caller.account, caller.role, name, month), render, PACE_S)
 
     async def csv(self, request: web.Request, caller: Caller) -> web.Response:
         """The machines of a month, for spreadsheets."""
@@ -66,6 +81,8 @@ class GivingPages:
         return [
             Route("GET", f"{site}/giving", self.page, Person(), "What a site gave, as a page",
                   media=HTML, head=True, query=(_MONTH,), codes=codes),
+            Route("GET", f"{site}/giving/events", self.follow, Person(), "The same, live",
+                  media=MEDIA, query=(_MONTH,), codes=(*codes, "too-many-listeners")),
             Route("GET", f"{site}/giving.csv", self.csv, Person(), "The same as CSV", media=CSV,
                   query=(_MONTH,), codes=codes),
             Route("GET", f"/api/v1{site}/giving", self.find, Role("volunteer"),

@@ -17,6 +17,7 @@ from server.handlers.access import Person
 from server.handlers.ban_pages import seconds_of
 from server.handlers.door import Form
 from server.handlers.routes import HTML, Body, Query, Route
+from server.handlers.sse import MEDIA, Live
 from server.handlers.statistics_pages import span_of
 from server.services import bans, bulk, enrol, lives, pictures, portrait, reap, words
 from server.services.deps import Deps
@@ -25,9 +26,11 @@ from server.services.lives import Life
 from server.services.look import Look
 from web.filters import in_order, moment, plural
 from web.lifelines import Mark, Row, Worked, lifeline
+from web.render import page
 
 PAGE = 100  # machines
 SPANS = (Span.MONTH, Span.YEAR, Span.ALL)  # of plots of one machine
+LIST_S, ONE_S = 2.0, 5.0  # a followed list, and a followed machine with its drawing, are rendered
 _VALUES: Mapping[str, str] = MappingProxyType(
     {"reason": "", "seconds": "86400", "word": "trust", "why": ""}
 )
@@ -77,6 +80,24 @@ def drawn(life: Life, name: str) -> str:
     return lifeline(worked, rows, start=life.start, end=life.end, title=f"The life of {name}")
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """What is looked for among the machines: part of a name, a state, an order, which hundred."""
+
+    q: str
+    state: str
+    sort: str
+    page: int
+
+
+def _wanted(request: web.Request) -> Wanted:
+    """What the address asks for. Raises BadParameter."""
+    said, sort = request.query, request.query.get("sort", "")
+    number = params.query_number(request, "page", 1, 1, 10**6)
+    q, state = said.get("q", "")[:64], said.get("state", "")[:64]
+    return Wanted(q, state, sort if sort in _KEYS else "", number)
+
+
 def _is_like(host: HostView, wanted: str, state: str) -> bool:
     words = f"{host.name}\n{host.account}\n{host.site}".lower()
     return wanted.lower() in words and state in ("", host.state)
@@ -91,25 +112,34 @@ class HostPages:
 
     async def list_hosts(self, request: web.Request, caller: Caller) -> web.Response:
         """The machines, by what is looked for, a page of them."""
+        facts = await self._listed(_wanted(request), reaches(caller.role, "admin"))
+        return showing.show(request, caller, "hosts", here="hosts", **facts)
+
+    async def follow(self, request: web.Request, caller: Caller) -> Live:
+        """The same, live."""
+        wanted, admin = _wanted(request), reaches(caller.role, "admin")
+
+        async def render() -> str:
+            return page("hosts_live", **await self._listed(wanted, admin))
+
+        return Live(("hosts", wanted, admin), render, LIST_S)
+
+    async def _listed(self, wanted: Wanted, admin: bool) -> dict[str, Any]:
         hosts, now = await self.look.hosts(), self.deps.clock()
-        wanted, state = request.query.get("q", "")[:64], request.query.get("state", "")[:64]
-        number = params.query_number(request, "page", 1, 1, 10**6)
-        found = [host for host in in_order(hosts) if _is_like(host, wanted, state)]
-        sort = request.query.get("sort", "")
-        if sort in _KEYS:
-            found.sort(key=_KEYS[sort])
-        first = (number - 1) * PAGE
-        return showing.show(
-            request, caller, "hosts", here="hosts", now=now, total=len(hosts), q=wanted,
-            state=state, sort=sort if sort in _KEYS else "", sorts=SORTS, actions=_HOST_ACTIONS,
-            admin=reaches(caller.role, "admin"),
-            states=sorted({host.state for host in hosts}), found=len(found), first=first + 1,
-            shown=found[first : first + PAGE], before=number - 1 if number > 1 else None,
-            after=number + 1 if first + PAGE < len(found) else None,
-            present=sum(now - host.last_seen < NOW_S for host in hosts),
-            working=sum(host.running > 0 for host in hosts),
-            standing=sum(host.state == "banned" for host in hosts),
-        )  # fmt: skip
+        found = [host for host in in_order(hosts) if _is_like(host, wanted.q, wanted.state)]
+        if wanted.sort:
+            found.sort(key=_KEYS[wanted.sort])
+        first = (wanted.page - 1) * PAGE
+        return {
+            "wanted": wanted, "now": now, "total": len(hosts), "admin": admin, "sorts": SORTS,
+            "actions": _HOST_ACTIONS, "states": sorted({host.state for host in hosts}),
+            "found": len(found), "first": first + 1, "shown": found[first : first + PAGE],
+            "before": wanted.page - 1 if wanted.page > 1 else None,
+            "after": wanted.page + 1 if first + PAGE < len(found) else None,
+            "present": sum(now - host.last_seen < NOW_S for host in hosts),
+            "working": sum(host.running > 0 for host in hosts),
+            "standing": sum(host.state == "banned" for host in hosts),
+        }  # fmt: skip
 
     async def show(self, request: web.Request, caller: Caller) -> web.Response:
         """One machine."""
@@ -165,18 +195,30 @@ class HostPages:
         form: Mapping[str, str],
         errors: Mapping[str, str],
     ) -> web.Response:
-        number = params.path_number(request, "host")
-        found = await portrait.show(self.deps, number)
-        life = await lives.of_host(self.deps, number)
-        span = span_of(request, SPANS, Span.MONTH)
-        of = (Kind.HOST, str(number))
+        number, span = params.path_number(request, "host"), span_of(request, SPANS, Span.MONTH)
+        facts, of = await self._told(number, caller.role), (Kind.HOST, str(number))
         plots = [await pictures.picture(self.deps, plot, span, of) for plot in pictures.OF_HOST]
         return showing.show(
-            request, caller, "host", 400 if errors else 200, portrait=found, here="hosts",
-            lifeline=drawn(life, found.host.name), figures=[drawings.drawn(one) for one in plots],
+            request, caller, "host", 400 if errors else 200, here="hosts",
+            values={**_VALUES, **form}, errors=errors, **facts,
+            figures=[drawings.drawn(one) for one in plots],
             ranges=[(str(each), f"/hosts/{number}?range={each}", each is span) for each in SPANS],
-            admin=reaches(caller.role, "admin"), values={**_VALUES, **form}, errors=errors,
         )  # fmt: skip
+
+    async def follow_one(self, request: web.Request, caller: Caller) -> Live:
+        """One machine, live."""
+        number, role = params.path_number(request, "host"), caller.role
+
+        async def render() -> str:
+            return page("host_live", **await self._told(number, role))
+
+        return Live(("host", number, role), render, ONE_S)
+
+    async def _told(self, number: int, role: str) -> dict[str, Any]:
+        found = await portrait.show(self.deps, number)
+        life = await lives.of_host(self.deps, number)
+        admin = reaches(role, "admin")
+        return {"portrait": found, "lifeline": drawn(life, found.host.name), "admin": admin}
 
     def routes(self) -> list[Route]:
         """The pages, and their forms."""
@@ -207,13 +249,17 @@ class HostPages:
                 ("host-unknown", "host-revoked"),
             ),
         )
+        query = (Query("q", "string", "Only with this in name, account or site.", ""),
+                 Query("state", "string", "Only in this state.", ""),
+                 Query("sort", "string", "In the order of this.", ""),
+                 Query("page", "integer", "Which hundred of them.", 1))  # fmt: skip
         return [
             Route("GET", "/hosts", self.list_hosts, operator, "The machines as a page", media=HTML,
-                  head=True, codes=("bad-parameter",),
-                  query=(Query("q", "string", "Only with this in name, account or site.", ""),
-                         Query("state", "string", "Only in this state.", ""),
-                         Query("sort", "string", "In the order of this.", ""),
-                         Query("page", "integer", "Which hundred of them.", 1))),
+                  head=True, codes=("bad-parameter",), query=query),
+            Route("GET", "/hosts/events", self.follow, operator, "The same, live", media=MEDIA,
+                  codes=("bad-parameter", "too-many-listeners"), query=query),
+            Route("GET", f"{host}/events", self.follow_one, operator, "A machine, live",
+                  media=MEDIA, codes=("host-unknown", "too-many-listeners")),
             Route("GET", host, self.show, operator, "A machine as a page", media=HTML, head=True,
                   query=(Query("range", "string", "month, year or all.", "month"),),
                   codes=("host-unknown", "bad-parameter")),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,11 +12,10 @@ from server.domain.errors import BadInput, Refusal
 from server.domain.roles import Caller, reaches
 from server.handlers import params, showing
 from server.handlers.access import Person
-from server.handlers.door import Csrf, Form
-from server.handlers.follow import follow
+from server.handlers.door import Form
 from server.handlers.pairing_pages import chosen, offered, told
 from server.handlers.routes import HTML, Body, Route
-from server.handlers.sse import MEDIA
+from server.handlers.sse import MEDIA, Live
 from server.services import enrolments, machines, stewards
 from server.services.deps import Deps
 from server.services.enrolments import DAY_S, Invitation
@@ -25,7 +23,7 @@ from server.services.look import Look
 from server.services.machines import OPERATORS
 from web.render import page
 
-PACE_S = 2.0  # a followed list is looked at
+PACE_S = 2.0  # a followed page is rendered
 _ONE = ("machine-unknown",)
 
 
@@ -35,6 +33,10 @@ def _number(text: str, what: str) -> int:
     if not (text.isascii() and text.isdigit()) or len(text) > 12:
         raise BadInput([f"{what} {text[:40]!r}: a whole number; leave it empty for no limit"])
     return int(text)
+
+
+def _site(request: web.Request) -> str:
+    return request.query.get("site", "")[:64]
 
 
 @dataclass(frozen=True)
@@ -47,48 +49,57 @@ class MachinePages:
 
     async def mine(self, request: web.Request, caller: Caller) -> web.Response:
         """My machines."""
-        facts = await self._facts(request, caller)
-        return showing.show(request, caller, "machines", here="machines", **facts)
+        site, operator = _site(request), reaches(caller.role, OPERATORS)
+        facts = await self._listed(caller, site)
+        return showing.show(
+            request, caller, "machines", here="machines", operator=operator, **facts
+        )
 
-    async def _facts(self, request: web.Request, caller: Caller) -> dict[str, Any]:
-        site = request.query.get("site", "")[:64]
+    async def _listed(self, caller: Caller, site: str) -> dict[str, Any]:
         hosts = await self.look.hosts(0 if site else caller.account)
         found = await machines.mine(self.deps, hosts, caller, site=site)
-        operator = reaches(caller.role, OPERATORS)
-        return {
-            "machines": found, "now": self.deps.clock(), "operator": operator, "site": site,
-        }  # fmt: skip
+        return {"machines": found, "site": site}
 
-    async def follow_mine(self, request: web.Request, caller: Caller) -> web.StreamResponse:
+    async def follow_mine(self, request: web.Request, caller: Caller) -> Live:
         """The same, live."""
-        csrf = Csrf(request, caller)
+        site = _site(request)
 
         async def render() -> str:
-            return page("machines_live", csrf=csrf, **await self._facts(request, caller))
+            return page("machines_live", **await self._listed(caller, site))
 
-        return await follow(request, render, lambda: asyncio.sleep(PACE_S))
+        return Live(("machines", caller.account, caller.role, site), render, PACE_S)
 
     async def one(self, request: web.Request, caller: Caller) -> web.Response:
         """One machine."""
         return await self._one(request, caller)
 
+    async def _told(self, caller: Caller, host: int) -> dict[str, Any]:
+        hosts = await self.look.hosts()
+        story = await machines.one(self.deps, hosts, caller, host)
+        return {"machine": story.machine, "timeline": story.timeline}
+
+    async def follow_one(self, request: web.Request, caller: Caller) -> Live:
+        """The same, live."""
+        host = _host(request)
+
+        async def render() -> str:
+            return page("machine_live", **await self._told(caller, host))
+
+        return Live(("machine", caller.account, caller.role, host), render, PACE_S)
+
     async def _one(
         self, request: web.Request, caller: Caller, refusal: Refusal | None = None
     ) -> web.Response:
         host = _host(request)
-        story = await machines.one(self.deps, await self.look.hosts(), caller, host)
+        told_of = await self._told(caller, host)
         owner = (await machines.own(self.deps, caller, host)).account
         offers = await offered(self.deps, owner)
         if owner != caller.account and not reaches(caller.role, OPERATORS):
             own = {each.id for each in await offered(self.deps, caller.account)}
             offers = [each for each in offers if each.id in own]
         facts: dict[str, Any] = {
-            "here": "machines",
-            "machine": story.machine,
-            "timeline": story.timeline,
-            "contexts": told(offers),
-            "now": self.deps.clock(),
-        }
+            **told_of, "here": "machines", "contexts": told(offers),
+        }  # fmt: skip
         if refusal is not None:
             return showing.again(request, caller, "machine", refusal, **facts)
         return showing.show(request, caller, "machine", fault="", **facts)
@@ -201,6 +212,8 @@ class MachinePages:
             Route("GET", "/machines/events", self.follow_mine, own, "The same, live", media=MEDIA,
                   codes=("too-many-listeners",)),
             Route("GET", one, self.one, own, "One machine", codes=_ONE, **page_of),
+            Route("GET", f"{one}/events", self.follow_one, own, "The same, live", media=MEDIA,
+                  codes=(*_ONE, "too-many-listeners")),
             Route("POST", f"{one}/pause", self.pause, own, "Freeze its payloads", codes=_ONE,
                   **form),
             Route("POST", f"{one}/resume", self.resume, own, "Let them go on", codes=_ONE, **form),

@@ -18,6 +18,7 @@ from server.handlers.access import (
     Gate,
     Host,
     Person,
+    Public,
     Role,
     Visitor,
     admitted,
@@ -31,12 +32,14 @@ from server.handlers.errors import (
     LengthMissing,
     MethodNotAllowed,
     NothingHere,
+    SignedOut,
 )
 from server.handlers.metering import Handler, Tracer, metered
 from server.handlers.openapi import template
-from server.handlers.routes import Body, Route
+from server.handlers.routes import EVENTS, Body, Route
 from server.handlers.schema import decoder, encode
 from server.handlers.shape import answer, foreign, noted, refused
+from server.handlers.sse import FEED, Follower, Live
 from server.handlers.strangers import Strangers
 from server.services.upkeep.meter import Meter
 
@@ -68,8 +71,12 @@ def mount(
     app[DOOR] = door or Door()
     declared = app[DECLARED] = {}
     for route in routes:
-        for_people = isinstance(route.access, (Person, Visitor))
-        run = serve_people(route, gate) if for_people else serve(route, gate, strangers)
+        if route.media == EVENTS:
+            run = serve_stream(route, gate)
+        elif isinstance(route.access, (Person, Visitor)):
+            run = serve_people(route, gate)
+        else:
+            run = serve(route, gate, strangers)
         run = metered(run, meter.of(route.method, template(route.path), route.is_held), tracer)
         declared[run] = route
         app.router.add_route(route.method, route.path, run)
@@ -166,6 +173,36 @@ def serve_people(route: Route, gate: Gate) -> Handler:
         except Exception as error:
             failed = noted(f"{request.method} {request.path}", error)
             return showing.fault(request, caller, failed)
+
+    return respond
+
+
+def serve_stream(route: Route, gate: Gate) -> Handler:
+    """The stream of a page: its handler says what is followed, now and again while it lasts."""
+    handler, public = route.handler, isinstance(route.access, Public)
+    only = route.access.least if isinstance(route.access, Person) else ""
+
+    async def asked(request: web.Request) -> Follower:
+        caller = None if public else await _person(gate, request)
+        if only and caller is None:
+            raise SignedOut()
+        if only and caller is not None and not reaches(caller.role, only):
+            raise Forbidden(only)
+        live = await (handler(request) if public else handler(request, caller))
+        assert isinstance(live, Live)  # noqa: S101  what a stream's handler returns
+        return Follower(live, 0 if caller is None else caller.account)
+
+    async def respond(request: web.Request) -> web.StreamResponse:
+        try:
+            follower = await asked(request)
+            return await request.app[FEED].follow(request, follower, lambda: asked(request))
+        except Refusal as refusal:
+            response = refused(refusal)
+        except Exception as error:
+            response = refused(noted(f"{request.method} {request.path}", error))
+        if request.writer.output_size:
+            _abort(request)
+        return response
 
     return respond
 

@@ -9,12 +9,13 @@ from aiohttp import web
 
 from server.domain.errors import NotFound
 from server.domain.roles import Caller
-from server.handlers import keys, sse
+from server.handlers import keys
 from server.handlers.access import Public, Visitor
 from server.handlers.errors import NothingHere
 from server.handlers.plot_pages import figures
 from server.handlers.routes import BYTES, HTML, Route
 from server.handlers.showing import HEADERS, show
+from server.handlers.sse import FEED, MEDIA, Feed, Live, Pace
 from server.services.look import ProductionView
 from web.plots import world
 from web.render import ASSETS, page
@@ -33,7 +34,7 @@ def routes() -> list[Route]:
     """The pages, their streams and their files."""
     return [
         Route("GET", "/", show_home, Visitor(), "The first page", media=HTML, head=True),
-        Route("GET", "/events", follow_home, Public(), "The same, live", media=sse.MEDIA),
+        Route("GET", "/events", follow_home, Public(), "The same, live", media=MEDIA),
         Route(
             "GET",
             "/productions/{name}",
@@ -49,7 +50,7 @@ def routes() -> list[Route]:
             follow_production,
             Public(),
             "The same, live",
-            media=sse.MEDIA,
+            media=MEDIA,
             codes=("production-unknown", "too-many-listeners"),
         ),
         Route(
@@ -129,14 +130,19 @@ async def show_production(request: web.Request, caller: Caller | None) -> web.Re
     return await _page(request, caller, named(request, "production"))
 
 
-async def follow_home(request: web.Request) -> web.StreamResponse:
-    """The first page, again whenever it changes."""
-    return await request.app[sse.FEED].follow(request, "")
+def followed(look: keys.Look, topic: str) -> Live:
+    """A topic, live."""
+    return Live(("pool", topic), lambda: render(look, topic))
 
 
-async def follow_production(request: web.Request) -> web.StreamResponse:
-    """The page of one production, again whenever it changes."""
-    return await request.app[sse.FEED].follow(request, named(request, "production"))
+async def follow_home(request: web.Request) -> Live:
+    """The first page, live."""
+    return followed(request.app[keys.LOOK], "")
+
+
+async def follow_production(request: web.Request) -> Live:
+    """The page of one production, live."""
+    return followed(request.app[keys.LOOK], named(request, "production"))
 
 
 async def show_patterns(request: web.Request, caller: Caller | None) -> web.Response:
@@ -171,9 +177,8 @@ async def _page(request: web.Request, caller: Caller | None, topic: str) -> web.
     return show(request, caller, template, **facts)
 
 
-def attach(app: web.Application, look: keys.Look, pace: sse.Pace | None = None) -> None:
+def attach(app: web.Application, look: keys.Look, pace: Pace | None = None) -> None:
     """Give an application what its pages need; their streams end when it shuts down."""
     app[keys.LOOK] = look
-    feed = sse.Feed(lambda topic: render(look, topic), pace)
-    app[sse.FEED] = feed
+    app[FEED] = feed = Feed(pace)
     app.on_shutdown.append(feed.close)

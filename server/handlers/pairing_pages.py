@@ -14,10 +14,9 @@ from server.domain.roles import Caller
 from server.handlers import showing
 from server.handlers.access import Person
 from server.handlers.door import DOOR, Csrf, Form
-from server.handlers.follow import follow
 from server.handlers.pairing_api import HANDLE
 from server.handlers.routes import HTML, Body, Query, Route
-from server.handlers.sse import MEDIA
+from server.handlers.sse import MEDIA, Live
 from server.services import pairing, stewards
 from server.services.deps import Deps
 from server.services.desk import Offer
@@ -134,21 +133,21 @@ class PairingPages:
     def _facts(self, view: PairingView) -> dict[str, Any]:
         return {"pairing": view, "now": self.deps.clock(), "release": self.kid}
 
-    async def follow(self, request: web.Request, caller: Caller) -> web.StreamResponse:
-        """The same, again whenever it differs."""
-        handle = request.match_info["pairing"]
-        csrf, latest = Csrf(request, caller), -1
+    async def follow(self, request: web.Request, caller: Caller) -> Live:
+        """The same, live: with the forms of this browser."""
+        handle, account = request.match_info["pairing"], caller.account
+        csrf, latest = str(Csrf(request, caller)), -1
 
         async def render() -> str:
             nonlocal latest
-            view = await pairing.look(self.deps, caller.account, handle)
+            view = await pairing.look(self.deps, account, handle)
             latest = view.changes
             return page("pairing_live", csrf=csrf, **self._facts(view))
 
         async def news() -> object:
-            return await pairing.wait(self.deps, caller.account, handle, latest, NEWS_S)
+            return await pairing.wait(self.deps, account, handle, latest, NEWS_S)
 
-        return await follow(request, render, news)
+        return Live(("pairing", account, handle, csrf), render, 0.0, news)
 
     async def confirm(self, request: web.Request, caller: Caller, form: Form) -> web.Response:
         """This machine is mine."""

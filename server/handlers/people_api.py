@@ -226,7 +226,7 @@ class PeopleApi:
         pool = await self.look.pool()
         return StatusView(
             self.version,
-            pool.now,
+            self.deps.clock(),
             pool.machines_now,
             pool.hosts_total,
             len(pool.productions),

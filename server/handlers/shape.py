@@ -97,6 +97,7 @@ STATUSES = {
     "in-team": 409,
     "backup-failed": 503,
     "too-many-listeners": 503,
+    "signed-out": 401,
     "disk-full": 507,
 }
 """The status of each problem code; see `status_of` for the families of codes beside them."""

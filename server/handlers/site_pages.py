@@ -10,11 +10,13 @@ from aiohttp import web
 from server.domain.errors import BadInput, Refusal
 from server.domain.farm import Scope
 from server.domain.roles import Caller, reaches
-from server.handlers import pages, showing, sse
+from server.handlers import pages, showing
 from server.handlers.access import Person, Visitor
 from server.handlers.door import Form
+from server.handlers.errors import SignedOut
 from server.handlers.params import form_number
 from server.handlers.routes import HTML, Body, Route
+from server.handlers.sse import MEDIA, Live
 from server.services import enrolments, sites, stewards
 from server.services.deps import Deps
 from server.services.look import Look
@@ -48,12 +50,11 @@ class SitePages:
             return showing.to_sign_in(request)
         return await self._show(request, caller)
 
-    async def follow(self, request: web.Request, caller: Caller | None) -> web.StreamResponse:
-        """The same, again whenever it changes."""
+    async def follow(self, request: web.Request, caller: Caller | None) -> Live:
+        """The same, live."""
         if caller is None and not self.public:
-            return showing.to_sign_in(request)
-        topic = await self._topic(caller, _name(request))
-        return await request.app[sse.FEED].follow(request, topic)
+            raise SignedOut()
+        return pages.followed(self.look, await self._topic(caller, _name(request)))
 
     async def _topic(self, caller: Caller | None, name: str) -> str:
         """What is shown: machines and people are named to who runs the site."""
@@ -122,7 +123,7 @@ class SitePages:
             Route("GET", one, self.show, Visitor(), "A site as a page", media=HTML, head=True,
                   codes=("site-unknown",)),
             Route("GET", f"{one}/events", self.follow, Visitor(), "The same, live",
-                  media=sse.MEDIA, codes=("site-unknown", "too-many-listeners")),
+                  media=MEDIA, codes=("site-unknown", "too-many-listeners")),
             Route("POST", f"{one}/switch", self.switch, own,
                   "Tell its machines to leave, or to work again.",
                   fields=("how", "grace_s", "reason"), codes=codes, **form),

@@ -12,13 +12,14 @@ from aiohttp import hdrs, web
 from server.domain.roles import Caller
 from server.domain.rollup import Gauge, Kind, Measure, Span
 from server.domain.spreadsheet import as_csv
-from server.handlers import pages, sse
+from server.handlers import pages
 from server.handlers.access import Visitor
 from server.handlers.drawings import Drawings, said
-from server.handlers.errors import BadParameter
+from server.handlers.errors import BadParameter, SignedOut
 from server.handlers.lately import Lately
 from server.handlers.routes import CSV, HTML, SVG, Query, Route
 from server.handlers.showing import HEADERS, show, to_sign_in
+from server.handlers.sse import MEDIA, Live
 from server.services import pictures, sofar
 from server.services.deps import Deps
 from server.services.look import Look
@@ -118,11 +119,11 @@ class StatisticsPages:
             facts["bars"] = [_bars("Machines here now", Kind.COUNTRY, here)]
         return await self._show(request, caller, group, span_of(request), names, **facts)
 
-    async def follow(self, request: web.Request, caller: Caller | None) -> web.StreamResponse:
+    async def follow(self, request: web.Request, caller: Caller | None) -> Live:
         """The numbers of the pool, live."""
         if self._hidden(caller):
-            return to_sign_in(request)
-        return await request.app[sse.FEED].follow(request, pages.STATISTICS)
+            raise SignedOut()
+        return pages.followed(self.look, pages.STATISTICS)
 
     async def send_csv(self, request: web.Request, caller: Caller | None) -> web.StreamResponse:
         """The figures of a plot as they are kept, not put together."""
@@ -178,7 +179,7 @@ class StatisticsPages:
             Route("GET", "/statistics", self.show_pool, Visitor(), "The statistics as a page",
                   media=HTML, head=True, query=(RANGE,), codes=coded),
             Route("GET", "/statistics/live", self.follow, Visitor(), "Its numbers, live",
-                  media=sse.MEDIA, codes=("too-many-listeners",)),
+                  media=MEDIA, codes=("too-many-listeners",)),
             *(
                 Route("GET", f"/statistics/{group}", self.show_group, Visitor(),
                       f"Plots of {group} as a page", media=HTML, head=True, query=(RANGE,),

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
@@ -13,15 +12,13 @@ from server.domain.roles import Caller, reaches
 from server.handlers import params, showing
 from server.handlers.access import Person
 from server.handlers.door import Form
-from server.handlers.follow import follow
-from server.handlers.lately import Lately
 from server.handlers.routes import HTML, Body, Route
-from server.handlers.sse import MEDIA
+from server.handlers.sse import MEDIA, Live
 from server.services.deps import Deps
 from server.services.upkeep import alerts, backups, overview, telling
 from web.render import page
 
-PACE_S = 2.0  # a followed page is looked at
+PACE_S = 2.0  # a followed page is rendered
 PAST = 50  # alerts that are over, on one page
 MUTES = (("3600", "an hour"), ("86400", "a day"), ("604800", "a week"), ("2592000", "30 days"))
 
@@ -31,7 +28,6 @@ class UpkeepPages:
     """The handlers."""
 
     deps: Deps
-    kept: Lately[None, str] = field(default_factory=lambda: Lately(PACE_S / 2))
 
     async def show(self, request: web.Request, caller: Caller) -> web.Response:
         """Operations."""
@@ -50,15 +46,12 @@ class UpkeepPages:
             return showing.again(request, caller, "operations", refusal, **facts)
         return showing.show(request, caller, "operations", fault="", **facts)
 
-    async def follow(self, request: web.Request, caller: Caller) -> web.StreamResponse:
-        """The same, live: one rendering for all who look."""
-        return await follow(request, self._rendered, lambda: asyncio.sleep(PACE_S))
+    async def follow(self, request: web.Request, caller: Caller) -> Live:
+        """The same, live."""
+        return Live(("operations",), self._rendered, PACE_S)
 
     async def _rendered(self) -> str:
-        async def made() -> str:
-            return page("operations_live", o=await overview.overview(self.deps))
-
-        return await self.kept.of(None, made)
+        return page("operations_live", o=await overview.overview(self.deps))
 
     async def past(self, request: web.Request, caller: Caller) -> web.Response:
         """The alerts that are over."""

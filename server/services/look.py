@@ -99,20 +99,8 @@ class ProductionView:
 
 
 @dataclass(frozen=True)
-class PoolView:
-    """The whole pool."""
-
-    machines_now: int
-    hosts_total: int
-    events_settled: int
-    events_per_s: float
-    productions: list[ProductionView]
-    now: float
-
-
-@dataclass(frozen=True)
 class FrontView:
-    """What the first page shows; ``countries`` has machines here now by the two letters of each."""
+    """The whole pool; ``countries`` has machines here now by the two letters of each."""
 
     machines_now: int
     hosts_total: int
@@ -158,7 +146,7 @@ class Look:
 
     deps: Deps
     marks: dict[int, deque[tuple[float, int]]] = field(default_factory=dict)
-    fresh: tuple[float, PoolView] | None = None
+    fresh: tuple[float, FrontView] | None = None
     front_kept: tuple[float, FrontView] | None = None
     hosts_kept: tuple[float, list[HostView]] | None = None
     now_kept: tuple[float, Now] | None = None
@@ -166,12 +154,12 @@ class Look:
     plotted: dict[int, tuple[float, PlotsView]] = field(default_factory=dict)
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def pool(self) -> PoolView:
+    async def pool(self) -> FrontView:
         """The pool, at most one second old."""
         async with self.lock:
             now = self.deps.clock()
             if self.fresh is None or not 0 <= now - self.fresh[0] < 1.0:
-                self.fresh = now, await self._pool(now)
+                self.fresh = now, await self._front(now)
             return self.fresh[1]
 
     async def front(self) -> FrontView:
@@ -218,17 +206,6 @@ class Look:
             sum(view.events_per_s for view in shown),
             shown,
             dict(Counter(card.country for card in here if card.country)),
-        )
-
-    async def _pool(self, now: float) -> PoolView:
-        front = await self._front(now)
-        return PoolView(
-            front.machines_now,
-            front.hosts_total,
-            front.events_settled,
-            front.events_per_s,
-            front.productions,
-            now,
         )
 
     async def site(self, name: str) -> tuple[SiteView, float]:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 
 import pytest
 from aiohttp import ClientResponse, ClientSession, web
 
 from server.handlers import pages, sse
+from server.handlers.access import Public
+from server.handlers.routes import Route
 from server.handlers.sse import FEED, Feed, Pace
 from tests.kit import views
 from tests.kit.served import application, deaf, serving, until
 from tests.kit.views import MadeUpLook
 
-QUICK = Pace(every=0.02, silence=0.1, patience=0.5, most=3)
+QUICK = Pace(every=0.02, share=1.0, silence=0.1, patience=0.5, most=3)
 
 
 @asynccontextmanager
@@ -197,3 +199,41 @@ async def test_a_reader_that_takes_nothing_is_let_go() -> None:
 
 def test_html_of_many_lines_stays_one_event() -> None:
     assert sse._event("<p>\n</p>") == b"event: live\ndata: <p>\ndata: </p>\n\n"
+
+
+def test_the_more_there_is_to_render_the_less_often_it_is() -> None:
+    assert sse.pause(1.0, [0.01, 0.02], 0.1) == 1.0
+    assert sse.pause(1.0, [0.05] * 100, 0.1) == pytest.approx(50.0)
+
+
+async def test_many_pages_are_rendered_one_by_one() -> None:
+    rendered: list[str] = []
+    running = 0
+
+    async def rendering(name: str) -> str:
+        nonlocal running
+        running += 1
+        assert running == 1, "one at a time"
+        await asyncio.sleep(0.001)
+        running -= 1
+        rendered.append(name)
+        return f"{name} {len(rendered)}"
+
+    async def follow(request: web.Request) -> sse.Live:
+        name = request.query["name"]
+        return sse.Live((name,), lambda: rendering(name))
+
+    app = application([Route("GET", "/events", follow, Public(), "Many pages", media=sse.MEDIA)])
+    app[FEED] = feed = Feed(Pace(every=0.0, share=1.0))
+    names = [f"n{number}" for number in range(8)]
+    async with (
+        serving(app, shutdown_timeout=1.0) as (host, port),
+        ClientSession(f"http://{host}:{port}") as session,
+        AsyncExitStack() as stack,
+    ):
+        for name in names:
+            stream = await stack.enter_async_context(session.get(f"/events?name={name}"))
+            await block(stream)
+        assert (feed.listeners, feed.topics) == (8, 8)
+        rendered.clear()
+        await until(lambda: len(rendered) >= 16)

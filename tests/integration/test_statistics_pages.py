@@ -210,10 +210,13 @@ async def test_a_plot_is_drawn_once_within_its_step(pool: Pool) -> None:
 
 async def test_statistics_that_are_not_public_are_for_those_who_are_signed_in(pool: Pool) -> None:
     async with apart(pool, False) as session:
-        for path in ("", "/machines", "/live", "/machines.csv", "/machines.svg"):
+        for path in ("", "/machines", "/machines.csv", "/machines.svg"):
             async with session.get(f"/statistics{path}", allow_redirects=False) as answer:
                 assert answer.status == 303, path
                 assert answer.headers["Location"].startswith("/login?next=")
+        async with session.get("/statistics/live") as answer:
+            assert answer.status == 401, "a stream leads nobody to another page"
+            assert (await answer.json(content_type=None))["code"] == "signed-out"
 
 
 async def test_machines_are_told_by_their_size(pool: Pool) -> None:

@@ -10,6 +10,7 @@ import pytest
 from server.domain.errors import NotFound
 from server.domain.rollup import Kind
 from server.handlers import pages, statistics_pages
+from server.handlers.host_pages import Wanted
 from server.services.hostview import HostView
 from server.services.look import FrontView, MoveView, OutputView
 from server.services.sites import SiteView
@@ -82,9 +83,9 @@ def statistics(*sites: SiteView) -> str:
 def machines(*hosts: HostView) -> str:
     """The page of all machines, with these."""
     return page(
-        "hosts", now=views.NOW, total=len(hosts), present=1, q="", state="", states=[],
-        found=len(hosts), first=1, shown=hosts, before=None, after=None, working=1, standing=0,
-        sort="", sorts=(), actions=(), admin=False,
+        "hosts", now=views.NOW, total=len(hosts), present=1, wanted=Wanted("", "", "", 1),
+        states=[], found=len(hosts), first=1, shown=hosts, before=None, after=None, working=1,
+        standing=0, sorts=(), actions=(), admin=False,
     )  # fmt: skip
 
 

@@ -9,7 +9,7 @@
       const left = document.createElement("strong");
       shown.prepend(left, " ");
       const tick = function () {
-        if (!shown.isConnected) return;
+        if (!left.isConnected) return;
         const seconds = Math.max(0, Math.ceil((end - performance.now()) / 1000));
         const parts = [Math.floor(seconds / 60) % 60, seconds % 60];
       if (seconds >= 3600) parts.unshift(Math.floor(seconds / 3600));
