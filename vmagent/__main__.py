@@ -311,6 +311,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> NoReturn:
     found, more = _parser().parse_known_args(arguments)
     if more:
         found.parser.unknown(more)
+    found.state = found.state.absolute()  # a sandbox is entered from another folder
     try:
         code = _VERBS[found.verb](found)
     except errors.AgentError as error:

@@ -13,8 +13,9 @@ from server.cli.groups import Deed, House
 from server.cli.options import with_server
 from server.cli.output import is_json, tell, tell_facts, tell_rows
 from server.cli.payload import rows_of
+from server.domain.alert import MUTE_MOST_S
 
-COLUMNS = ("id", "level", "state", "cause", "since_at", "count", "acked_by", "muted_until")
+COLUMNS = ("id", "level", "state", "cause", "since", "count", "acked_by", "muted_until")
 PAST = ("id", "level", "cause", "first_at", "over_at", "count", "acked_by")
 _UNITS = {"m": 60.0, "h": 3600.0, "d": 86_400.0}
 
@@ -32,8 +33,7 @@ def list_command(over: bool, limit: int, server: Client) -> None:
     """List the alerts that stand, what wants somebody first."""
     query = {"over": str(int(over)), "limit": str(limit)}
     rows = rows_of(server.get("alerts", query=query), "alerts")
-    shown = rows if is_json() else [{**row, "since_at": row["since"]} for row in rows]
-    tell_rows(shown, PAST if over else COLUMNS, "None was ever over." if over else "All well.")
+    tell_rows(rows, PAST if over else COLUMNS, "None was ever over." if over else "All well.")
 
 
 @alert.command("show")
@@ -45,8 +45,9 @@ def show_command(number: int, server: Client) -> None:
     if is_json():
         tell_facts(found)
         return
-    tell_facts({**found["alert"], "since_at": found["alert"].pop("since")})
-    tell_rows(found["steps"], ("time", "source", "target", "cause"), "No steps.")
+    tell_facts(found["alert"])
+    click.echo("")
+    tell_rows(found["steps"], ("at", "source", "target", "cause"), "No steps.")
 
 
 @alert.command("ack")
@@ -87,7 +88,10 @@ def seconds_of(span: str) -> float:
     found = re.fullmatch(r"(\d{1,6})([mhd])", span, re.ASCII)
     if found is None:
         raise WrongUse(f"--for {span}: a number and m, h or d, as in 30m, 4h, 7d; or 0")
-    return int(found[1]) * _UNITS[found[2]]
+    seconds = int(found[1]) * _UNITS[found[2]]
+    if seconds > MUTE_MOST_S:
+        raise WrongUse(f"--for {span}: {MUTE_MOST_S / 86_400:.0f}d at most")
+    return seconds
 
 
 @click.command("operations", cls=Deed)

@@ -8,6 +8,7 @@ import click
 
 from server.cli.asking import confirm
 from server.cli.client import Client
+from server.cli.exits import Missing
 from server.cli.groups import House
 from server.cli.options import with_server
 from server.cli.output import is_json, tell, tell_facts, tell_rows
@@ -63,6 +64,11 @@ def order_command(
         "grace_s": grace,
     }  # fmt: skip
     found = server.post("bulk", "preview", body=body)
+    if not found["subjects"]:
+        raise Missing(
+            "nothing is like that: no machine would be told anything; "
+            "`windfall host list` shows names, accounts, sites and states"
+        )
     if dry_run:
         tell_facts(found)
         return

@@ -93,7 +93,10 @@ class Client:
         query: Mapping[str, str] | None = None,
     ) -> Any:
         asked = f"?{urlencode(query)}" if query else ""
-        raw = codec.encode(body or {})
+        try:
+            raw = codec.encode(body or {})
+        except codec.BadMessage as error:
+            raise WrongUse("a number is nan or infinite; give a plain one") from error
         headers = {"Content-Type": "application/json"}
         where = _join(BASE, path) + asked
         with self._answer(method, where, headers, raw, timeout_s=timeout_s) as response:

@@ -26,7 +26,9 @@ def contribution_command(server: Client) -> None:
         return
     lists = {name: found.pop(name) for name in ("machines", "studies", "badges")}
     badges = [f"{one['name']} ({one['words']})" for one in lists["badges"]]
-    tell_facts({**found, "badges": badges})
+    rank, ranked = found.pop("rank"), found.pop("ranked")
+    standing = f"{rank} of {ranked} with credit" if rank else f"none yet; {ranked} have credit"
+    tell_facts({**found, "rank": standing, "badges": badges})
     for title, name, columns in (
         ("what it served", "studies", STUDIES),
         ("machine by machine", "machines", ("host", "name", "events", "cpu_h", "credit")),

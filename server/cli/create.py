@@ -224,7 +224,7 @@ def _measured(done: subprocess.CompletedProcess[str], bundle: Path) -> dict[str,
     except ValueError:
         found = None
     if done.returncode != 0 or not isinstance(found, dict):
-        last = done.stderr.strip().splitlines()[-5:]
+        last = [line for line in done.stderr.splitlines() if line.strip()][-5:]
         raise CheckFailed(
             f"{bundle}: the payload does not run here (windfall-agent probe exits "
             f"{done.returncode}); mend it, or leave the probe out with --no-probe",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 from typing import IO, Any
@@ -22,6 +23,19 @@ EXITS = (
     (7, "not signed as it must be, or trouble with a key"),
     (130, "interrupted, or answered with no"),
 )
+
+
+# What the server's decoder says of a field: "AckRequest: Expected `int` >= 1 - at `$.alert`".
+_FIELD = re.compile(r"\w+: (?P<rule>[^:]+) - at `\$\.(?P<field>[^`]+)`")
+_TYPE = re.compile(r"`([a-z]+)`")
+_TYPES = {
+    "float": "a number",
+    "int": "a whole number",
+    "str": "text",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "an object",
+}
 
 
 class Fault(click.ClickException):
@@ -103,9 +117,18 @@ class Interrupted(Fault):
     code = "interrupted"
 
 
+def _in_words(detail: str) -> str:
+    """A field that a message may not have so, without the words of JSON: "value: expected .."."""
+    found = _FIELD.fullmatch(detail)
+    if found is None:
+        return detail
+    rule = _TYPE.sub(lambda kind: _TYPES.get(kind[1], kind[1]), found["rule"])
+    return f"{found['field']}: {rule[:1].lower()}{rule[1:]}"
+
+
 def refusal(problem: Problem, retry_after: str | None = None) -> Fault:
     """The fault for a problem that the server answered with."""
-    detail = problem.detail or problem.title
+    detail = _in_words(problem.detail or problem.title)
     if problem.faults and detail == "; ".join(problem.faults):
         detail = "the server does not take it as it is"
     if retry_after and "again in" not in detail:

@@ -13,7 +13,8 @@ import click
 from vmagent.wire import codec
 
 JSON_FLAG = "server.cli.json"
-TIMES = ("_at", "until", "not_before", "not_after", "last_seen", "time")
+TIMES = ("_at", "until", "since", "not_before", "not_after", "last_seen", "time")
+GROUPED = 10_000  # from here on, what comes after the point is of no use to the eye
 
 
 def is_json() -> bool:
@@ -100,7 +101,7 @@ def shown(name: str, fact: Any) -> str:
         case int() if name not in {"id", "port"}:
             return f"{fact:,}".replace(",", " ")
         case float():
-            return f"{fact:.6g}"
+            return _real(name, fact)
         case list() if not any(isinstance(one, (dict, list)) for one in fact):
             return ", ".join(shown(name, one) for one in fact)
         case list():
@@ -110,6 +111,15 @@ def shown(name: str, fact: Any) -> str:
             return printable(", ".join(pairs))
         case _:
             return printable(str(fact))
+
+
+def _real(name: str, fact: float) -> str:
+    """A number with a point: hours to a tenth, large ones whole and in groups."""
+    if name.endswith("_h"):
+        return f"{fact:,.1f}".replace(",", " ")
+    if GROUPED <= abs(fact) < 1e15:
+        return f"{fact:,.0f}".replace(",", " ")
+    return f"{fact:.6g}"
 
 
 def span(seconds: float) -> str:

@@ -8,10 +8,10 @@ from typing import Any
 import click
 
 from server.cli.client import Client
-from server.cli.exits import CheckFailed
+from server.cli.exits import CheckFailed, WrongUse
 from server.cli.groups import House
 from server.cli.options import with_server
-from server.cli.output import tell, tell_facts, tell_rows
+from server.cli.output import is_json, tell, tell_facts, tell_rows
 from server.cli.payload import rows_of
 from server.domain.rollup import Kind, Span
 
@@ -46,9 +46,10 @@ def stats() -> None:
 @with_server
 def show_command(server: Client, kind: str, key: str) -> None:
     """Show the pool as it is, and every counter of all time."""
-    query = {"kind": kind, "key": key}
+    query = _of(kind, key)
     found = server.get(*_base(kind), "totals", query=query)["values"]
-    tell_facts({**(server.get("stats", "now") if kind == Kind.POOL else {}), **found})
+    now = server.get("stats", "now") if kind == Kind.POOL else {}
+    tell_facts({**now, **(found if is_json() else _in_words(found))})
 
 
 @stats.command("series")
@@ -59,7 +60,7 @@ def show_command(server: Client, kind: str, key: str) -> None:
 @with_server
 def series_command(server: Client, measure: str, span: str, kind: str, key: str) -> None:
     """Show a FIGURE (such as events_settled or machines_connected) by time."""
-    query = {"measure": measure, "span": span, "kind": kind, "key": key}
+    query = {"measure": measure, "span": span, **_of(kind, key)}
     found = server.get(*_base(kind), "series", query=query)
     tell_rows([*_points(found)], ("at", "value", "low", "high"), "Nothing.")
 
@@ -67,7 +68,12 @@ def series_command(server: Client, measure: str, span: str, kind: str, key: str)
 @stats.command("split")
 @click.argument("measure", metavar="FIGURE")
 @SPAN
-@KIND
+@click.option(
+    "--kind",
+    type=click.Choice([str(kind) for kind in Kind if kind is not Kind.POOL]),
+    required=True,
+    help="Split by what; hosts and accounts one's own, operators any.",
+)
 @with_server
 def split_command(server: Client, measure: str, span: str, kind: str) -> None:
     """Show what each site, country, production .. (--kind) has of a FIGURE over a span."""
@@ -92,6 +98,25 @@ def check_command(server: Client) -> None:
         more = [f"and {len(found) - SHOWN} more"] if len(found) > SHOWN else []
         raise CheckFailed("the figures are not what the ledgers say", [*lines, *more])
     tell(answer, "the figures are what the ledgers say")
+
+
+def _of(kind: str, key: str) -> dict[str, str]:
+    """What a figure is of, as it is asked for. Raises WrongUse."""
+    if kind == Kind.POOL and key:
+        raise WrongUse(f"--key {key}: say of what kind it is, as --kind site")
+    if kind != Kind.POOL and not key:
+        raise WrongUse(f"--kind {kind}: say which with --key; `windfall stats split` lists them")
+    return {"kind": kind, "key": key}
+
+
+def _in_words(found: dict[str, int]) -> dict[str, Any]:
+    """Counters in units that people read: times in hours, credit in whole ones."""
+    return {
+        **{name: value for name, value in found.items() if not name.endswith(("_ms", "_micros"))},
+        "cpu_h": found["cpu_ms"] / 3_600_000,
+        "wall_h": found["wall_ms"] / 3_600_000,
+        "credit": round(found["credit_micros"] / 1_000_000),
+    }
 
 
 def _base(kind: str) -> tuple[str, ...]:

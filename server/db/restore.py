@@ -56,6 +56,10 @@ def restore(url: str, file: Path | None, sizes: Mapping[int, int]) -> Restored:
     if path.exists() and file.samefile(path):
         raise RestoreFailed(f"{file} is the database itself; name a backup")
     partial = path.with_name(f".{path.name}.{os.getpid()}.restoring")
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # a new machine has none yet
+    except OSError as error:
+        raise RestoreFailed(f"{error}; name another data folder") from error
     lock = FileLock(path)
     try:
         shutil.copyfile(file, partial)

@@ -204,6 +204,8 @@ async def test_orders_are_given_listed_and_undone_on_the_command_line(
     assert (await say("order", "stop")).code != 0, "nobody is meant by saying nothing"
     said = (await say("order", "stop", "--account", "ada", "--dry-run", "--json")).json()
     assert said["subjects"] == 2
+    nobody = await say("order", "stop", "--site", "nowhere")
+    assert (nobody.code, "nothing is like that" in nobody.err) == (6, True)
     assert (await say("list")).out == "No orders yet.\n"
     made = (await say("order", "stop", "--all", "--grace", "600", "--yes", "--json")).json()
     assert made["subjects"] == 3

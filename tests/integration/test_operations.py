@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -179,6 +180,11 @@ async def test_an_alert_is_taken_on_and_muted_by_api_and_command_line(
     shown = (await windfall("alert", "show", str(alert["id"]), "--json")).json()
     assert (shown["alert"]["acked_by"], shown["alert"]["muted_by"]) == ("admin", "admin")
     assert [step["target"] for step in shown["steps"]] == ["acknowledged", "open"]
+    told = (await windfall("alert", "show", str(alert["id"]))).out
+    assert len(re.findall(r"^\d{4}-\d\d-\d\d .* UTC +\S+ +(?:open|acknowledged) ", told, re.M)) == 2
+    assert "e+09" not in told + said.out
+    long = await windfall("alert", "mute", str(alert["id"]), "--for", "401d")
+    assert (long.code, long.err) == (2, "Error: --for 401d: 400d at most\n")
     _, audit = await pool.manage("GET", "/audit?what=alert.")
     assert [one["what"] for one in audit["entries"]] == ["alert.mute", "alert.ack"]
 

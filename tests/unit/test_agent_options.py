@@ -37,6 +37,15 @@ def test_a_wrong_word_is_named_in_two_lines(
     assert told.count("\n") <= 2
 
 
+def test_a_state_folder_is_the_same_one_from_wherever_it_is_looked_at(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit):
+        main(["drain", "--state", "here"])
+    assert f": {tmp_path / 'here'}\n" in capsys.readouterr().err
+
+
 def test_an_address_that_is_none_of_a_server_is_a_wrong_option(tmp_path: Path) -> None:
     done = AgentProcess(tmp_path / "state").call("pair", "--server", "ftp://x")
     assert done.returncode == 2

@@ -19,6 +19,9 @@ DIGEST = hashlib.sha256(CONTENT).hexdigest()
 REPR = f"sha-256=:{base64.b64encode(bytes.fromhex(DIGEST)).decode()}:"
 
 
+SHARES = {"hs06_share": 0.0, "hepscore23_share": 0.0}
+
+
 class Desk:
     """A person with a token, in front of a server."""
 
@@ -67,6 +70,19 @@ def test_lists_are_tables_for_people_and_documents_for_programs(desk: Desk) -> N
     assert desk.run("host", "list", "--json").json() == []
 
 
+def test_times_hours_and_large_numbers_are_told_as_people_read_them(desk: Desk) -> None:
+    given = {"events": 1_103_000, "cpu_h": 1151.6219, "credit": 2_757_500.5}
+    row = {"name": "cms-hlt", "since": 1_787_519_000.0, "hosts": 57}
+    desk.fake.answer("GET /sites", made({"sites": [row]}))
+    assert " 2026-08-23 21:03:20 UTC " in desk.run("site", "list").out
+    found = {"month": "2026-09", "months": [{"month": "2026-09", "given": SHARES | given}],
+             "accounts": []}  # fmt: skip
+    desk.fake.answer("GET /sites/cms-hlt/giving", made(found))
+    assert desk.run("site", "giving", "cms-hlt").out.splitlines()[2].split("   ") == [
+        "2026-09", "1 103 000", "1 151.6", "2 757 500",
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("answer", "code", "told"),
     [
@@ -87,6 +103,41 @@ def test_each_refusal_ends_with_its_code(desk: Desk, answer: Answer, code: int, 
     assert said.code == code
     assert told in said.err
     assert said.out == ""
+
+
+def test_a_field_out_of_its_bounds_is_said_without_the_words_of_json(desk: Desk) -> None:
+    detail = "BenchmarkRequest: Expected `float` >= 0.0 - at `$.value`"
+    desk.fake.answer("PUT /hosts/7/benchmark", problem(400, "bad-message", detail))
+    said = desk.run("host", "benchmark", "7", "--hs06", "-5")
+    assert (said.code, said.err) == (4, "Error: value: expected a number >= 0.0\n")
+
+
+def test_what_is_no_finite_number_is_not_sent(desk: Desk) -> None:
+    said = desk.run("host", "benchmark", "7", "--hs06", "nan")
+    assert (said.code, "give a plain one" in said.err, desk.fake.seen) == (2, True, [])
+
+
+def test_figures_are_asked_for_with_what_they_are_of(desk: Desk) -> None:
+    for line, told in (
+        ("series events_settled --kind host", "say which with --key"),
+        ("series events_settled --key 5", "say of what kind"),
+        ("split tasks_failed", "Missing option '--kind'"),
+    ):
+        said = desk.run("stats", *line.split())
+        assert (said.code, told in said.err) == (2, True), line
+    assert desk.fake.seen == []
+
+
+def test_counters_are_told_in_units_that_people_read(desk: Desk) -> None:
+    values = {"events_settled": 8_514_000, "cpu_ms": 32_095_880_908, "wall_ms": 7_200_000,
+              "credit_micros": 21_285_000_000_000}  # fmt: skip
+    desk.fake.answer("GET /stats/now", made({"machines": 3}))
+    desk.fake.answer("GET /stats/totals?kind=pool&key=", made({"values": values}))
+    told = desk.run("stats", "show").out
+    assert [line.split("  ")[-1].strip() for line in told.splitlines()[1:]] == [
+        "8 514 000", "8 915.5", "2.0", "21 285 000",
+    ]  # fmt: skip
+    assert desk.run("stats", "show", "--json").json() == {"machines": 3, **values}
 
 
 def test_a_refusal_is_one_document_for_programs(desk: Desk) -> None:

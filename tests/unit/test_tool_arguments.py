@@ -34,6 +34,7 @@ MAINS = {"tools/bench": bench.main, "tools/chaos": chaos.main, "tools/cheats": c
         ("tools/demo --agents 1", "--agents: at least 4"),
         ("tools/demo --wrong", "unrecognized arguments: --wrong"),
         ("tools/fleet --agents 0", "--agents: 0 is too few"),
+        ("tools/fleet --history 99999d --folder x", "--history: from 1d to 3660d are wanted"),
         ("tools/fleet --rate -1", "--rate: -1 is not above 0"),
         ("tools/fleet --server http://x --token-file /nowhere", "/nowhere is no file"),
         ("python -m tools.realvm /nowhere", "seed: /nowhere is no file; name one that is there"),

@@ -41,7 +41,8 @@ def main() -> int:
         if options.json:
             print(json.dumps(result.as_json()))
         if options.keep:
-            console.print(f"\nThe server stays at {stage.url}; Ctrl-C ends it.")
+            console.print(f"\nThe server stays at {stage.url}; Ctrl-C ends it. To log in as admin:")
+            console.print(_to_log_in(stage), soft_wrap=True, highlight=False)
             _until_interrupted()
     except StageFailed as error:
         console.print(f"[bold red]the demonstration stopped:[/] {error}")
@@ -52,6 +53,13 @@ def main() -> int:
     finally:
         stage.close()
     return 1 if result.faults else 0
+
+
+def _to_log_in(stage: Stage) -> str:
+    """The command that gives the administrator a password."""
+    command = Path(sys.executable).with_name("windfall")
+    token = stage.data / "admin.token"
+    return f"{command} account password admin --server {stage.url} --token-file {token}"
 
 
 def _options() -> argparse.Namespace:

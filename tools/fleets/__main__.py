@@ -21,6 +21,8 @@ from tools.fleets.ground import Ground, GroundTrouble
 from tools.fleets.story import Found, Plan
 
 GOAL_S = 2.0
+WINDFALL = Path(sys.executable).with_name("windfall")
+DAYS_MOST = 3660  # as `windfall db imagine` takes them
 
 
 def arguments(words: Sequence[str] | None) -> argparse.Namespace:
@@ -67,8 +69,11 @@ def main(words: Sequence[str] | None = None) -> int:
     if asked.server and not (asked.token_file and asked.release_key):
         sys.stderr.write("tools/fleet: --server needs --token-file and --release-key as well\n")
         return 2
-    if asked.history and (asked.server or not asked.folder):
-        sys.stderr.write("tools/fleet: --history fills a new server's database: name a --folder\n")
+    if asked.history and (asked.server or asked.release or not asked.folder):
+        sys.stderr.write(
+            "tools/fleet: --history fills a new server's database and does nothing else:"
+            " name a --folder, and neither --server nor --release\n"
+        )
         return 2
     try:
         if asked.history:
@@ -87,8 +92,8 @@ def main(words: Sequence[str] | None = None) -> int:
 def days(text: str) -> int:
     """A number of days, as in 90d."""
     number = text.removesuffix("d")
-    if not number.isdecimal() or int(number) < 1:
-        raise argparse.ArgumentTypeError(f"{text}: a number of days is wanted, such as 90d")
+    if not number.isdecimal() or not 1 <= int(number) <= DAYS_MOST:
+        raise argparse.ArgumentTypeError(f"from 1d to {DAYS_MOST}d are wanted, such as 90d")
     return int(number)
 
 
@@ -99,7 +104,8 @@ def _history(asked: argparse.Namespace) -> int:
     data = asked.folder / "data"
     sys.stderr.write(
         f"{said} in {time.monotonic() - began:.0f} s\n"
-        f"Look at it: windfall serve --data {data}; the administrator: {data / 'admin.token'}\n"
+        f"Look at it: {WINDFALL} serve --data {data}\n"
+        f"To log in as admin, meanwhile: {WINDFALL} account password admin --data {data}\n"
     )
     return 0
 

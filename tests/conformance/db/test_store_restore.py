@@ -84,6 +84,15 @@ async def test_numbers_given_after_the_backup_are_never_given_again(
     assert seqs[-1] == max(seqs) > 1 + GAP, "every agent hears the next command"
 
 
+async def test_a_backup_is_put_back_where_there_is_no_data_folder_yet(tmp_path: Path) -> None:
+    await write(f"sqlite:///{tmp_path}/old.db", task(41))
+    backup(f"sqlite:///{tmp_path}/old.db", tmp_path / "copy")
+    new = f"sqlite:///{tmp_path}/new/machine/windfall.db"
+    await put_back(new, tmp_path / "copy", {})
+    assert await rows(new, "SELECT id FROM tasks WHERE state = 'ready'") == [(41,)]
+    assert (tmp_path / "new/machine").stat().st_mode & 0o777 == 0o700
+
+
 async def test_frames_whose_bytes_are_gone_are_computed_again(url: str, tmp_path: Path) -> None:
     digest = bytes(32)
     await write(
