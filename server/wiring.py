@@ -28,7 +28,7 @@ from server.blobs.descriptor import sync_folder
 from server.blobs.segments import Segments
 from server.db import frames
 from server.db.choose import open_store
-from server.db.errors import StoreUnusable
+from server.db.errors import StoreLost, StoreTaken, StoreUnusable
 from server.domain.pairing import Rules
 from server.domain.throttle import Rate
 from server.handlers import mount, peer
@@ -48,7 +48,7 @@ from server.services.postman import Route as Post
 from server.services.shelf.handing import Shelf
 from server.services.turns import Doorway, Turns
 from server.services.upkeep.desk import Upkeep
-from server.settings import Settings
+from server.settings import Settings, shown
 from server.steady import SteadyClock
 from vmagent import __version__
 
@@ -108,8 +108,11 @@ async def _serve(settings: Settings) -> None:
         gc.set_threshold(100_000, 50, 1000)
         sys.stdout.write(f"Windfall {__version__} answers at {server.url}\n")
         sys.stdout.flush()
-        await stop.wait()
+        waits = [asyncio.create_task(each.wait()) for each in (stop, server.deps.store.taken)]
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         log.info("stopping", extra={"action": "stop"})
+        if not stop.is_set():
+            raise StoreTaken(shown(settings.database_url))
 
 
 @asynccontextmanager
@@ -123,7 +126,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         deps.desk = _desk(deps, settings, keys)
         deps.desk.contexts = Shelf(deps)
         await start.load(deps)
-        stack.push_async_callback(deps.frames.empty, deps.store)
+        stack.push_async_callback(_last_rows, deps)
         await _first_admin(deps, settings)
         traces = _traces(stack, settings)
         facts = replace(
@@ -145,6 +148,14 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         )
         stack.push_async_callback(loops.stop, tasks)
         yield Running(deps, app, url)
+
+
+async def _last_rows(deps: Deps) -> None:
+    """Write the rows of frames that wait; without a database, the next start makes them."""
+    try:
+        await deps.frames.empty(deps.store)
+    except StoreLost:
+        log.warning("rows left to the next start", extra={"action": "stop"})
 
 
 async def _deps(stack: AsyncExitStack, settings: Settings, keys: KeyHolder) -> Deps:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 from tests.kit import postgres
+from tests.kit.pg_proxy import Proxy
 
 settings.register_profile("house", derandomize=True, print_blob=True)
 settings.register_profile("search", derandomize=False, print_blob=True, max_examples=500)
@@ -29,6 +31,14 @@ def pool_url(request: pytest.FixtureRequest) -> str:
         return ""
     server: postgres.Postgres = request.getfixturevalue("postgres_server")
     return server.new_pool()
+
+
+@pytest.fixture
+async def proxy(postgres_server: postgres.Postgres, tmp_path: Path) -> AsyncIterator[Proxy]:
+    """What a server reaches PostgreSQL through that is to lose its connection."""
+    proxy = Proxy(postgres_server.folder, tmp_path)
+    async with proxy.running():
+        yield proxy
 
 
 def pytest_collection_finish() -> None:

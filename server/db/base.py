@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Protocol, TypeVar
 
@@ -43,6 +44,11 @@ class Tx(Protocol):
 
 class Store(Protocol):
     """A database: reads of one snapshot, and writes that share their flush to the disk."""
+
+    @property
+    def taken(self) -> asyncio.Event:
+        """Set when another server has had the database: then this one has to end."""
+        ...
 
     async def write(self, op: Callable[[Tx], Awaitable[T]]) -> T:
         """Run ``op`` in a transaction shared with others; return once it is durable.

@@ -117,6 +117,17 @@ class StoreInUse(StoreUnusable):
         )
 
 
+class StoreTaken(StoreUnusable):
+    """Another server has had this database while this one had lost its connection."""
+
+    def __init__(self, where: str) -> None:
+        """The database; what this server remembers of it may be true no longer."""
+        super().__init__(
+            f"{where} was lost for a while, and another server has written to it since, so this"
+            " one has ended; see that only one is started on it, then start that one"
+        )
+
+
 class StoreUnreachable(StoreUnusable):
     """The database cannot be opened or connected to."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
+import secrets
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,8 @@ class FileLock:
 async def take_advisory(connection: Any, where: str) -> None:
     """Take PostgreSQL's lock on the connection that writes; `StoreInUse` if another has it.
 
-    A connection that is lost loses the lock, and with it the right to write: no fence is needed.
+    A connection that is lost loses the lock, and with it the right to write. Who gets it back on a
+    new one sees by `holder` whether others had it meanwhile.
     """
     loop = asyncio.get_running_loop()
     until = loop.time() + ADVISORY_PATIENCE_S
@@ -63,3 +65,21 @@ async def take_advisory(connection: Any, where: str) -> None:
             )
             raise StoreInUse(where, f"the server with PostgreSQL process {pid}")
         await asyncio.sleep(_ADVISORY_PAUSE_S)
+
+
+async def hold(connection: Any) -> str:
+    """Write down who has the lock from now on; a name of its own, empty before there are tables."""
+    if await connection.fetchval("SELECT to_regclass('meta') IS NULL"):
+        return ""
+    name = secrets.token_hex(8)
+    await connection.execute(
+        "INSERT INTO meta (key, value) VALUES ('holder', $1)"
+        " ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+        name,
+    )
+    return name
+
+
+async def holder(connection: Any) -> str:
+    """Who had the lock last, by the name of `hold`."""
+    return str(await connection.fetchval("SELECT value FROM meta WHERE key = 'holder'"))

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from server.db.base import Row, Tx
 from server.db.dialect import POSTGRES
-from server.db.errors import LibraryMissing, StoreClosed, StoreInUse, StoreLost, StoreUnreachable
+from server.db.errors import (
+    LibraryMissing,
+    StoreClosed,
+    StoreInUse,
+    StoreLost,
+    StoreTaken,
+    StoreUnreachable,
+)
 from server.db.failures import of_postgres
 from server.db.group import Counts, GroupCommit
-from server.db.lock import take_advisory
+from server.db.lock import hold, holder, take_advisory
 from server.db.transaction import SnapshotTx
 
 if TYPE_CHECKING:
@@ -19,6 +27,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+log = logging.getLogger("windfall.db")
 READERS = 4
 CONNECT_S = 10.0
 # How long the fate of a commit is asked for when the connection broke in its midst.
@@ -66,17 +75,25 @@ class PostgresWriter:
     def __init__(self, url: str, where: str, connection: asyncpg.Connection) -> None:
         """Over a connection that has the lock."""
         self.url = url
+        self.taken = asyncio.Event()
         self._where = where
         self._connection = connection
+        self._name = ""
+
+    async def hold(self) -> None:
+        """Write down that this one has the database, once there are tables."""
+        self._name = await hold(self._connection)
 
     async def begin(self) -> None:
         """Start a transaction, on a new connection if the last one is lost."""
         for last in (False, True):
             try:
                 if self._connection.is_closed():
-                    self._connection = await open_writer(self.url, self._where)
+                    await self._reconnect()
+                if not self._name:
+                    await self.hold()
                 await self._connection.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
-            except StoreInUse:
+            except StoreLost:
                 raise
             except Exception as error:
                 # That a connection is lost shows at its first use: then a new one may do.
@@ -140,12 +157,31 @@ class PostgresWriter:
         if not self._connection.is_closed():
             await self._connection.close()
 
+    async def _reconnect(self) -> None:
+        """Have the lock on a new connection, as if it had never been lost. Raises StoreLost.
+
+        If others had it meanwhile, what this server remembers is not what they have written: it
+        must write no more.
+        """
+        try:
+            connection = await open_writer(self.url, self._where)
+        except StoreInUse as error:  # perhaps by what is left of our own connection
+            log.warning("no lock yet", extra={"action": "reconnect", "why": str(error)})
+            raise StoreLost from error
+        if self._name and await holder(connection) != self._name:
+            await connection.close()
+            self.taken.set()
+            raise StoreLost from StoreTaken(self._where)
+        self._connection = connection
+
     async def _happened(self, number: str | None) -> bool:
         if number is None:  # nothing was written
             return False
         for _ in range(FATE_TRIES):
+            if self.taken.is_set():
+                return False
             try:
-                self._connection = await open_writer(self.url, self._where)
+                await self._reconnect()
                 fate = await self._connection.fetchval(
                     "SELECT pg_xact_status($1::text::xid8)", number
                 )
@@ -176,6 +212,11 @@ class PostgresStore:
     def counts(self) -> Counts:
         """What the group commit has done so far."""
         return self._group.counts
+
+    @property
+    def taken(self) -> asyncio.Event:
+        """See `Store.taken`."""
+        return self.writer.taken
 
     def write(self, op: Callable[[Tx], Awaitable[T]]) -> Coroutine[Any, Any, T]:
         """Run an operation in a transaction shared with others; see `Store.write`."""
@@ -221,7 +262,9 @@ async def open_postgres(url: str) -> PostgresStore:
         connection = await open_writer(url, where)
     except (library.PostgresError, library.InterfaceError, OSError, TimeoutError) as error:
         raise StoreUnreachable(where, str(error) or type(error).__name__) from error
+    writer = PostgresWriter(url, where, connection)
     try:
+        await writer.hold()
         pool = await library.create_pool(
             url,
             min_size=1,
@@ -233,7 +276,7 @@ async def open_postgres(url: str) -> PostgresStore:
     except BaseException:
         await connection.close()
         raise
-    return PostgresStore(where, PostgresWriter(url, where, connection), pool)
+    return PostgresStore(where, writer, pool)
 
 
 async def open_writer(url: str, where: str) -> asyncpg.Connection:

@@ -161,6 +161,7 @@ class SqliteStore:
             needed = ".".join(map(str, SQLITE_OLDEST))
             raise SqliteTooOld(sqlite3.sqlite_version, needed)
         self.path = path
+        self.taken = asyncio.Event()  # never: the lock lasts as long as this process
         self._closed = False
         self._lock = FileLock(path)
         try:

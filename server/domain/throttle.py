@@ -1,7 +1,6 @@
 """How often something may be done: tries of people, by buckets that leak; machines', by the minute.
 
-All of it is in the memory of one process and bounded. A restart forgets it, and of several server
-processes each counts for itself.
+All of it is in the memory of the server and bounded. A restart forgets it.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ import pytest
 
 from server.db import lock, postgres
 from server.db.base import Tx
-from server.db.choose import connect
+from server.db.choose import connect, open_store
 from server.db.errors import LibraryMissing, StoreInUse, StoreLost
 from server.db.postgres import PostgresStore
 from tests.conformance.db.notes import INSERT, kept, note
@@ -33,14 +33,6 @@ TABLE = "CREATE TABLE notes (id BIGSERIAL PRIMARY KEY, number BIGINT, text TEXT 
 def direct(postgres_server: Postgres) -> str:
     """The address of an empty database."""
     return postgres_server.new_database()
-
-
-@pytest.fixture
-async def proxy(postgres_server: Postgres, tmp_path: Path) -> AsyncIterator[Proxy]:
-    """Something between the store and the server."""
-    proxy = Proxy(postgres_server.folder, tmp_path)
-    async with proxy.running():
-        yield proxy
 
 
 @pytest.fixture
@@ -135,6 +127,43 @@ async def test_the_writer_takes_the_lock_again_on_a_new_connection(
     await store.write(note("a"))
     with pytest.raises(StoreInUse):
         await connect(direct)
+
+
+async def test_a_server_whose_database_another_has_had_meanwhile_writes_no_more(
+    postgres_server: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lock, "ADVISORY_PATIENCE_S", 0.0)
+    url = postgres_server.new_pool()
+    first = cast(PostgresStore, await connect(url))
+    end_sessions_at_once(url)
+    second = await connect(url)
+    with pytest.raises(StoreLost):
+        await first.write(lambda tx: tx.run("UPDATE meta SET value = value"))
+    assert not first.taken.is_set(), "what holds the lock may be the rest of its own connection"
+    await second.close()
+    for _ in range(2):
+        with pytest.raises(StoreLost):
+            await first.write(lambda tx: tx.run("UPDATE meta SET value = value"))
+        assert first.taken.is_set()
+    await first.close()
+    third = await connect(url)
+    await end_sessions(cast(PostgresStore, third))
+    assert await third.write(lambda tx: tx.run("UPDATE meta SET value = value")) > 0
+    assert not third.taken.is_set(), "it was lost, and nobody else had it"
+    await third.close()
+
+
+async def test_a_server_that_made_the_tables_itself_sees_that_another_came_after_it(
+    direct: str,
+) -> None:
+    first = cast(PostgresStore, await open_store(direct))
+    await first.write(lambda tx: tx.run("UPDATE meta SET value = value"))
+    end_sessions_at_once(direct)
+    await (await connect(direct)).close()
+    with pytest.raises(StoreLost):
+        await first.write(lambda tx: tx.run("UPDATE meta SET value = value"))
+    assert first.taken.is_set()
+    await first.close()
 
 
 async def test_commits_are_flushed_whatever_the_cluster_says(
