@@ -167,7 +167,7 @@ VALUES: Sequence[Any] = (
     messages.KeyList(KEYS),
     messages.AskRequest(
         ASK, 4, 12_000, 150_000, 3600.5, {jws.digest(MANIFEST_TEXT): CLASS}, 2, 8,
-        "bubblewrap", True, "3f9c2ab17d0e5648", "1.0.0",
+        "bubblewrap", True, "3f9c2ab17d0e5648", "1.0.0", 12.5, 13.75,
     ),
     replace(_lease(MINE), memory_mb=6144),
     proof(MINE, BATCH),

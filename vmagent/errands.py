@@ -63,6 +63,7 @@ class Errands:
         self.failed_probes: dict[str, str] = {}
         self.untold: dict[str, messages.ClassReport] = {}
         self.sandbox = self.banned = ""
+        self.benchmarks: Callable[[], dict[str, float]] = dict
         self._ask = str(home.note("ask") or "")
         self.instance = secrets.token_hex(8)  # tells two agents with one identity apart
 
@@ -118,6 +119,7 @@ class Errands:
             network=settings.network == "yes",
             instance=self.instance,
             agent=__version__,
+            **self.benchmarks(),
         )
 
     def _needs_probe(self, manifest: str) -> bool:

@@ -70,6 +70,7 @@ class Agent:
         if features.given:
             settings = self._settings = mjf.fit(settings, features.look())
         self.errands = Errands(home, identity.host, server, settings, self._inbox.put)
+        self.errands.benchmarks = lambda: features.benchmarks
         self.errands.bundles.tidy()
         self.brain = Brain(
             Rules(settings.slots, settings.grace, settings.exit_when_idle, settings.lifetime_s)

@@ -2,6 +2,8 @@
 
 ``$MACHINEFEATURES`` and ``$JOBFEATURES`` are a folder or an address with a file for each key. A key
 that is missing or no number is unknown; an address that is away for a while keeps what it said.
+Of benchmarks the note names ``hs06`` and ``hs06_job`` alone; ``hepscore23`` and ``hepscore23_job``
+are named after them, as sites that have such a key do.
 """
 
 from __future__ import annotations
@@ -15,11 +17,13 @@ from typing import Callable, Optional
 from vmagent import monitor
 from vmagent.fetch import Away, Fetch, read_key
 from vmagent.settings import Settings
+from vmagent.wire.messages import POWER_MOST
 from vmagent.wishes import STOP, Reading
 
 log = logging.getLogger("vmagent.mjf")
 
-MACHINE = ("shutdowntime", "grace_secs")
+BENCHMARKS = ("hs06", "hepscore23")
+MACHINE = ("shutdowntime", "grace_secs", "total_cpu", *BENCHMARKS)
 JOB = (
     "shutdowntime_job",
     "grace_secs_job",
@@ -28,6 +32,7 @@ JOB = (
     "cpu_limit_secs",
     "allocated_cpu",
     "max_rss_bytes",
+    *(f"{name}_job" for name in BENCHMARKS),
 )
 # Older names still met at sites, and what one unit of them is.
 OLDER = {
@@ -35,6 +40,7 @@ OLDER = {
     "cpu_limit_secs": ("cpu_limit_secs_lrms", 1),
     "allocated_cpu": ("allocated_CPU", 1),
     "max_rss_bytes": ("mem_limit_MB", 1_000_000),
+    "total_cpu": ("log_cores", 1),
 }
 NUMBER_MOST = 1e15
 
@@ -42,7 +48,7 @@ NUMBER_MOST = 1e15
 def number(text: Optional[str]) -> Optional[float]:
     """The number of a file; None if it holds none that can be meant."""
     try:
-        found = float((text or "").strip())
+        found = float((text or "").strip().replace("_", "?"))  # Python reads 1_0 as ten
     except ValueError:
         return None
     return found if math.isfinite(found) and 0 < found < NUMBER_MOST else None
@@ -62,7 +68,11 @@ class Granted:
 
 
 class Features:
-    """The two places, looked at again and again."""
+    """The two places, looked at again and again.
+
+    ``benchmarks`` is what a core does, 0 if the site does not say; nothing as long as a place never
+    answered.
+    """
 
     def __init__(
         self,
@@ -77,6 +87,8 @@ class Features:
         self._known: dict[str, float] = {}
         self._strange: set[str] = set()
         self._started = unix()
+        self._unheard = {place for place, _ in self._places}
+        self.benchmarks: dict[str, float] = {} if self._unheard else dict.fromkeys(BENCHMARKS, 0.0)
 
     @property
     def given(self) -> bool:
@@ -92,7 +104,27 @@ class Features:
                 except Away as error:
                     log.warning("machine features away", extra={"why": str(error)})
                     break  # a place that does not answer is not asked for every key
+            else:
+                self._unheard.discard(place)
+        if not self._unheard:
+            self.benchmarks = {name: self._of_a_core(name) for name in BENCHMARKS}
         return self._granted(self._known)
+
+    def _of_a_core(self, name: str) -> float:
+        """The share of the job over its cores, or else that of the machine over all of its."""
+        known = self._known
+        for value, cores in ((f"{name}_job", "allocated_cpu"), (name, "total_cpu")):
+            if value in known and cores in known:
+                power = known[value] / known[cores]
+                if power <= POWER_MOST:
+                    return round(power, 3)
+                self._wonder(value)
+        return 0.0
+
+    def _wonder(self, key: str) -> None:
+        if key not in self._strange:
+            self._strange.add(key)
+            log.warning("machine feature not understood", extra={"key": key})
 
     def _learn(self, place: str, key: str) -> None:
         text, unit = read_key(self._fetch, place, key), 1
@@ -102,9 +134,8 @@ class Features:
         found = number(text)
         if found is None:
             self._known.pop(key, None)
-            if text is not None and key not in self._strange:
-                self._strange.add(key)
-                log.warning("machine feature not understood", extra={"key": key})
+            if text is not None:
+                self._wonder(key)
         else:
             self._known[key] = found * unit
 

@@ -13,7 +13,11 @@ from server.cli.options import with_server
 from server.cli.output import is_json, tell, tell_facts, tell_rows
 from server.domain import spreadsheet
 
-FIGURES = ("events", "cpu_h", "wall_h", "credit", "tasks", "hs06_h", "hepscore23_h")
+FIGURES = (
+    *("events", "cpu_h", "wall_h", "credit", "tasks", "hs06_h", "hepscore23_h"),
+    *("hs06_told_h", "hepscore23_told_h", "unmeasured_h"),
+)
+POWERS = ("name", "core", "whole", "origin", "by", "at", "counts")
 
 
 @site.command("giving")
@@ -57,11 +61,17 @@ def _row(one: dict[str, Any], *names: str) -> dict[str, Any]:
 def benchmark_command(
     id: int, hs06: float | None, hepscore23: float | None, server: Client
 ) -> None:
-    """Keep what a benchmark found of the whole machine ID."""
+    """Keep what a benchmark found of the whole machine ID; without options, show what is known.
+
+    A machine whose site has Machine/Job Features tells its own (origin: machine). One that is kept
+    here (origin: operator) counts before it.
+    """
     told = {"hs06": hs06, "hepscore23": hepscore23}
     given = {name: value for name, value in told.items() if value is not None}
     if not given:
-        raise click.UsageError("say --hs06 or --hepscore23")
+        found = server.get("hosts", id)["benchmarks"]
+        tell_rows(found, POWERS, "No benchmark of it is known.")
+        return
     for name, value in given.items():
         server.put("hosts", id, "benchmark", body={"name": name, "value": value})
     words = ", ".join(f"{value:g} {name}" for name, value in given.items())

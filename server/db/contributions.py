@@ -1,4 +1,4 @@
-"""What accounts, machines and sites gave, summed up from the figures; benchmarks of machines."""
+"""What accounts, machines and sites gave, summed up from the figures."""
 
 from __future__ import annotations
 
@@ -108,32 +108,6 @@ async def since(tx: Tx, account: int) -> float | None:
     """When the first event of an account was agreed on."""
     row = await tx.one("SELECT at FROM credits WHERE account = $1 ORDER BY id LIMIT 1", account)
     return None if row is None else float(row[0])
-
-
-async def benchmarks(tx: Tx, site: int) -> dict[int, dict[str, float]]:
-    """What benchmarks found of the machines of a site, by host and name."""
-    rows = await tx.all(
-        "SELECT b.host, b.name, b.value FROM benchmarks b JOIN hosts ON hosts.id = b.host"
-        " WHERE hosts.site = $1",
-        site,
-    )
-    found: dict[int, dict[str, float]] = {}
-    for host, name, value in rows:
-        found.setdefault(host, {})[name] = value
-    return found
-
-
-async def set_benchmark(tx: Tx, host: int, name: str, value: float, by: str, at: float) -> None:
-    """Keep what a benchmark found of a machine."""
-    await tx.run(
-        "INSERT INTO benchmarks (host, name, value, told_by, at) VALUES ($1, $2, $3, $4, $5)"
-        " ON CONFLICT (host, name) DO UPDATE SET value = $3, told_by = $4, at = $5",
-        host,
-        name,
-        value,
-        by,
-        at,
-    )
 
 
 def _values(row: tuple[int, ...]) -> dict[Measure, int]:

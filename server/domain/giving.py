@@ -4,18 +4,36 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
+BENCHMARKS = ("hs06", "hepscore23")
+CORE_MOST = 100.0  # no core does so much: the best in HEPiX's table of HEPscore23 does 35.3
 MS_PER_HOUR = 3_600_000
 _DAY_S = 86_400.0
 
 
-def normalised_hours(cpu_ms: int, cores: int, power: float) -> float:
-    """CPU time in benchmark-hours; ``power`` is that of the whole machine with so many cores.
+class Power(NamedTuple):
+    """What a core of a machine does in each benchmark; 0 is unknown."""
 
-    A machine of 16 cores and 320 HS06 gives 20 HS06-hours with each hour of CPU. The Machine
-    Features (HSF-TN-2016-02) give hs06 for the whole machine too.
+    hs06: float = 0.0
+    hepscore23: float = 0.0
+
+    def of(self, name: str) -> float:
+        """That of one benchmark."""
+        return self.hs06 if name == "hs06" else self.hepscore23
+
+
+def of_a_core(power: float, cores: int) -> float:
+    """What a core does of a machine that does ``power``; how many cores it has is its own word."""
+    return min(power / max(1, cores), CORE_MOST)
+
+
+def normalised_hours(cpu_ms: int, core: float) -> float:
+    """CPU time in benchmark-hours; ``core`` is the benchmark for a core.
+
+    A machine of 16 cores and 320 HS06 gives 20 HS06-hours with each hour of CPU.
     """
-    return cpu_ms / MS_PER_HOUR * power / max(1, cores)
+    return cpu_ms / MS_PER_HOUR * core
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,14 @@ from typing import cast
 from aiohttp import web
 
 from server.domain.errors import TokenCloned
+from server.domain.giving import Power
 from server.domain.match import Facts
 from server.handlers import params
 from server.handlers.access import Host, Public
 from server.handlers.door import DOOR
 from server.handlers.routes import JOSE, Body, Query, Reply, Route
 from server.handlers.schema import maker
-from server.services import agentbans, dispatch, enrol, payloads, report
+from server.services import agentbans, dispatch, enrol, payloads, powers, report
 from server.services.cards import HostCard
 from server.services.deps import Deps
 from server.services.factsheet import Sheet
@@ -113,6 +114,9 @@ class AgentApi:
             agentbans.admit(self.deps, card)
         card.doing = card.why = ""  # who asks for work does not rest
         offer = await dispatch.lease(self.deps, card, message)
+        if message.hs06 is not None and (message.hs06, message.hepscore23) != card.power:
+            power = Power(message.hs06, message.hepscore23 or 0.0)
+            await powers.heard(self.deps, card, power)
         sealed = offer.sealed
         if sealed is None:
             return _ask_reply(

@@ -11,7 +11,7 @@ from server.handlers import params, showing
 from server.handlers.access import Person, Role
 from server.handlers.routes import CSV, HTML, Body, Query, Route
 from server.handlers.sse import MEDIA, Live
-from server.services import giving
+from server.services import giving, powers
 from server.services.deps import Deps
 from server.services.giving import SiteGiving
 from vmagent.wire.messages import bound
@@ -72,7 +72,7 @@ class GivingPages:
     ) -> None:
         """Keep a benchmark of a machine."""
         host = params.path_number(request, "host")
-        await giving.benchmark(self.deps, host, message.name, message.value, caller.name)
+        await powers.say(self.deps, host, message.name, message.value, caller.name)
 
     def routes(self) -> list[Route]:
         """Every route."""

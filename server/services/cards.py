@@ -13,6 +13,7 @@ from server.db.sites import Site, Switch
 from server.db.tasks import Task
 from server.domain import quota, sizing
 from server.domain.definition import Definition
+from server.domain.giving import Power
 from server.domain.intervals import Intervals
 from server.domain.latest import Latest
 from server.domain.match import Facts, Requirements
@@ -80,6 +81,7 @@ class HostCard:
     ``barred`` is the ban of its version of the agent, if that is banned.
     ``system`` is what it runs, ``role`` that of its account, ``country`` two letters if known.
     ``proven`` counts leases that it delivered, ``lost`` those that ran out in its hands.
+    ``power`` is what it says that a core of it does.
     """
 
     id: int
@@ -126,6 +128,7 @@ class HostCard:
     system: str = ""
     role: str = ""
     country: str = ""
+    power: Power = field(default_factory=Power)
 
     @property
     def lease_cause(self) -> str:

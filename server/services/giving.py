@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field, replace
 from datetime import UTC, datetime
 
-from server.db import circles, contributions, hosts
+from server.db import circles, contributions, powers
 from server.db.base import Tx
 from server.db.contributions import HostSum
 from server.domain import spreadsheet
 from server.domain.credit import MICROS
 from server.domain.errors import BadInput, Forbidden, NotFound
-from server.domain.giving import normalised_hours
+from server.domain.giving import BENCHMARKS, Power, normalised_hours, of_a_core
 from server.domain.roles import Caller, reaches
 from server.domain.rollup import MONTH, Kind, Measure, end_of, floor
-from server.services import audit, stats
+from server.services import stats
 from server.services.deps import Deps
 from server.services.factsheet import from_text
 
 WATCHERS = "operator"
 """The role from which on somebody sees what every site gave."""
-BENCHMARKS = ("hs06", "hepscore23")
-POWER_MOST = 1e6
 
 
 @dataclass(frozen=True)
@@ -30,7 +28,9 @@ class Given:
     """What was given in a time; CPU and wall in hours, credit in core-seconds of the reference.
 
     ``hs06_h`` and ``hepscore23_h`` are CPU-hours times the benchmark for a core, of the machines
-    whose benchmark is known: ``hs06_share`` and ``hepscore23_share`` of the CPU-hours.
+    whose benchmark is known: ``hs06_share`` and ``hepscore23_share`` of the CPU-hours. Of them
+    ``hs06_told_h`` and ``hepscore23_told_h`` are on the machines' own word. ``unmeasured_h`` are
+    CPU-hours of machines without any benchmark.
     """
 
     events: int = 0
@@ -42,6 +42,9 @@ class Given:
     hs06_share: float = 0.0
     hepscore23_h: float = 0.0
     hepscore23_share: float = 0.0
+    hs06_told_h: float = 0.0
+    hepscore23_told_h: float = 0.0
+    unmeasured_h: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,8 @@ class MonthGiven:
 class SiteGiving:
     """What a site gave: each month in sum, and one month by account and by machine.
 
-    Months are of the machines that stood there then; accounts and machines are those of today.
+    Months are of the machines that stood there then, without benchmarks; accounts and machines are
+    those of today, and ``whole`` is their sum.
     """
 
     site: str
@@ -74,6 +78,7 @@ class SiteGiving:
     months: list[MonthGiven] = field(default_factory=list)
     accounts: list[Giver] = field(default_factory=list)
     machines: list[Giver] = field(default_factory=list)
+    whole: Given = field(default_factory=Given)
 
 
 async def of_site(deps: Deps, caller: Caller, name: str, month: str = "") -> SiteGiving:
@@ -83,17 +88,23 @@ async def of_site(deps: Deps, caller: Caller, name: str, month: str = "") -> Sit
         raise NotFound("site", name)
     start = _start(month) if month else floor(deps.clock(), MONTH)
 
-    async def read(tx: Tx) -> tuple[list[HostSum], dict[int, dict[str, float]]]:
+    async def read(tx: Tx) -> tuple[list[HostSum], dict[int, dict[str, float]], dict[int, Power]]:
         if not reaches(caller.role, WATCHERS):
             _, stands, runs = await circles.of(tx, caller.account)
             if name not in runs and (name not in stands or not reaches(caller.role, "institute")):
                 raise Forbidden(WATCHERS)
         sums = await contributions.of_site(tx, site, start, end_of(start, MONTH))
-        return sums, await contributions.benchmarks(tx, site)
+        return sums, await powers.of_site(tx, site), await powers.told_at(tx, site)
 
-    sums, powers = await deps.store.read(read)
+    sums, said, told = await deps.store.read(read)
     machines = [
-        Giver(one.name, one.account, 1, _given(deps, one, powers.get(one.host, {}))) for one in sums
+        Giver(
+            one.name,
+            one.account,
+            1,
+            _given(deps, one, said.get(one.host, {}), told.get(one.host, Power())),
+        )
+        for one in sums
     ]
     by_account: dict[str, list[Giver]] = {}
     for one in machines:
@@ -106,33 +117,16 @@ async def of_site(deps: Deps, caller: Caller, name: str, month: str = "") -> Sit
         MonthGiven(_named(each.start), _plain(each.values))
         for each in await stats.months(deps, Kind.SITE, name)
     ]
-    return SiteGiving(name, _named(start), months[::-1], accounts, machines)
-
-
-async def benchmark(deps: Deps, host: int, name: str, value: float, by: str) -> None:
-    """Keep what a benchmark found of a whole machine. Raises NotFound, BadInput."""
-    if name not in BENCHMARKS:
-        raise BadInput([f"name: {name[:40]!r} is none; there are {', '.join(BENCHMARKS)}"])
-    if not 0 < value < POWER_MOST:
-        raise BadInput(
-            [f"value: more than 0 and less than {POWER_MOST:,.0f}, of the whole machine"]
-        )
-    now = deps.clock()
-
-    async def write(tx: Tx) -> None:
-        if await hosts.one(tx, host) is None:
-            raise NotFound("host", host)
-        await contributions.set_benchmark(tx, host, name, value, by, now)
-        audit.note(tx, by, "host.benchmark", str(host), f"{name} {value:g}", at=now)
-
-    await deps.store.write(write)
+    whole = _sum([one.given for one in machines])
+    return SiteGiving(name, _named(start), months[::-1], accounts, machines, whole)
 
 
 def as_csv(giving: SiteGiving) -> str:
     """The machines of the month as CSV, with a line of names."""
     rows: list[Sequence[object]] = [
         ("site", "month", "account", "machine", "events", "cpu_hours", "wall_hours", "credit",
-         "tasks", "hs06_hours", "hepscore23_hours")
+         "tasks", "hs06_hours", "hepscore23_hours", "hs06_from", "hepscore23_from",
+         "hours_without_benchmark")
     ]  # fmt: skip
     for one in giving.machines:
         given = one.given
@@ -140,7 +134,8 @@ def as_csv(giving: SiteGiving) -> str:
             (giving.site, giving.month, one.account, one.name, given.events,
              round(given.cpu_h, 3), round(given.wall_h, 3), round(given.credit, 3), given.tasks,
              round(given.hs06_h, 3) if given.hs06_share else "unknown",
-             round(given.hepscore23_h, 3) if given.hepscore23_share else "unknown")
+             round(given.hepscore23_h, 3) if given.hepscore23_share else "unknown",
+             *(_origin(given, benchmark) for benchmark in BENCHMARKS), round(given.unmeasured_h, 3))
         )  # fmt: skip
     return spreadsheet.as_csv(rows)
 
@@ -167,28 +162,46 @@ def _plain(values: dict[Measure, int]) -> Given:
     )
 
 
-def _given(deps: Deps, one: HostSum, powers: dict[str, float]) -> Given:
+def _origin(given: Given, name: str) -> str:
+    """Whose word a machine's benchmark is."""
+    if not getattr(given, f"{name}_share"):
+        return ""
+    return "machine" if getattr(given, f"{name}_told_h") else "operator"
+
+
+def _given(deps: Deps, one: HostSum, said: dict[str, float], told: Power) -> Given:
     plain, card = _plain(one.values), deps.registry.hosts.get(one.host)
     cores = card.facts.cores if card is not None else from_text(one.facts).facts.cores
     cpu_ms = one.values[Measure.CPU_MS]
-    hours = {name: normalised_hours(cpu_ms, cores, power) for name, power in powers.items()}
-    return Given(
-        plain.events, plain.cpu_h, plain.wall_h, plain.credit, plain.tasks,
-        hours.get("hs06", 0.0), float("hs06" in hours),
-        hours.get("hepscore23", 0.0), float("hepscore23" in hours),
-    )  # fmt: skip
+    hours = {
+        name: normalised_hours(cpu_ms, of_a_core(power, cores)) for name, power in said.items()
+    }
+    own = {
+        name: normalised_hours(cpu_ms, told.of(name))
+        for name in BENCHMARKS
+        if name not in said and told.of(name)
+    }
+    known = hours | own
+    return replace(
+        plain,
+        hs06_h=known.get("hs06", 0.0),
+        hs06_share=float("hs06" in known),
+        hepscore23_h=known.get("hepscore23", 0.0),
+        hepscore23_share=float("hepscore23" in known),
+        hs06_told_h=own.get("hs06", 0.0),
+        hepscore23_told_h=own.get("hepscore23", 0.0),
+        unmeasured_h=0.0 if known else plain.cpu_h,
+    )
 
 
 def _sum(given: list[Given]) -> Given:
-    cpu_h = sum(one.cpu_h for one in given)
+    summed = Given(*(sum(values) for values in zip(*map(astuple, given), strict=True)))
+    cpu_h = summed.cpu_h
 
     def share(name: str) -> float:
         known = sum(one.cpu_h for one in given if getattr(one, name))
         return known / cpu_h if cpu_h else 0.0
 
-    return Given(
-        sum(one.events for one in given), cpu_h, sum(one.wall_h for one in given),
-        sum(one.credit for one in given), sum(one.tasks for one in given),
-        sum(one.hs06_h for one in given), share("hs06_share"),
-        sum(one.hepscore23_h for one in given), share("hepscore23_share"),
-    )  # fmt: skip
+    return replace(
+        summed, hs06_share=share("hs06_share"), hepscore23_share=share("hepscore23_share")
+    )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from server.db import bans, hosts, moves, payloads, views
+from server.db import bans, hosts, moves, payloads, powers, views
 from server.db.bans import Past
 from server.db.base import Tx
 from server.db.hosts import Host
 from server.db.moves import Move
+from server.db.powers import Said, Told
 from server.db.views import HostTask
 from server.domain import quota
 from server.domain.errors import NotFound
@@ -17,6 +18,8 @@ from server.services.cards import HostCard
 from server.services.deps import Deps
 from server.services.factsheet import from_text
 from server.services.hostview import HostView, believed, revoked
+from server.services.powers import PowerView
+from server.services.powers import views as power_views
 from server.services.words import HostTrust
 
 TASKS = 50  # latest tasks that are shown
@@ -93,7 +96,7 @@ class Portrait:
     """Everything that people are shown of one host; memory and disk in MB.
 
     ``rests_until`` is when it may ask again after failures, ``failures`` how many in a row.
-    ``tasks`` are the latest, at most 50.
+    ``tasks`` are the latest, at most 50. ``benchmarks`` are those of operators, and its own word.
     """
 
     host: HostView
@@ -113,6 +116,7 @@ class Portrait:
     bans: list[BanView] = field(default_factory=list)
     tasks: list[TaskView] = field(default_factory=list)
     moves: list[StepView] = field(default_factory=list)
+    benchmarks: list[PowerView] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -122,6 +126,8 @@ class _Read:
     tasks: list[HostTask]
     moves: list[Move]
     names: dict[str, str]
+    said: list[Said]
+    told: Told
 
 
 async def show(deps: Deps, host: int) -> Portrait:
@@ -137,6 +143,8 @@ async def show(deps: Deps, host: int) -> Portrait:
             await views.tasks_of_host(tx, host, TASKS),
             await moves.of_host(tx, host, MOVES),
             {one.digest: f"{one.name} {one.version}" for one in await payloads.everyone(tx)},
+            await powers.of_host(tx, host),
+            await powers.told_by(tx, host),
         )
 
     found, now = await deps.store.read(read), deps.clock()
@@ -154,7 +162,7 @@ async def show(deps: Deps, host: int) -> Portrait:
         [] if card is None else _quotas(deps, card, found.names, now),
         [view_of(deps, past, now) for past in found.bans],
         [_task(deps, one) for one in found.tasks],
-        _steps(found.moves, trust),
+        _steps(found.moves, trust), power_views(found.said, found.told, facts.cores),
     )  # fmt: skip
 
 

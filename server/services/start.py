@@ -6,7 +6,7 @@ from server.db import frames, set_aside, tasks, units
 from server.db.base import Tx
 from server.db.tasks import Task
 from server.domain.intervals import Intervals
-from server.services import agentbans, bans, gauges, quotas, rollups, scan, trusting
+from server.services import agentbans, bans, gauges, powers, quotas, rollups, scan, trusting
 from server.services.cards import TaskCard
 from server.services.deps import Deps
 from server.services.enrol import load_hosts
@@ -28,6 +28,7 @@ async def load(deps: Deps) -> None:
     await quotas.load(deps)
     await bans.load(deps)
     await agentbans.load(deps)
+    await powers.load(deps)
     await load_productions(deps)
     await recover(deps)
     deps.store.lead(deps.frames.lead)

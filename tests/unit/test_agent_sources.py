@@ -71,6 +71,53 @@ def test_a_site_that_is_away_keeps_what_it_said(places: Places) -> None:
     assert features.look().machine_ends is None, "a shutdown that is called off"
 
 
+@pytest.mark.parametrize(
+    ("machine", "job", "hs06", "hepscore23"),
+    [
+        ({"hs06": "320\n", "total_cpu": "16"}, {}, 20.0, 0.0),
+        ({"hs06": "320", "log_cores": "32"}, {}, 10.0, 0.0),
+        ({"hepscore23": "2917.2", "total_cpu": "256"}, {}, 0.0, 11.395),
+        ({"hs06": "320", "total_cpu": "16"}, {"hs06_job": "90", "allocated_cpu": "4"}, 22.5, 0.0),
+        ({}, {"hs06_job": "90", "hepscore23_job": "8e1", "allocated_CPU": "4"}, 22.5, 20.0),
+        # Nobody knows of how many cores that share is; what is said of the machine is left.
+        ({"hs06": "320", "total_cpu": "16"}, {"hs06_job": "90"}, 20.0, 0.0),
+        ({"hs06": "320"}, {"hs06_job": "90"}, 0.0, 0.0),
+        ({"hs06": "1600", "total_cpu": "16"}, {}, 100.0, 0.0),
+        ({"hs06": "1600.1", "total_cpu": "16"}, {}, 0.0, 0.0),
+        ({"hs06": "320", "total_cpu": "16"}, {"hs06_job": "900", "allocated_cpu": "4"}, 20.0, 0.0),
+        *(
+            ({"hs06": odd, "hepscore23": "32", "total_cpu": "16"}, {}, 0.0, 2.0)
+            for odd in ("", "-320", "0", "nan", "inf", "1e300", "3_20", "320 HS06", "12,5", "\0")
+        ),
+        ({"hs06": "320", "total_cpu": "none"}, {}, 0.0, 0.0),
+        ({"hs06": "320", "total_cpu": "0"}, {}, 0.0, 0.0),
+        ({"hs06": "320", "total_cpu": "1e-9"}, {}, 0.0, 0.0),
+        ({"hs06": "9" * 65_537, "total_cpu": "16"}, {}, 0.0, 0.0),
+        ({}, {}, 0.0, 0.0),
+    ],
+)
+def test_a_core_does_what_the_site_says_of_job_or_machine(
+    tmp_path: Path, machine: dict[str, str], job: dict[str, str], hs06: float, hepscore23: float
+) -> None:
+    places = folder(tmp_path / "machine", **machine), folder(tmp_path / "job", **job)
+    features = mjf.Features(*places, lambda: UNIX)
+    features.look()
+    assert features.benchmarks == {"hs06": hs06, "hepscore23": hepscore23}
+
+
+def test_benchmarks_are_read_again_and_kept_while_the_site_is_away(places: Places) -> None:
+    places.files |= {"/m/total_cpu": "4", "/m/hs06": "40"}
+    features = mjf.Features(f"{places.url}/m", None, lambda: UNIX)
+    places.away = True
+    features.look()
+    assert features.benchmarks == {}, "nothing is said of a place that never answered"
+    for away, power, seen in ((False, "40", 10.0), (True, "60", 10.0), (False, "60", 15.0)):
+        places.away, places.files["/m/hs06"] = away, power
+        features.look()
+        assert features.benchmarks == {"hs06": seen, "hepscore23": 0.0}
+    assert mjf.Features(None, None, lambda: UNIX).benchmarks == {"hs06": 0.0, "hepscore23": 0.0}
+
+
 def test_each_limit_of_the_site_becomes_an_end_in_our_ticks() -> None:
     granted = mjf.Granted(UNIX + 100, UNIX + 200, UNIX + 300, cpu_s=50.0)
     found = mjf.readings(granted, now=10.0, unix=UNIX, cpu_used=20.0, slots=3)

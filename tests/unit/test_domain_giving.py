@@ -6,7 +6,15 @@ import math
 
 import pytest
 
-from server.domain.giving import Deeds, average_credit, badges, normalised_hours
+from server.domain.giving import (
+    CORE_MOST,
+    Deeds,
+    average_credit,
+    badges,
+    normalised_hours,
+    of_a_core,
+)
+from vmagent.wire.messages import POWER_MOST
 
 DAY = 86_400.0
 NOTHING = Deeds(0, 0, 0.0, 0.0, 0, 0)
@@ -18,8 +26,14 @@ def names(**deeds: float) -> list[str]:
 
 
 def test_a_machine_gives_its_benchmark_for_a_core_with_each_hour_of_cpu() -> None:
-    assert normalised_hours(3_600_000, 16, 320.0) == 20.0
-    assert normalised_hours(0, 16, 320.0) == 0.0
+    assert normalised_hours(3_600_000, of_a_core(320.0, 16)) == 20.0
+    assert normalised_hours(0, of_a_core(320.0, 16)) == 0.0
+
+
+def test_a_machine_that_denies_its_cores_makes_no_absurd_hours_of_a_benchmark() -> None:
+    assert of_a_core(3200.0, 64) == 50.0
+    assert of_a_core(3200.0, 1) == of_a_core(3200.0, 0) == CORE_MOST
+    assert CORE_MOST == POWER_MOST, "what a machine may say of itself"
 
 
 def test_nobody_has_a_badge_for_nothing() -> None:

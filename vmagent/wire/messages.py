@@ -37,6 +37,9 @@ REQUEST_ID = r"^[A-Za-z0-9_-]{8,64}$"
 EVENTS_MOST = 2**62
 SEQ_MOST = 2**62
 LOG_MOST = 65_536
+# HS06 or HEPscore23 of a core. Of all the machines in HEPiX's table the best does 35.3
+# (https://w3.hepix.org/benchmarking/scores_HS23.html, HS23scores.csv of 2025-07).
+POWER_MOST = 100
 
 
 @dataclass(frozen=True)
@@ -108,7 +111,8 @@ class AskRequest:
     ``seq`` is the last command that it has obeyed.
     ``sandbox`` and ``network`` are as in its facts, as they are now; without a ``sandbox`` both are
     as they were told last. ``instance`` is a random word of each start of an agent,
-    ``agent`` its version.
+    ``agent`` its version. ``hs06`` and ``hepscore23`` are what a core of it does on its site's
+    word, 0 if that says nothing; without ``hs06`` both are as they were told last.
     """
 
     ask: str = field(metadata=bound(most=64, pattern=REQUEST_ID))
@@ -123,6 +127,8 @@ class AskRequest:
     network: bool = False
     instance: str = field(default="", metadata=bound(most=64, pattern=WORD_OR_NONE))
     agent: str = field(default="", metadata=bound(most=64, pattern=VERSION_OR_NONE))
+    hs06: Optional[float] = field(default=None, metadata=bound(least=0, most=POWER_MOST))
+    hepscore23: Optional[float] = field(default=None, metadata=bound(least=0, most=POWER_MOST))
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,24 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from server.db import bulk, certificates, consents, contributions, figures, machines, teams, views
+from server.db import (
+    bulk,
+    certificates,
+    consents,
+    contributions,
+    figures,
+    machines,
+    powers,
+    teams,
+    views,
+)
 from server.db.base import Tx
 from server.db.choose import connect
 from server.db.consents import Consent
+from server.db.errors import RowRefused
 from server.db.migrate import OpenStore, packaged, upgrade
+from server.db.powers import Said, Told
+from server.domain.giving import Power
 from server.domain.rollup import DAY, EVER, Kind, Measure
 
 ADA, BOB = 1, 2
@@ -84,11 +97,35 @@ async def test_gifts_are_summed_by_site_machine_and_production(found: OpenStore)
         assert await contributions.since(tx, ADA) is None
 
     await found.read(read)
-    for value in (10.0, 12.5):
-        await found.write(
-            lambda tx, v=value: contributions.set_benchmark(tx, 11, "hs06", v, "admin", 1.0)  # type: ignore[misc]  # bound now
-        )
-    assert await found.read(lambda tx: contributions.benchmarks(tx, 7)) == {11: {"hs06": 12.5}}
+
+
+async def test_what_operators_say_and_what_a_machine_tells_are_kept_apart(found: OpenStore) -> None:
+    async def write(tx: Tx) -> None:
+        for value in (10.0, 12.5):
+            await powers.say(tx, 11, Said("hs06", value, "admin", 1.0))
+        powers.tell(tx, 11, Power(11.5, 0.0), 2.0)
+
+    async def read(tx: Tx) -> None:
+        assert await powers.of_site(tx, 7) == {11: {"hs06": 12.5}}
+        assert await powers.of_site(tx, 8) == {}
+        assert await powers.of_host(tx, 11) == [Said("hs06", 12.5, "admin", 1.0)]
+        assert await powers.told_by(tx, 11) == Told(Power(11.5, 0.0), 2.0)
+        assert await powers.told_by(tx, 12) == Told(Power(), None)
+        assert await powers.told_at(tx, 7) == await powers.told(tx) == {11: Power(11.5, 0.0)}
+        assert await powers.told_at(tx, 8) == {}
+
+    await found.write(write)
+    await found.read(read)
+
+
+async def test_no_absurd_power_gets_into_the_table(found: OpenStore) -> None:
+    for power in (Power(100.5, 0.0), Power(0.0, -1.0)):
+
+        async def write(tx: Tx, power: Power = power) -> None:
+            powers.tell(tx, 11, power, 2.0)
+
+        with pytest.raises(RowRefused):
+            await found.write(write)
 
 
 async def test_teams_hold_an_account_once_and_follow_their_founder(found: OpenStore) -> None:
