@@ -8,15 +8,19 @@ for so long that it takes no more than its share of a processor.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import os
 import resource
 import sys
+from asyncio.subprocess import Process
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from math import sqrt
 
 import msgspec
 
-from server.blobs.base import BlobMissing
+from server.blobs.base import BlobMissing, BlobTrouble
 from server.db import plots
 from server.db.base import Tx
 from server.db.plots import Kept, Unread
@@ -25,7 +29,7 @@ from server.domain.definition import Definition
 from server.domain.errors import NotFound
 from server.domain.intervals import Intervals
 from server.domain.physics import Filled, Plot, Sheet
-from server.domain.split import units_total
+from server.domain.split import unit_range, units_total
 from server.services import produce
 from server.services.close import unit_key
 from server.services.deps import Deps
@@ -36,6 +40,9 @@ LOOK = 1000  # units looked at in a step
 LONGEST_S = 900.0  # for one unit
 REST_MOST_S = 120.0
 LOOK_S = 3.0  # between two looks for something to read
+TOLD_MOST = 1 << 20  # bytes that the program may say: its bins are some thousand numbers
+KEPT = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PYTHONHOME", "PYTHONPATH")
+"""What it sees of the environment, in which there may be passwords: what Python starts with."""
 PROGRAM = (sys.executable, "-P", "-m", "server.plotter")  # whatever lies where the server stands
 
 
@@ -111,9 +118,10 @@ class Plotter:
         number = await store.read(lambda tx: _next(tx, found.production, done, left[0][0]))
         if number is None:
             return
-        sheet = _sheet(asked, kept)
+        sheet, wanted = _sheet(asked, kept), list(asked.plots.values())
+        first, last = unit_range(number, asked.unit, asked.events)
         try:
-            sheet.add(await self._count(found.production, number, list(asked.plots.values())))
+            sheet.add(await self._count(found.production, number, wanted, last - first))
         except (Uncounted, BlobMissing) as error:
             log.warning(
                 "not plotted",
@@ -124,25 +132,94 @@ class Plotter:
         after = Kept(done.events, _json(done.pairs), _json(sheet))
         await store.write(lambda tx: plots.keep(tx, found.production, after))
 
-    async def _count(self, production: int, number: int, wanted: list[Plot]) -> Sheet:
-        """One unit, counted by the program. Raises BlobTrouble, Uncounted."""
-        data = await self.deps.blobs.get(unit_key(production, number))
-        asked = msgspec.json.encode(wanted)
+    async def _count(self, production: int, number: int, wanted: list[Plot], most: int) -> Sheet:
+        """One unit of so many events, counted by the program. Raises BlobTrouble, Uncounted."""
         pipe = asyncio.subprocess.PIPE
-        child = await asyncio.create_subprocess_exec(*PROGRAM, stdin=pipe, stdout=pipe, stderr=pipe)
-        try:
-            async with asyncio.timeout(LONGEST_S):
-                told, trouble = await child.communicate(asked + b"\n" + data)
-        except TimeoutError:
-            raise Uncounted(f"it took more than {LONGEST_S:g} s") from None
-        finally:
-            if child.returncode is None:
-                child.kill()
-                await child.wait()
+        environment = {name: os.environ[name] for name in KEPT if name in os.environ}
+        child = await asyncio.create_subprocess_exec(
+            *PROGRAM, str(most), stdin=pipe, stdout=pipe, stderr=pipe, env=environment
+        )
+        head = msgspec.json.encode(wanted) + b"\n"
+        told, trouble = await _talk(
+            child, head, self.deps.blobs.stream(unit_key(production, number))
+        )
         if child.returncode != 0:
             last = trouble.decode(errors="replace").strip().rpartition("\n")[2]
             raise Uncounted(f"the plotter ended with {child.returncode}: {last[:200]}")
-        return msgspec.json.decode(told, type=Sheet)
+        return _read(told, wanted, most)
+
+
+async def _talk(child: Process, head: bytes, unit: AsyncIterator[bytes]) -> tuple[bytes, bytes]:
+    """Hand a unit over, and hear what the program says and complains of until it has ended.
+
+    Raises BlobTrouble, Uncounted.
+    """
+    assert child.stdin and child.stdout and child.stderr  # noqa: PT018, S101  # it has pipes
+    try:
+        async with asyncio.timeout(LONGEST_S):
+            fault, told, trouble = await asyncio.gather(
+                _feed(child, child.stdin, head, unit),
+                _heard(child, child.stdout),
+                _heard(child, child.stderr),
+            )
+            await child.wait()
+    except TimeoutError:
+        raise Uncounted(f"it took more than {LONGEST_S:g} s") from None
+    finally:
+        _end(child)
+        for said in (child.stdout, child.stderr):  # with something left, its end is not seen
+            await _heard(child, said)
+        await child.wait()
+    if fault is not None:
+        raise fault
+    return told, trouble
+
+
+async def _feed(
+    child: Process, stdin: asyncio.StreamWriter, head: bytes, unit: AsyncIterator[bytes]
+) -> BlobTrouble | None:
+    """Hand a unit over piece by piece, as fast as it is read: it may be larger than the memory."""
+    try:
+        stdin.write(head)
+        async for piece in unit:
+            stdin.write(piece)
+            await stdin.drain()
+    except BlobTrouble as error:
+        _end(child)
+        return error
+    except ConnectionError:
+        return None  # it has ended; its status tells
+    finally:
+        stdin.close()
+    return None
+
+
+async def _heard(child: Process, said: asyncio.StreamReader) -> bytes:
+    """All that a program says; one that says too much is ended."""
+    found = bytearray()
+    while piece := await said.read(1 << 16):
+        if len(found) > TOLD_MOST:
+            _end(child)
+        else:
+            found += piece
+    return bytes(found)
+
+
+def _end(child: Process) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        child.kill()
+
+
+def _read(told: bytes, wanted: list[Plot], most: int) -> Sheet:
+    """The answer of the program, if it can be one. Raises Uncounted."""
+    try:
+        found = msgspec.json.decode(told, type=Sheet)
+    except msgspec.MsgspecError as error:
+        raise Uncounted(f"the plotter said what is no answer: {error}") from error
+    fits = [len(one.counts) for one in found.filled] == [plot.bins for plot in wanted]
+    if not fits or not 0 <= found.events <= most:
+        raise Uncounted("the plotter answered something else than was asked")
+    return found
 
 
 async def show(deps: Deps, name: str) -> PlotsView:

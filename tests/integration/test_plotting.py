@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import zstandard
 
+from server.blobs.memory import MemoryBlobs
+from server.domain.physics import Plot
 from server.services import plotting
 from server.services.close import unit_key
-from server.services.plotting import Plotter
+from server.services.plotting import Plotter, Uncounted
 from tests.kit.house import Hand, House, house
 
 PLOTS = """
@@ -105,6 +111,91 @@ async def test_a_unit_that_cannot_be_read_is_passed_over(
         assert [getattr(record, "unit", None) for record in told] == [1, 2]
         await plotter.once()
         assert (await plotting.show(deps, "toy-run")).events == 200
+
+
+async def _with_unit(folder: Path, unit: bytes) -> tuple[Any, str]:
+    """What the plotter needs, with one unit, and its key."""
+    blobs = MemoryBlobs()
+    key = unit_key(1, 0)
+    await blobs.put(key, unit)
+    return SimpleNamespace(blobs=blobs), key
+
+
+TELLS = """
+import os, sys
+print("apple" if "apple" in str(os.environ) else "nothing", file=sys.stderr)
+sys.exit(7)
+"""
+PT = Plot("pt", 0.0, 1.0, 4)
+
+
+HOSTILE = {
+    "no_zstd": b"no zstd at all",
+    "a_window_of_gigabytes": bytes.fromhex("28b52ffd00a8") + bytes(1000),
+    "no_event_in_megabytes": zstandard.compress(bytes((1 << 26) + (1 << 21))),
+    "a_million_empty_events": zstandard.compress(b"\nE " * 1_000_000),
+    "one_event_too_many": zstandard.compress(b"".join(map(event, range(101)))),
+    "an_event_in_a_line_of_another": zstandard.compress(
+        b"".join(map(event, range(100))) + b"A 1 1 x\nE 1 1 1\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("unit", HOSTILE.values(), ids=HOSTILE.keys())
+async def test_no_unit_costs_more_than_its_events_or_adds_others(
+    tmp_path: Path, unit: bytes
+) -> None:
+    deps, key = await _with_unit(tmp_path, unit)
+    with pytest.raises(Uncounted):
+        await Plotter(deps, 1.0)._count(1, 0, [PT], 100)
+    await deps.blobs.put(key, zstandard.compress(b"".join(map(event, range(100)))))
+    found = await Plotter(deps, 1.0)._count(1, 0, [PT], 100)
+    assert (found.events, found.filled[0].counts) == (100, [25, 25, 25, 25])
+
+
+async def test_a_program_that_reads_units_sees_no_secret_of_the_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WINDFALL_MAIL_PASSWORD", "apple")
+    monkeypatch.setattr(plotting, "PROGRAM", (sys.executable, "-c", TELLS))
+    deps, _ = await _with_unit(tmp_path, b"")
+    with pytest.raises(Uncounted, match="ended with 7: nothing"):
+        await Plotter(deps, 1.0)._count(1, 0, [PT], 100)
+
+
+SAYS = {
+    "without_end": "import sys\nwhile True: sys.stdout.write('x' * 65536)",
+    "nothing": "",
+    "no_answer": "print('{}')",
+    "other_bins": 'print(\'{"filled":[{"counts":[1]}],"events":1}\')',
+    "too_many_events": 'print(\'{"filled":[{"counts":[9,9,9,9]}],"events":101}\')',
+}
+
+
+@pytest.mark.parametrize("program", SAYS.values(), ids=SAYS.keys())
+async def test_what_a_program_that_was_broken_says_does_no_harm(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str
+) -> None:
+    monkeypatch.setattr(plotting, "PROGRAM", (sys.executable, "-c", program))
+    deps, _ = await _with_unit(tmp_path, bytes(1 << 22))
+    with pytest.raises(Uncounted):
+        await Plotter(deps, 1.0)._count(1, 0, [PT], 100)
+
+
+async def test_no_more_of_a_unit_is_read_than_its_reader_takes() -> None:
+    """It may be larger than the memory of the server."""
+    read = 0
+
+    async def endless(_: str) -> AsyncIterator[bytes]:
+        nonlocal read
+        while True:
+            read += 1
+            yield bytes(1 << 20)
+
+    deps: Any = SimpleNamespace(blobs=SimpleNamespace(stream=endless))
+    with pytest.raises(Uncounted, match="Unknown frame"):
+        await Plotter(deps, 1.0)._count(1, 0, [PT], 100)
+    assert read < 50
 
 
 async def test_a_production_without_plots_is_looked_at_once(tmp_path: Path) -> None:
