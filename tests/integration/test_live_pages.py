@@ -11,11 +11,13 @@ from pathlib import Path
 
 import pytest
 from aiohttp import ClientResponse
+from playwright.async_api import Page, async_playwright
 
 from server.domain.rollup import DAY, Kind, floor
 from server.handlers import contribution_pages, giving_pages, host_pages, machine_pages, sse
 from server.handlers import task_pages as tasks
 from tests.integration.test_doors import WORD, doors, give_password
+from tests.integration.test_pages_in_a_browser import PROGRAM, SWITCHES
 from tests.kit.gifts import amount, gave
 from tests.kit.house import House
 from tests.kit.lived_in import live
@@ -52,7 +54,12 @@ async def hall(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
             doors(tmp_path, **{"limits.listeners_per_account": "9"})
         )
         made = Hall(found, await live(found))
-        for name, role in (("volunteer", ""), ("olga", "operator"), ("eve", "volunteer")):
+        for name, role in (
+            ("volunteer", ""),
+            ("olga", "operator"),
+            ("eve", "volunteer"),
+            ("admin", ""),
+        ):
             if role:
                 await found.manage("POST", "/accounts", {"name": name, "role": role})
             await give_password(found, name)
@@ -198,3 +205,74 @@ async def test_one_account_does_not_hold_all_the_places(hall: Hall) -> None:
             assert "listeners_per_account" in said["detail"]
         async with hall.followed("olga", "/machines/events") as other:
             assert other.status == 200
+
+
+@asynccontextmanager
+async def shown(hall: Hall, who: str, path: str) -> AsyncIterator[Page]:
+    """A page in a real browser, where somebody is signed in already; it is live."""
+    async with async_playwright() as play:
+        browser = await play.chromium.launch(executable_path=PROGRAM, args=SWITCHES)
+        window = await browser.new_context(viewport={"width": 1280, "height": 800})
+        secret = hall.people[who].cookie("session")
+        await window.add_cookies(
+            [{"name": "windfall-session", "value": secret, "url": hall.found.url}]
+        )
+        page = await window.new_page()
+        complaints: list[str] = []
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        await page.goto(f"{hall.found.url}{path}")
+        await page.locator("#link").get_by_text("Live.").wait_for()
+        yield page
+        assert complaints == []
+        await browser.close()
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(PROGRAM is None, reason="apt-get install chromium-headless-shell")
+async def test_a_list_that_is_read_stands_still_and_keeps_what_is_chosen(hall: Hall) -> None:
+    machine = hall.names["machine"]
+    async with shown(hall, "admin", "/hosts?sort=name") as page:
+        bob = page.get_by_role("row", name="bob")
+        await bob.get_by_role("checkbox").check()
+        await page.get_by_label("Name, account or site").fill("half a wo")
+        place = await bob.bounding_box()
+        await hall.people["volunteer"].send(
+            f"/machines/{machine}/name", f"/machines/{machine}", {"name": "attic 2"}
+        )
+        await hall.found.join("abe")
+        await page.get_by_role("link", name="attic 2", exact=True).wait_for()
+        show = page.get_by_role("button", name="Show what has changed: 1 new")
+        await show.wait_for()
+        assert await bob.bounding_box() == place
+        assert await bob.get_by_role("checkbox").is_checked()
+        typed = page.get_by_label("Name, account or site")
+        assert await typed.input_value() == "half a wo"
+        assert await typed.evaluate("e => e === document.activeElement")
+        assert await page.get_by_role("link", name="abe", exact=True).count() == 0
+        await show.click()
+        await page.get_by_role("link", name="abe", exact=True).wait_for()
+        assert await show.is_hidden()
+        assert await bob.get_by_role("checkbox").is_checked()
+        assert await typed.input_value() == "half a wo"
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(PROGRAM is None, reason="apt-get install chromium-headless-shell")
+async def test_a_machine_lives_round_a_form_that_is_being_filled(hall: Hall) -> None:
+    machine, owner = hall.names["machine"], hall.people["volunteer"]
+    async with shown(hall, "volunteer", f"/machines/{machine}") as page:
+        await page.get_by_text("Unmanage this machine").click()
+        await page.get_by_label("Hours").fill("22-6")
+        place = await page.get_by_label("Hours").bounding_box()
+        await owner.send(f"/machines/{machine}/resume", f"/machines/{machine}", {})
+        await page.get_by_role("cell", name="resume by volunteer").wait_for()
+        await page.get_by_role("button", name="Pause").wait_for()
+        assert await page.get_by_label("Hours").input_value() == "22-6"
+        assert await page.get_by_label("Hours").evaluate("e => e === document.activeElement")
+        assert await page.get_by_label("Hours").bounding_box() == place
+        assert await page.get_by_role("button", name="Unmanage").is_visible(), "it stays unfolded"
+        await page.get_by_role("button", name="Pause").click()
+        await page.get_by_text("The machine is told to pause.").wait_for()
+        await page.locator("#link").get_by_text("Live.").wait_for()
+        await owner.send("/logout", "/contribution", {})
+        await page.locator("#link").get_by_text("Nobody is signed in here any more").wait_for()
