@@ -4,7 +4,8 @@ The handler of a stream (a route of media `MEDIA`) looks who may see a page, and
 `Live`. It is asked again while the stream lasts, so that nobody is told more than he may see.
 
 A page may mark parts of itself (``data-part`` by the macro ``part`` of `parts.html`). While the
-rest stays as it is, only the parts that changed are sent.
+rest stays as it is, only the parts that changed are sent; else the rest, with those parts empty
+(``data-same``) that stay as they are.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import logging
 import re
 import zlib
 from collections import Counter
-from collections.abc import Awaitable, Callable, Hashable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Container, Hashable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -32,7 +33,7 @@ log = logging.getLogger(__name__)
 MEDIA = EVENTS
 LONGEST_S = 2.0  # that one rendering counts: a database that hung once slows nobody for minutes
 OVER = (401, 403, 404, 410)  # what nobody will be shown though he asks again
-_PART = re.compile(r' data-part="([\w-]+)">(.*?)</\w+><!--\1-->', re.DOTALL)
+_PART = re.compile(r' data-part="([\w-]+)">(.*?)(</\w+><!--\1-->)', re.DOTALL)
 _HEADERS = {
     "Content-Type": MEDIA,
     "Cache-Control": "no-store",
@@ -108,13 +109,15 @@ class _Topic:
         if self.number and hash(html) == self.page:
             return False
         self.page, self.number = hash(html), self.number + 1
-        self.whole = self.step = zlib.compress(_event(html), 1)
-        rest, parts = hash(_PART.sub(r"\1<!--\1-->", html)), dict(_PART.findall(html))
-        known = {name: hash(inner) for name, inner in parts.items()}
+        parts = {found[1]: found[2] for found in _PART.finditer(html)}
+        known, rest = {name: hash(inner) for name, inner in parts.items()}, hash(_bare(html, parts))
+        same = {name for name in parts if self.parts.get(name) == known[name]}
         if rest == self.rest:
-            news = [name for name in parts if self.parts.get(name) != known[name]]
-            told = b"".join(_event(f"{name}\n{parts[name]}", "part") for name in news)
-            self.step = zlib.compress(told, 1)
+            news = parts.keys() - same
+            step = b"".join(_event(f"{name}\n{parts[name]}", "part") for name in news)
+        else:
+            step = _event(_bare(html, same))
+        self.whole, self.step = zlib.compress(_event(html), 1), zlib.compress(step, 1)
         self.rest, self.parts = rest, known
         return True
 
@@ -294,6 +297,15 @@ async def _wait(changed: asyncio.Event, seconds: float) -> None:
             await changed.wait()
     except TimeoutError:
         return
+
+
+def _bare(html: str, same: Container[str]) -> str:
+    """The page without what is in these parts."""
+
+    def left(found: re.Match[str]) -> str:
+        return f' data-part="{found[1]}" data-same>{found[3]}' if found[1] in same else found[0]
+
+    return _PART.sub(left, html)
 
 
 def _event(text: str, kind: str = "live") -> bytes:

@@ -100,6 +100,12 @@
     if (!box) return;
     const now = box.cloneNode(false);
     now.innerHTML = html;
+    // A part that is as it was comes empty.
+    for (const one of now.querySelectorAll("[data-same]")) {
+      const was = waiting && named(waiting, one.dataset.part) || named(live, one.dataset.part);
+      one.removeAttribute("data-same");
+      if (was) one.append(...was.cloneNode(true).childNodes);
+    }
     const sums = name ? null : moved(now);
     if (name) morph(box, now);
     else if (sums) hold(now, sums);
