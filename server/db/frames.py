@@ -131,7 +131,7 @@ async def of_account(tx: Tx, production: int, unit: int, account: int) -> list[t
 async def lose(tx: Tx, production: int, unit: int, rows: Iterable[FrameRow]) -> None:
     """Forget frames of a unit whose bytes are gone, and what their tasks settled there."""
     for row in rows:
-        await ledgers.forget_frames(
+        await ledgers.lose_frames(
             tx,
             "production = $2 AND unit = $3 AND segment = $4 AND place = $5",
             production,

@@ -125,7 +125,7 @@ async def corrections(tx: Tx, after: int, most: int) -> Chunk:
 
 _FRAMES = (
     f"SELECT t.id, t.received_at, t.production, t.host, t.account, {_PLACE}, t.last - t.first,"  # noqa: S608
-    f" t.length FROM frames t{_PLACED} WHERE t.id > $1"
+    f" t.length FROM frames t{_PLACED}"
 )
 
 
@@ -137,7 +137,8 @@ def _of_frames(rows: list[Row]) -> Chunk:
 
 async def frames(tx: Tx, after: int, most: int) -> Chunk:
     """Frames that came and were not forgotten yet."""
-    return _of_frames(await tx.all(f"{_FRAMES} ORDER BY t.id LIMIT $2", after, most))
+    sql = f"{_FRAMES} WHERE t.id > $1 ORDER BY t.id LIMIT $2"
+    return _of_frames(await tx.all(sql, after, most))
 
 
 Read = Callable[[Tx, int, int], Awaitable[Chunk]]
@@ -157,8 +158,24 @@ async def forget_frames(tx: Tx, where: str, *args: int) -> int:
     again that were deleted at the end of the table, so the mark goes back to what is left.
     """
     upto = (await figures.marks(tx)).get(FRAMES, 0)
-    left = _of_frames(await tx.all(f"{_FRAMES} AND {where}", upto, *args))
+    left = _of_frames(await tx.all(f"{_FRAMES} WHERE t.id > $1 AND {where}", upto, *args))
     await figures.add(tx, counted.tallied(left.facts, 0.0).rows)
+    return await _delete_frames(tx, upto, where, *args)
+
+
+async def lose_frames(tx: Tx, where: str, *args: int) -> int:
+    """Delete frames whose bytes are gone, with what they counted: they are to come once more.
+
+    As `forget_frames` otherwise.
+    """
+    upto = (await figures.marks(tx)).get(FRAMES, 0)
+    gone = _of_frames(await tx.all(f"{_FRAMES} WHERE t.id <= $1 AND {where}", upto, *args))
+    back = (Fact(whose, at, counted.taken_back(facts)) for whose, at, facts in gone.facts)
+    await figures.add(tx, counted.tallied(back, 0.0).rows)
+    return await _delete_frames(tx, upto, where, *args)
+
+
+async def _delete_frames(tx: Tx, upto: int, where: str, *args: int) -> int:
     # The first parameter is there so that the others keep their numbers.
     gone = await tx.run(
         f"DELETE FROM frames WHERE CAST($1 AS BIGINT) >= 0 AND {where}",  # noqa: S608

@@ -148,7 +148,7 @@ async def _drop_gone(tx: Tx, sizes: Mapping[int, int]) -> int:
             " WHERE segment = $1 AND place + length > $2",
             segment, size,
         )  # fmt: skip
-        dropped += await ledgers.forget_frames(
+        dropped += await ledgers.lose_frames(
             tx, "segment = $2 AND place + length > $3", segment, size
         )
         for production, unit, task in gone:

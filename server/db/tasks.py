@@ -72,6 +72,7 @@ def add_ended(
         (frame.task, frame.production, frame.unit, *bounds, frame.host, frame.account,
          frame.received_at, at, cause, held),
     )  # fmt: skip
+    moves.log(tx, frame.production, "task", frame.task, "ready", "leased", cause, frame.received_at)
     moves.log(tx, frame.production, "task", frame.task, "leased", "expired", cause, at)
 
 

@@ -104,6 +104,11 @@ def of_frame(events: int, size: int) -> Facts:
     return {Measure.FRAMES: 1, Measure.EVENTS_RECEIVED: events, Measure.BYTES_RECEIVED: size}
 
 
+def taken_back(facts: Facts) -> Facts:
+    """What was counted counts no more."""
+    return {measure: -value for measure, value in facts.items()}
+
+
 def of_credit(events: int, micros: int) -> Facts:
     """Events of a copy were agreed with, or taken on trust, and booked."""
     return {Measure.EVENTS_VALIDATED: events, Measure.CREDIT_MICROS: micros}
