@@ -100,9 +100,13 @@ _templates = _environment()
 
 
 ANYBODY: Mapping[str, object] = MappingProxyType(
-    {"me": None, "csrf": "", "said": "", "theme": "", "here": "", "path": ""}
+    {
+        **dict.fromkeys(("csrf", "said", "theme", "here", "path", "fault"), ""),
+        "me": None,
+        "faults": (),
+    }
 )
-"""What the frame of a page shows unless its facts say otherwise."""
+"""What a page shows of its frame, and over its form, unless its facts say otherwise."""
 
 _VERBATIM = re.compile(r"(<(?:pre|textarea)\b.*?</(?:pre|textarea)>)", re.DOTALL)
 

@@ -44,7 +44,7 @@ class AdminPages:
     async def show_accounts(self, request: web.Request, caller: Caller) -> web.Response:
         """All accounts, and the invitations that are still good."""
         facts = await self._accounts(caller)
-        return showing.show(request, caller, "accounts", fault="", faults=[], **facts)
+        return showing.show(request, caller, "accounts", **facts)
 
     async def change_accounts(
         self, request: web.Request, caller: Caller, form: Form
@@ -71,7 +71,7 @@ class AdminPages:
             facts = await self._accounts(caller)
             return showing.again(request, caller, "accounts", refusal, **facts)
         facts = {**await self._accounts(caller), "made": link_made}
-        return showing.show(request, caller, "accounts", fault="", faults=[], **facts)
+        return showing.show(request, caller, "accounts", **facts)
 
     async def bring(self, request: web.Request, caller: Caller, form: Form) -> web.Response:
         """Invite everybody in a CSV file, or look at it first."""
@@ -82,7 +82,7 @@ class AdminPages:
             facts = {**await self._accounts(caller), "csv": text}
             return showing.again(request, caller, "accounts", refusal, **facts)
         facts = {**await self._accounts(caller), "brought": found, "csv": text if look else ""}
-        return showing.show(request, caller, "accounts", fault="", faults=[], **facts)
+        return showing.show(request, caller, "accounts", **facts)
 
     async def _account(self, name: str) -> dict[str, Any]:
         account = await people.account_of(self.deps, name)
@@ -100,7 +100,7 @@ class AdminPages:
     async def show_account(self, request: web.Request, caller: Caller) -> web.Response:
         """One account."""
         facts = await self._account(request.match_info["name"])
-        return showing.show(request, caller, "account", fault="", **facts)
+        return showing.show(request, caller, "account", **facts)
 
     async def change_account(
         self, request: web.Request, caller: Caller, form: Form
@@ -123,7 +123,7 @@ class AdminPages:
                 case "reset":
                     made = await people.reset_link(deps, account, by)
                     facts = {**await self._account(account.name), "made": made}
-                    return showing.show(request, caller, "account", fault="", **facts)
+                    return showing.show(request, caller, "account", **facts)
                 case _:
                     raise BadInput(["deed: disable, enable, role, sessions, codes or reset"])
         except Refusal as refusal:

@@ -100,9 +100,7 @@ class BulkPages:
             "grace_s": said.get("grace_s") or f"{bulk.GRACE_S:g}",
         }  # fmt: skip
         facts["wanted"] = facts.pop("said")
-        if refusal is not None:
-            return showing.again(request, caller, "bulk", refusal, **facts)
-        return showing.show(request, caller, "bulk", fault="", faults=[], **facts)
+        return showing.again(request, caller, "bulk", refusal, **facts)
 
     async def give(self, request: web.Request, caller: Caller, form: Form) -> web.Response:
         """Give an order."""

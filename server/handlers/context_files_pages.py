@@ -63,7 +63,7 @@ class ContextFilesPages:
         """The page on which a file is given."""
         return showing.show(
             request, caller, "context_import", text="", file="", found=None, name="", errors={},
-            faults=[], here="dashboard",
+            here="dashboard",
         )  # fmt: skip
 
     async def take_file(self, request: web.Request, caller: Caller, form: Form) -> web.Response:

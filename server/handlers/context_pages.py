@@ -80,8 +80,6 @@ class ContextPages:
             "places": await stewards.names(self.deps, caller),
             "here": "dashboard" if opened.sight.mine else "library",
         }  # fmt: skip
-        if refusal is None:
-            return showing.show(request, caller, "context", fault="", **facts)
         return showing.again(request, caller, "context", refusal, **facts)
 
     async def launch(self, request: web.Request, caller: Caller, form: Form) -> web.Response:

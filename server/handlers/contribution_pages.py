@@ -84,9 +84,7 @@ class ContributionPages:
             **await self._given(account), "here": "contribution", "spelled": certificates.spelled,
             "certificates": (await certificates.mine(self.deps, account)).certificates,
         }  # fmt: skip
-        if refusal is not None:
-            return showing.again(request, caller, "contribution", refusal, **facts)
-        return showing.show(request, caller, "contribution", fault="", faults=[], **facts)
+        return showing.again(request, caller, "contribution", refusal, **facts)
 
     async def certify(self, request: web.Request, caller: Caller, form: Form) -> web.Response:
         """Make a certificate."""

@@ -52,9 +52,7 @@ class DoorPages:
         if caller is not None:
             return showing.onward(request, onto)
         ways = ways_in(self.deps, onto)
-        return showing.show(
-            request, caller, "login", next=onto, name="", fault="", here="login", ways=ways
-        )
+        return showing.show(request, caller, "login", next=onto, name="", here="login", ways=ways)
 
     async def login(self, request: web.Request, caller: Caller | None, form: Form) -> web.Response:
         """Sign in."""

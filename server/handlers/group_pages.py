@@ -43,9 +43,7 @@ class GroupPages:
             "typed": name,
             "here": "groups",
         }
-        if refusal is not None:
-            return showing.again(request, caller, "groups", refusal, **facts)
-        return showing.show(request, caller, "groups", fault="", **facts)
+        return showing.again(request, caller, "groups", refusal, **facts)
 
     async def change_mine(self, request: web.Request, caller: Caller, form: Form) -> web.Response:
         """Make a group, say yes or no to one."""
@@ -78,9 +76,7 @@ class GroupPages:
             "admin": reaches(caller.role, groups.RUNS_ALL),
             "here": "groups",
         }
-        if refusal is not None:
-            return showing.again(request, caller, "group", refusal, **facts)
-        return showing.show(request, caller, "group", fault="", **facts)
+        return showing.again(request, caller, "group", refusal, **facts)
 
     async def change(self, request: web.Request, caller: Caller, form: Form) -> web.Response:
         """Ask somebody, put him out, hand it over."""

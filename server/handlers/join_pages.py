@@ -35,7 +35,7 @@ class JoinPages:
     async def show_code(self, request: web.Request, caller: Caller | None) -> web.Response:
         """The page for the code after the password."""
         onto = request.query.get("next", "/")[:500]
-        return showing.show(request, caller, "login_code", fault="", here="login", next=onto)
+        return showing.show(request, caller, "login_code", here="login", next=onto)
 
     async def take_code(
         self, request: web.Request, caller: Caller | None, form: Form
@@ -58,7 +58,7 @@ class JoinPages:
         """The page to make an account on."""
         allowed = joining.may_join(self.deps, invited=False)
         return showing.show(
-            request, caller, "signup", action="/signup", allowed=allowed, fault="", faults=[],
+            request, caller, "signup", action="/signup", allowed=allowed,
             note="", least=self.deps.doors.rules.password_least, **_BLANK,
         )  # fmt: skip
 
@@ -89,7 +89,7 @@ class JoinPages:
     async def show_forgot(self, request: web.Request, caller: Caller | None) -> web.Response:
         """The page to ask for a new password on."""
         works = self.deps.doors.postman.works
-        return showing.show(request, caller, "forgot", fault="", works=works)
+        return showing.show(request, caller, "forgot", works=works)
 
     async def forgot(self, request: web.Request, caller: Caller | None, form: Form) -> web.Response:
         """Mail a link that sets a new password, if there is such an account; say nothing of it."""
@@ -115,12 +115,12 @@ class JoinPages:
         least = self.deps.doors.rules.password_least
         if found.kind == "invitation":
             return showing.show(
-                request, caller, "signup", action="/link", allowed=True, fault="", faults=[],
+                request, caller, "signup", action="/link", allowed=True,
                 name="", full_name=found.full_name, email=found.email, least=least,
                 note=f"{found.made_by} invites you to make an account ({found.role}).",
             )  # fmt: skip
         return showing.show(request, caller, "once", kind=found.kind, email=found.email,
-                            fault="", least=least)  # fmt: skip
+                            least=least)  # fmt: skip
 
     async def use_link(
         self, request: web.Request, caller: Caller | None, form: Form

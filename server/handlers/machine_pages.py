@@ -100,9 +100,7 @@ class MachinePages:
         facts: dict[str, Any] = {
             **told_of, "here": "machines", "contexts": told(offers),
         }  # fmt: skip
-        if refusal is not None:
-            return showing.again(request, caller, "machine", refusal, **facts)
-        return showing.show(request, caller, "machine", fault="", **facts)
+        return showing.again(request, caller, "machine", refusal, **facts)
 
     async def pause(self, request: web.Request, caller: Caller, form: Form) -> web.Response:
         """Freeze its payloads."""
@@ -174,9 +172,7 @@ class MachinePages:
             "contexts": told(await offered(self.deps, caller.account)),
             "now": self.deps.clock(),
         }
-        if refusal is not None:
-            return showing.again(request, caller, "enrolments", refusal, **facts)
-        return showing.show(request, caller, "enrolments", fault="", **facts)
+        return showing.again(request, caller, "enrolments", refusal, **facts)
 
     async def create_token(self, request: web.Request, caller: Caller, form: Form) -> web.Response:
         """A new token, shown this once."""

@@ -89,9 +89,7 @@ class PairingPages:
             "values": {"context": last, **values},
             "now": self.deps.clock(),
         }
-        if refusal is not None:
-            return showing.again(request, caller, template, refusal, **facts)
-        return showing.show(request, caller, template, fault="", **facts)
+        return showing.again(request, caller, template, refusal, **facts)
 
     async def begin(self, request: web.Request, caller: Caller, form: Form) -> web.Response:
         """A new PIN."""

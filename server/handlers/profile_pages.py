@@ -78,8 +78,6 @@ class ProfilePages:
             "now": self.deps.clock(),
             "export": await boincstats.word(self.deps, caller.account),
             "recovery": [],
-            "fault": "",
-            "faults": [],
             "here": "profile",
         }
 
@@ -88,9 +86,7 @@ class ProfilePages:
         return showing.show(request, caller, "profile", **await self._facts(caller))
 
     async def _again(self, request: web.Request, caller: Caller, refusal: Refusal) -> web.Response:
-        facts = await self._facts(caller)
-        del facts["fault"], facts["faults"]
-        return showing.again(request, caller, "profile", refusal, **facts)
+        return showing.again(request, caller, "profile", refusal, **await self._facts(caller))
 
     async def keep(self, request: web.Request, caller: Caller, form: Form) -> web.Response:
         """How one is called and reached."""

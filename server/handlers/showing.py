@@ -86,11 +86,16 @@ def again(
     request: web.Request,
     caller: Caller | None,
     template: str,
-    refusal: Refusal,
+    refusal: Refusal | None,
     /,
     **facts: object,
 ) -> web.Response:
-    """The page of a form again, with why it was refused: ``fault`` whole, ``faults`` one by one."""
+    """The page of a form again, with why it was refused: ``fault`` whole, ``faults`` one by one.
+
+    Both are empty if it was not.
+    """
+    if refusal is None:
+        return show(request, caller, template, 200, **facts)
     status = status_of(refusal.code)
     faults = [str(each) for each in getattr(refusal, "faults", None) or (refusal,)]
     told = {"fault": str(refusal), "faults": faults}

@@ -74,9 +74,7 @@ class SitePages:
                 "admins": await stewards.listed(self.deps, caller, name),
                 "tokens": await enrolments.of_site(self.deps, caller, name),
             }
-        if refusal is not None:
-            return showing.again(request, caller, template, refusal, **facts)
-        return showing.show(request, caller, template, fault="", **facts)
+        return showing.again(request, caller, template, refusal, **facts)
 
     async def switch(self, request: web.Request, caller: Caller, form: Form) -> web.Response:
         """Tell its machines to leave, or to work again."""

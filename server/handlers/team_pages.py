@@ -50,9 +50,7 @@ class TeamPages:
     ) -> web.Response:
         found = await teams.listed(self.deps, caller)
         facts: dict[str, Any] = {"here": "teams", "found": found, "values": values}
-        if refusal is not None:
-            return showing.again(request, caller, "teams", refusal, **facts)
-        return showing.show(request, caller, "teams", fault="", faults=[], **facts)
+        return showing.again(request, caller, "teams", refusal, **facts)
 
     async def make(self, request: web.Request, caller: Caller, form: Form) -> web.Response:
         """Make a team."""
@@ -66,7 +64,7 @@ class TeamPages:
     async def show(self, request: web.Request, caller: Caller) -> web.Response:
         """One team."""
         story = await teams.show(self.deps, caller, params.path_number(request, "team"))
-        return showing.show(request, caller, "team", here="teams", story=story, fault="", faults=[])
+        return showing.show(request, caller, "team", here="teams", story=story)
 
     async def join(self, request: web.Request, caller: Caller, form: Form) -> web.Response:
         """Be in a team."""

@@ -42,9 +42,7 @@ class UpkeepPages:
             "o": found,
             "admin": reaches(caller.role, "admin"),
         }
-        if refusal is not None:
-            return showing.again(request, caller, "operations", refusal, **facts)
-        return showing.show(request, caller, "operations", fault="", **facts)
+        return showing.again(request, caller, "operations", refusal, **facts)
 
     async def follow(self, request: web.Request, caller: Caller) -> Live:
         """The same, live."""
@@ -76,9 +74,7 @@ class UpkeepPages:
             "steps": steps,
             "mutes": MUTES,
         }
-        if refusal is not None:
-            return showing.again(request, caller, "alert", refusal, **facts)
-        return showing.show(request, caller, "alert", fault="", **facts)
+        return showing.again(request, caller, "alert", refusal, **facts)
 
     async def acknowledge(self, request: web.Request, caller: Caller, form: Form) -> web.Response:
         """Take an alert on; from the list, where it may have ended meanwhile."""

@@ -62,7 +62,7 @@ def read(html: str) -> Reader:
 async def whole(look: MadeUpLook, topic: str) -> str:
     """The page of a topic, as nobody in particular sees it."""
     template, facts = await pages.gather(look, topic)
-    return page(template, **{"map": "", "physics": [], "runs": False, "fault": "", **facts})
+    return page(template, **{"map": "", "physics": [], "runs": False, **facts})
 
 
 async def home(look: MadeUpLook) -> str:
