@@ -44,11 +44,12 @@ class Aside:
             except BaseException as caught:
                 error = caught
             with contextlib.suppress(RuntimeError):  # the loop was closed while this was done
-                self._loop.call_soon_threadsafe(_tell, answer, value, error)
+                self._loop.call_soon_threadsafe(tell, answer, value, error)
 
 
-def _tell(answer: asyncio.Future[Any], value: Any, error: BaseException | None) -> None:
-    if answer.done():
+def tell(answer: asyncio.Future[Any], value: Any, error: BaseException | None) -> None:
+    """Give a value to who waits for it, or what went wrong instead."""
+    if answer.done():  # who asked has gone away
         return
     if error is None:
         answer.set_result(value)

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar, cast
 
+from server.db.aside import tell
 from server.db.base import Tx
 from server.db.errors import NestedWrite, OperationCancelled, StoreClosed, StoreLost
 from server.db.transaction import Session, SharedTx
@@ -145,7 +146,7 @@ class GroupCommit:
         else:
             self.counts.operations += len(entries)
             for (_, answer), (value, failure) in zip(entries, outcomes, strict=True):
-                _tell(answer, value, failure)
+                tell(answer, value, failure)
 
     async def _attempt(self, entries: list[_Entry]) -> list[tuple[Any, Exception | None]]:
         """What each operation returned or raised, committed; an error if all was rolled back.
@@ -190,15 +191,6 @@ class GroupCommit:
         return outcomes
 
 
-def _tell(answer: asyncio.Future[Any], value: Any, failure: Exception | None) -> None:
-    if answer.done():  # who asked has gone away
-        return
-    if failure is None:
-        answer.set_result(value)
-    else:
-        answer.set_exception(failure)
-
-
 def _fail(entries: list[_Entry], error: Exception) -> None:
     for _, answer in entries:
-        _tell(answer, None, error)
+        tell(answer, None, error)
