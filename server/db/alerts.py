@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from server.db import moves
-from server.db.base import Row, Tx
+from server.db.base import Row, Tx, dollars
 from server.domain.alert import Alert, AlertState, Level, Sign
 from server.domain.telling import Said, Word
 
 _SIGN = "kind, subject, level, cause, cure, href"
 _REST = "state, first_at, since, last_at, count, over_at, acked_by, acked_at, muted_until, muted_by"
 _COLUMNS = f"{_SIGN}, {_REST}"
-_PLACES = ", ".join(f"${number}" for number in range(1, 17))
+_PLACES = dollars(16)
 _ADD = f"INSERT INTO alerts ({_COLUMNS}) VALUES ({_PLACES}) RETURNING id"  # noqa: S608
 _SAVE = (
     "UPDATE alerts SET level = $2, cause = $3, cure = $4, href = $5, state = $6, since = $7,"

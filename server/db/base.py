@@ -10,6 +10,11 @@ T = TypeVar("T")
 Row = tuple[Any, ...]
 
 
+def dollars(count: int) -> str:
+    """The parameters ``$1, $2 ...`` of a list of so many values; ``NULL`` of none."""
+    return ", ".join(f"${number}" for number in range(1, count + 1)) or "NULL"
+
+
 class Tx(Protocol):
     """One transaction. SQL has ``$1`` parameters; values are int, float, str, bytes or None."""
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from server.db.base import Row, Tx
+from server.db.base import Row, Tx, dollars
 from server.domain.rollup import DAY, EVER, MONTH, Gauge, Key, Kind, Measure
 
 _MEASURES = tuple(Measure)
 _COLUMN = {measure: place for place, measure in enumerate(_MEASURES)}
 _COLUMNS = ", ".join(_MEASURES)
-_PLACES = ", ".join(f"${n}" for n in range(1, 5 + len(_MEASURES)))
+_PLACES = dollars(4 + len(_MEASURES))
 _SUMS = ", ".join(f"{each} = figures.{each} + excluded.{each}" for each in _MEASURES)
 _ADD = (
     f"INSERT INTO figures (kind, key, step, at, {_COLUMNS}) VALUES ({_PLACES})"  # noqa: S608

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from server.db import ledgers
-from server.db.base import Tx
+from server.db.base import Tx, dollars
 
 _COLUMNS = "id, task, host, account, first, last, segment, place, length, digest"
 
@@ -46,7 +46,7 @@ class NewFrame(NamedTuple):
 
 
 _FIELDS = ", ".join(NewFrame._fields)
-_VALUES = ", ".join(f"${k}" for k in range(1, len(NewFrame._fields) + 1))
+_VALUES = dollars(len(NewFrame._fields))
 _OPEN = (
     "EXISTS (SELECT 1 FROM units WHERE production = $1 AND number = $2"
     " AND state IN ('open', 'held'))"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from server.db.base import Tx
+from server.db.base import Tx, dollars
 
 _TASK = (
     "id, production, unit, first, last, state, host, account, leased_at, until, deadline, ended_at,"
@@ -45,8 +45,8 @@ async def is_new(tx: Tx) -> bool:
 
 async def tasks(tx: Tx, rows: list[Ended]) -> None:
     """Leases that are over."""
-    places = ", ".join(f"${n}" for n in range(1, len(Ended._fields) + 1))
-    await tx.many(f"INSERT INTO tasks ({_TASK}) VALUES ({places})", rows)  # noqa: S608
+    values = dollars(len(Ended._fields))
+    await tx.many(f"INSERT INTO tasks ({_TASK}) VALUES ({values})", rows)  # noqa: S608
 
 
 async def units(tx: Tx, production: int, numbers: range, size: int) -> None:

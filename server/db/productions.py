@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from server.db import moves
-from server.db.base import Row, Tx
+from server.db.base import Row, Tx, dollars
 from server.domain.errors import Overtaken
 from server.domain.production import ProductionState
 
@@ -81,8 +81,8 @@ async def everyone(tx: Tx) -> list[Production]:
 
 async def titles(tx: Tx, numbers: list[int]) -> dict[int, str]:
     """The names of these productions."""
-    marks = ", ".join(f"${place + 1}" for place in range(len(numbers))) or "NULL"
-    rows = await tx.all(f"SELECT id, name FROM productions WHERE id IN ({marks})", *numbers)  # noqa: S608
+    among = dollars(len(numbers))
+    rows = await tx.all(f"SELECT id, name FROM productions WHERE id IN ({among})", *numbers)  # noqa: S608
     return {row[0]: row[1] for row in rows}
 
 

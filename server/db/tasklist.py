@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from server.db.base import Row, Tx
+from server.db.base import Row, Tx, dollars
 
 LOOK = 20_000  # rows that are looked at for one page: about 20 ms, however rare what is wanted
 LAST = 2**62  # behind every id, and every time
@@ -213,9 +213,8 @@ async def hosts_of(tx: Tx, account: int, site: int) -> list[int]:
 
 async def kinds(tx: Tx, tasks: list[int]) -> dict[int, tuple[str, str]]:
     """The class of failure of each of these tasks that has one, and the line that told it."""
-    marks = ", ".join(f"${number + 1}" for number in range(len(tasks))) or "NULL"
     rows = await tx.all(
-        f"SELECT task, kind, line FROM findings WHERE task IN ({marks})",  # noqa: S608
+        f"SELECT task, kind, line FROM findings WHERE task IN ({dollars(len(tasks))})",  # noqa: S608
         *tasks,
     )
     return {row[0]: (row[1], row[2]) for row in rows}
@@ -233,8 +232,8 @@ async def all_kinds(tx: Tx) -> list[str]:
 
 async def names(tx: Tx, accounts: list[int]) -> dict[int, str]:
     """The names of these accounts."""
-    marks = ", ".join(f"${number + 1}" for number in range(len(accounts))) or "NULL"
-    rows = await tx.all(f"SELECT id, name FROM accounts WHERE id IN ({marks})", *accounts)  # noqa: S608
+    among = dollars(len(accounts))
+    rows = await tx.all(f"SELECT id, name FROM accounts WHERE id IN ({among})", *accounts)  # noqa: S608
     return {row[0]: row[1] for row in rows}
 
 
