@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from enum import StrEnum
 from inspect import cleandoc
-from pathlib import Path
 from typing import TypeVar
 
 from server.domain import pairing, production, task, workunit
@@ -15,9 +13,9 @@ from server.domain.pairing import PairState
 from server.domain.production import ProductionState
 from server.domain.task import TaskState
 from server.domain.workunit import UnitState
+from tools.drawn import run
 
 S = TypeVar("S", bound=StrEnum)
-PAGE = Path(__file__).parent.parent / "docs" / "states.md"
 HEAD = """# States and moves
 
 Made from `server/domain` by `python -m tools.draw_states`; a test compares. A move that is not
@@ -47,20 +45,5 @@ def page() -> str:
     )
 
 
-def main() -> int:
-    """Write the page; with --check only say whether it is as it would be written."""
-    options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--check", action="store_true", help="write nothing, exit 1 if outdated")
-    options.add_argument("--page", type=Path, default=PAGE, help="where the page is")
-    given = options.parse_args()
-    if not given.check:
-        given.page.write_text(page(), encoding="utf-8")
-        return 0
-    if given.page.is_file() and given.page.read_text(encoding="utf-8") == page():
-        return 0
-    print(f"{given.page} is not as the tables say; run python -m tools.draw_states")
-    return 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(__doc__ or "", "states.md", page, "draw_states"))

@@ -85,7 +85,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
     # Pages that are made from the program need the program.
     "tools.draw_settings": ("server.rule", "server.settings", "server.configure", "tools.drawn"),
     "tools.draw_commands": ("server.cli", "tools.drawn"),
-    "tools.draw_states": ("server.domain",),
+    "tools.draw_states": ("server.domain", "tools.drawn"),
     "tools.draw_contexts": ("contexts", "tools.drawn"),
     "tools.golden_contexts": ("contexts",),
     "tests": HOUSE,
