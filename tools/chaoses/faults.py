@@ -18,8 +18,8 @@ from tools.chaoses import shim
 from tools.chaoses.ledger import Ledger
 from tools.chaoses.proxy import Spoil
 from tools.chaoses.schedule import Fault
-from tools.chaoses.world import Agent, Server, copy_tree, end, gone
-from tools.demonstration.stage import StageFailed
+from tools.chaoses.world import Agent, Server, copy_tree, gone
+from tools.demonstration.stage import StageFailed, end
 
 HOUR_NS = 3600 * 10**9
 PATIENCE_S = 4.0  # for a process to come to the call before which it is to die

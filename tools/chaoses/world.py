@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import re
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -22,7 +20,7 @@ from tools.chaoses import shim
 from tools.chaoses.database import Database, Postgres, Sqlite
 from tools.chaoses.proxy import Line
 from tools.chaoses.shim import Control
-from tools.demonstration.stage import ROOT, StageFailed, _descendants, windfall
+from tools.demonstration.stage import ROOT, StageFailed, descendants, end, windfall
 
 PACKAGES = ("server", "vmagent", "contexts", "web", "tools")
 RUN = ["--grace", "2", "--flush-s", "0.3", "--poll-s", "5", "--reserve-mb", "0"]
@@ -36,16 +34,6 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def end(process: subprocess.Popen[bytes]) -> None:
-    """Kill a process and everything below it."""
-    for pid in [process.pid, *_descendants(process.pid)]:
-        try:
-            os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            continue
-    process.wait()
 
 
 async def gone(process: subprocess.Popen[bytes], seconds: float) -> bool:
@@ -287,7 +275,7 @@ class Agent:
     def payloads(self) -> list[int]:
         """The process numbers of its payloads."""
         found = []
-        for pid in _descendants(self.process.pid) if self.process is not None else []:
+        for pid in descendants(self.process.pid) if self.process is not None else []:
             try:
                 words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
             except OSError:

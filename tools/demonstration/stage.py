@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -79,13 +80,7 @@ class Machine:
     def kill(self) -> None:
         """Pull the plug: the agent and everything it started, at once."""
         assert self.process is not None  # noqa: S101  it was started
-        children = _descendants(self.process.pid)
-        for pid in [self.process.pid, *children]:
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
-        self.process.wait()
+        end(self.process)
 
     def evict(self) -> None:
         """Tell the agent that the machine is needed for something else (SIGTERM)."""
@@ -105,7 +100,15 @@ class Machine:
             self.log.close()
 
 
-def _descendants(pid: int) -> list[int]:
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Kill a process and everything below it."""
+    for pid in [process.pid, *descendants(process.pid)]:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    process.wait()
+
+
+def descendants(pid: int) -> list[int]:
     """Every process under this one."""
     found: list[int] = []
     for task in Path(f"/proc/{pid}/task").glob("*/children"):
@@ -114,7 +117,7 @@ def _descendants(pid: int) -> list[int]:
         except OSError:
             continue
         for child in children:
-            found += [child, *_descendants(child)]
+            found += [child, *descendants(child)]
     return found
 
 
