@@ -11,7 +11,7 @@ from server.domain.roster import TEXT_MOST
 from server.handlers import params
 from server.handlers.access import Role
 from server.handlers.me_api import SessionList, session_view
-from server.handlers.routes import Body, Query, Reply, Route
+from server.handlers.routes import NO_STORE, Body, Query, Reply, Route
 from server.services import audit, codes, links, people, roster, sessions
 from server.services.deps import Deps
 from server.services.roster import Brought
@@ -146,7 +146,7 @@ class AccountsApi:
         account = await people.account_of(self.deps, request.match_info["name"])
         made = await people.reset_link(self.deps, account, caller.name)
         view = LinkMade(made.id, made.url, made.expires_at)
-        return Reply(view, 201, {"Cache-Control": "no-store"})
+        return Reply(view, 201, NO_STORE)
 
     async def codes_off(self, request: web.Request, caller: Caller) -> None:
         """Ask for no codes any more, of somebody who has lost his telephone."""
@@ -187,14 +187,14 @@ class AccountsApi:
             self.deps, caller.name, caller.role, message.email, message.role, message.note
         )
         view = LinkMade(made.id, made.url, made.expires_at, made.mailed)
-        return Reply(view, 201, {"Cache-Control": "no-store"})
+        return Reply(view, 201, NO_STORE)
 
     async def bring(self, request: web.Request, caller: Caller, message: ImportRequest) -> Reply:
         """Invite everybody in a file."""
         found = await roster.bring(
             self.deps, caller.name, caller.role, message.csv, only_look=message.check
         )
-        return Reply(ImportMade(found), 201, {"Cache-Control": "no-store"})
+        return Reply(ImportMade(found), 201, NO_STORE)
 
     async def list_invitations(self, request: web.Request, caller: Caller) -> InvitationList:
         """The invitations that are still good."""

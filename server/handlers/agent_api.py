@@ -16,7 +16,7 @@ from server.domain.match import Facts
 from server.handlers import params
 from server.handlers.access import Host, Public
 from server.handlers.door import DOOR
-from server.handlers.routes import JOSE, Body, Query, Reply, Route
+from server.handlers.routes import JOSE, NO_STORE, Body, Query, Reply, Route
 from server.handlers.schema import maker
 from server.services import agentbans, dispatch, enrol, payloads, powers, report
 from server.services.cards import HostCard
@@ -89,7 +89,7 @@ class AgentApi:
         reply = m.Enrolled(
             joined.host, joined.token, joined.account, list(self.keys()), self.deps.clock()
         )
-        return Reply(reply, 201, {"Cache-Control": "no-store"})
+        return Reply(reply, 201, NO_STORE)
 
     async def key_list(self, request: web.Request) -> m.KeyList:
         """What agents pin."""

@@ -17,7 +17,7 @@ from server.domain.throttle import place_of
 from server.handlers.access import Public, Role
 from server.handlers.door import DOOR
 from server.handlers.params import query_number
-from server.handlers.routes import Body, Query, Reply, Route
+from server.handlers.routes import NO_STORE, Body, Query, Reply, Route
 from server.services import clusters
 from server.services.clusters import Board, Boards
 from server.services.deps import Deps
@@ -26,7 +26,6 @@ from vmagent.wire.messages import bound
 PIN = "{pin:[a-z0-9]{12,64}}"
 KEY = "{key:[A-Za-z0-9_-]{1,100}}"
 PLAIN = "text/plain"
-NO_STORE = {"Cache-Control": "no-store"}
 
 
 @dataclass(frozen=True)
@@ -77,7 +76,7 @@ def _told(request: web.Request, key: str, value: str) -> object:
     """``key: value`` without a line end, or JSON for who accepts that alone."""
     accepted = request.headers.get("Accept", "")
     if "application/json" in accepted and PLAIN not in accepted:
-        return Reply(KeyValue(key, value), 200, dict(NO_STORE))
+        return Reply(KeyValue(key, value), 200, NO_STORE)
     return web.Response(text=f"{key}: {value}", content_type=PLAIN, headers=NO_STORE)
 
 
@@ -95,17 +94,17 @@ class ClusterApi:
         )
         note = request.query.get("note", "")
         made = await clusters.make(self.deps, caller.account, note, length)
-        return Reply(_info(made), 201, dict(NO_STORE))
+        return Reply(_info(made), 201, NO_STORE)
 
     async def list_mine(self, request: web.Request, caller: Caller) -> Reply:
         """The boards of the caller."""
         found = await clusters.mine(self.deps, caller.account)
-        return Reply(ClusterList([_info(each) for each in found]), 200, dict(NO_STORE))
+        return Reply(ClusterList([_info(each) for each in found]), 200, NO_STORE)
 
     async def show(self, request: web.Request) -> Reply:
         """A board."""
         found = await self.boards.show(_place(request), request.match_info["pin"])
-        return Reply(_info(found), 200, dict(NO_STORE))
+        return Reply(_info(found), 200, NO_STORE)
 
     async def remove(self, request: web.Request) -> None:
         """A board goes."""
@@ -115,13 +114,13 @@ class ClusterApi:
         """All that is on a board."""
         found = await self.boards.show(_place(request), request.match_info["pin"])
         entries = [KeyValue(key, value) for key, value in found.entries.items()]
-        return Reply(entries, 200, dict(NO_STORE))
+        return Reply(entries, 200, NO_STORE)
 
     async def add(self, request: web.Request, message: KeyValue) -> Reply:
         """A new key."""
         pin = request.match_info["pin"]
         await self.boards.add(_place(request), pin, message.key, message.value)
-        return Reply(KeyValue(message.key, message.value), 201, dict(NO_STORE))
+        return Reply(KeyValue(message.key, message.value), 201, NO_STORE)
 
     async def entry(self, request: web.Request) -> object:
         """The value of a key."""

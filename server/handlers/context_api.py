@@ -11,7 +11,7 @@ from server.domain.roles import Caller
 from server.handlers import context_views as v
 from server.handlers.access import Role
 from server.handlers.params import query_number
-from server.handlers.routes import Body, Query, Reply, Route
+from server.handlers.routes import NO_STORE, Body, Query, Reply, Route
 from server.services.deps import Deps
 from server.services.shelf import keep, library, share
 from server.services.shelf.draft import Draft
@@ -23,7 +23,6 @@ BASE = "/api/v1/contexts"
 ONE = f"{BASE}/{{id:[0-9a-f]{{32}}}}"
 UNKNOWN, BAD = "context-unknown", ("bad-context", "bad-input", "secret-lost")
 LAST = 10**9
-NO_STORE = {"Cache-Control": "no-store"}
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ class ContextApi:
         """A new context."""
         wanted = await self._wanted(caller, message)
         made = await keep.create(self.deps, caller, wanted, message.id)
-        return Reply(await self._open(caller, made.id), 201, dict(NO_STORE))
+        return Reply(await self._open(caller, made.id), 201, NO_STORE)
 
     async def _wanted(self, caller: Caller, asked: v.NewContext) -> Draft:
         """What is to be made: what is said, on what it is made from."""
@@ -75,7 +74,7 @@ class ContextApi:
         secrets = query_number(request, "secrets", 0, 0, 1) == 1
         id = request.match_info["id"]
         found = await library.show(self.deps, caller, id, number, secrets=secrets)
-        return Reply(v.opened(found), 200, dict(NO_STORE))
+        return Reply(v.opened(found), 200, NO_STORE)
 
     async def edit(
         self, request: web.Request, caller: Caller, message: v.ContextEdit

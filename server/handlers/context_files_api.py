@@ -14,10 +14,10 @@ from contexts.templates import TEMPLATES
 from server.domain.roles import Caller
 from server.handlers import context_views as v
 from server.handlers.access import Role
-from server.handlers.context_api import BASE, LAST, NO_STORE, ONE, UNKNOWN
+from server.handlers.context_api import BASE, LAST, ONE, UNKNOWN
 from server.handlers.context_launch import LaunchRequest, wanted
 from server.handlers.params import query_number
-from server.handlers.routes import Body, Query, Reply, Route
+from server.handlers.routes import NO_STORE, Body, Query, Reply, Route
 from server.services.deps import Deps
 from server.services.shelf import files, launching, layering, pool, rendering
 from server.services.shelf.veil import Said
@@ -91,7 +91,7 @@ class ContextFilesApi:
                 self.deps, caller, id, number, v.wish(message), asked
             )
         view = v.rendered(made, message.target, opened.revision.number, token)
-        return Reply(view, 200, dict(NO_STORE))
+        return Reply(view, 200, NO_STORE)
 
     async def preview(
         self, request: web.Request, caller: Caller, message: v.PreviewRequest
@@ -100,7 +100,7 @@ class ContextFilesApi:
         said = Said(message.document, tuple(message.without), message.site, message.role)
         wish = v.wish(message.machine)
         made = await rendering.preview(self.deps, caller, said, wish, of=message.of)
-        return Reply(v.rendered(made, wish.target, 0), 200, dict(NO_STORE))
+        return Reply(v.rendered(made, wish.target, 0), 200, NO_STORE)
 
     async def export(self, request: web.Request, caller: Caller) -> Reply:
         """A context as a file."""
@@ -108,7 +108,7 @@ class ContextFilesApi:
         secrets = query_number(request, "secrets", 0, 0, 1) == 1
         form, id = request.query.get("form", "json"), request.match_info["id"]
         made = await files.exported(self.deps, caller, id, form, number, secrets=secrets)
-        return Reply(v.ExportView(made.file, made.text, list(made.lost)), 200, dict(NO_STORE))
+        return Reply(v.ExportView(made.file, made.text, list(made.lost)), 200, NO_STORE)
 
     async def read(
         self, request: web.Request, caller: Caller, message: v.ImportRequest

@@ -9,7 +9,7 @@ from aiohttp import web
 from server.domain.roles import Caller
 from server.handlers import params
 from server.handlers.access import Role
-from server.handlers.routes import Body, Reply, Route
+from server.handlers.routes import NO_STORE, Body, Reply, Route
 from server.services import enrolments
 from server.services.deps import Deps
 from server.services.enrolments import EnrolmentView, Invitation
@@ -63,7 +63,7 @@ class EnrolmentApi:
             message.revision, message.networks,
         )  # fmt: skip
         made = await enrolments.create(self.deps, caller, self.kid, wanted)
-        return Reply(EnrolmentMade(*made), 201, {"Cache-Control": "no-store"})
+        return Reply(EnrolmentMade(*made), 201, NO_STORE)
 
     async def list_tokens(self, request: web.Request, caller: Caller) -> EnrolmentList:
         """The tokens of the account."""

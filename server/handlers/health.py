@@ -8,7 +8,7 @@ from aiohttp import web
 
 from server.handlers.access import Public
 from server.handlers.lately import Lately
-from server.handlers.routes import Reply, Route
+from server.handlers.routes import NO_STORE, Reply, Route
 from server.services.deps import Deps
 from server.services.upkeep import watch
 
@@ -48,10 +48,9 @@ class HealthApi:
     async def ready(self, request: web.Request) -> Reply:
         """Ready, or 503 with why not; looked at once a second at most."""
         found = await self.kept.of(None, lambda: reasons(self.deps))
-        headers = {"Cache-Control": "no-store"}
         if found:
-            return Reply(Readiness("not ready", found), 503, headers | {"Retry-After": "5"})
-        return Reply(Readiness("ready"), 200, headers)
+            return Reply(Readiness("not ready", found), 503, {**NO_STORE, "Retry-After": "5"})
+        return Reply(Readiness("ready"), 200, NO_STORE)
 
     def routes(self) -> list[Route]:
         """Their routes."""

@@ -12,7 +12,7 @@ from server.domain.roles import Caller
 from server.handlers import params
 from server.handlers.access import Host, Role, bearer
 from server.handlers.pairing_api import context_of
-from server.handlers.routes import Body, Query, Reply, Route
+from server.handlers.routes import NO_STORE, Body, Query, Reply, Route
 from server.services import machines, retoken
 from server.services.cards import HostCard
 from server.services.deps import Deps
@@ -130,7 +130,7 @@ class MachineApi:
     async def context(self, request: web.Request, card: HostCard) -> Reply:
         """The context that this host shall have."""
         found = context_of(await machines.context_of(self.deps, card))
-        return Reply(found, headers={"Cache-Control": "no-store"})
+        return Reply(found, headers=NO_STORE)
 
     async def context_became(
         self, request: web.Request, card: HostCard, message: p.ContextReport
@@ -149,7 +149,7 @@ class MachineApi:
     async def new_token(self, request: web.Request, card: HostCard) -> Reply:
         """Another token for this host, beside the one that it has."""
         text = await retoken.propose(self.deps, card, _digest(request))
-        return Reply(p.NewToken(text), headers={"Cache-Control": "no-store"})
+        return Reply(p.NewToken(text), headers=NO_STORE)
 
     async def token_kept(self, request: web.Request, card: HostCard) -> None:
         """The token of this request is on the disk of its host."""

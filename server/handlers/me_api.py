@@ -10,7 +10,7 @@ from server.domain.roles import Caller
 from server.handlers import params
 from server.handlers.access import Role
 from server.handlers.door_pages import visit_of
-from server.handlers.routes import Body, Reply, Route
+from server.handlers.routes import NO_STORE, Body, Reply, Route
 from server.services import codes, people, sessions, sshkeys
 from server.services.deps import Deps
 from server.services.sessions import Listed
@@ -170,7 +170,7 @@ class MeApi:
         account = await people.account_of(self.deps, caller.name)
         await people.prove(self.deps, account, message.password, visit_of(request))
         made = await codes.begin(self.deps, account)
-        return Reply(TotpSetup(made.secret, made.uri), 201, {"Cache-Control": "no-store"})
+        return Reply(TotpSetup(made.secret, made.uri), 201, NO_STORE)
 
     async def confirm_codes(
         self, request: web.Request, caller: Caller, message: CodeRequest
@@ -180,7 +180,7 @@ class MeApi:
         found = await codes.confirm(
             self.deps, account, message.code, visit_of(request), caller.name
         )
-        return Reply(RecoveryCodes(found), 201, {"Cache-Control": "no-store"})
+        return Reply(RecoveryCodes(found), 201, NO_STORE)
 
     async def end_codes(self, request: web.Request, caller: Caller, message: ProofRequest) -> None:
         """Ask for no codes any more."""

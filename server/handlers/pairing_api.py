@@ -15,7 +15,7 @@ from server.handlers import params
 from server.handlers.access import Public, Role, bearer
 from server.handlers.agent_api import sheet_of
 from server.handlers.door import DOOR
-from server.handlers.routes import Body, Query, Reply, Route
+from server.handlers.routes import NO_STORE, Body, Query, Reply, Route
 from server.services import enrol, machines, pairing, presenting
 from server.services.cards import HostCard
 from server.services.deps import Deps
@@ -30,7 +30,6 @@ HANDLE_MOST = 32
 HANDLE = rf"[A-Za-z0-9_-]{{22,{HANDLE_MOST}}}"
 WAIT_MOST = 55.0
 HEARTBEAT_S = 30.0  # a machine that was paired by a person is looked at: it shall be heard of soon
-_SECRET = {"Cache-Control": "no-store"}
 _NEW = ("bad-input", "context-unknown", "site-unknown")
 
 
@@ -97,13 +96,13 @@ class PairingApi:
         made = await pairing.begin(
             self.deps, caller.account, caller.role, wish, where, message.instead
         )
-        return Reply(made, 201, _SECRET)
+        return Reply(made, 201, NO_STORE)
 
     async def type_code(self, request: web.Request, caller: Caller, message: CodeRequest) -> Reply:
         """The machine that shows this code."""
         wish = Wish(message.context_id, message.revision, message.site, message.name)
         made = await pairing.type_code(self.deps, caller.account, caller.role, message.code, wish)
-        return Reply(made, 201, _SECRET)
+        return Reply(made, 201, NO_STORE)
 
     async def list_pairings(self, request: web.Request, caller: Caller) -> PairingList:
         """The last pairings of the account."""
@@ -121,7 +120,7 @@ class PairingApi:
             found = await pairing.wait(self.deps, caller.account, handle, known, seconds)
         else:
             found = await pairing.look(self.deps, caller.account, handle)
-        return Reply(found, headers=_SECRET)
+        return Reply(found, headers=NO_STORE)
 
     async def confirm(
         self, request: web.Request, caller: Caller, message: ConfirmRequest
@@ -145,7 +144,7 @@ class PairingApi:
         where = request.app[DOOR].address(request)
         made = await presenting.present(self.deps, message.pin, _said(message), where)
         reply = p.PairStarted(made.poll_token, made.interval, made.expires_in, made.words)
-        return Reply(reply, 202, _SECRET)
+        return Reply(reply, 202, NO_STORE)
 
     async def show_code(self, request: web.Request, message: p.PairRequest) -> Reply:
         """A machine asks for a code to show."""
@@ -157,12 +156,12 @@ class PairingApi:
             made.poll_token, made.interval, made.expires_in, made.words, made.code, at, whole,
             qr_of(whole),
         )  # fmt: skip
-        return Reply(reply, 202, _SECRET)
+        return Reply(reply, 202, NO_STORE)
 
     async def status(self, request: web.Request) -> Reply:
         """How a machine's request stands."""
         state, interval = await presenting.status(self.deps, bearer(request))
-        return Reply(p.PairStatus(state, interval), headers=_SECRET)
+        return Reply(p.PairStatus(state, interval), headers=NO_STORE)
 
     async def collect(self, request: web.Request, message: p.CollectRequest) -> Reply:
         """The machine becomes a host, once."""
@@ -183,7 +182,7 @@ class PairingApi:
             None if context is None else context_of(context),
             p.MachineLimits(kept.cores, kept.memory_mb, kept.hours, kept.network), HEARTBEAT_S,
         )  # fmt: skip
-        return Reply(reply, headers=_SECRET)
+        return Reply(reply, headers=NO_STORE)
 
     async def _rendered(self, card: HostCard) -> Rendering | None:
         """A new host's context; if it cannot be made now the host is told to ask for it again.

@@ -9,7 +9,7 @@ from aiohttp import web
 from server.domain.roles import Caller
 from server.handlers import params
 from server.handlers.access import Role
-from server.handlers.routes import Body, Reply, Route
+from server.handlers.routes import NO_STORE, Body, Reply, Route
 from server.services import bans, enrol, reap
 from server.services.deps import Deps
 from server.services.hostview import HostView
@@ -171,7 +171,7 @@ class PeopleApi:
             self.kid,
             message.site,
         )
-        return Reply(TokenMade(number, text), 201, {"Cache-Control": "no-store"})
+        return Reply(TokenMade(number, text), 201, NO_STORE)
 
     async def list_tokens(self, request: web.Request, caller: Caller) -> TokenList:
         """The tokens of an account."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any
 
 from server.handlers.access import Access, Person, Visitor
@@ -17,6 +18,8 @@ CSV = "text/csv"
 SVG = "image/svg+xml"
 EVENTS = "text/event-stream"
 FORM = "application/x-www-form-urlencoded"
+NO_STORE: Mapping[str, str] = MappingProxyType({"Cache-Control": "no-store"})
+"""Of what holds a secret, or is good for one reader alone."""
 
 
 class Body(StrEnum):
@@ -51,7 +54,7 @@ class Reply:
 
     value: object = None
     status: int = 200
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

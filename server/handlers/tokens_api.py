@@ -10,7 +10,7 @@ from server.domain.roles import Caller
 from server.domain.scopes import WHOLE
 from server.handlers import params
 from server.handlers.access import Role
-from server.handlers.routes import Body, Reply, Route
+from server.handlers.routes import NO_STORE, Body, Reply, Route
 from server.services import tokens
 from server.services.deps import Deps
 from server.services.tokens import Maker, Wish
@@ -78,7 +78,7 @@ class TokensApi:
         wish = Wish(message.scopes, message.expires_s, message.note)
         made = await tokens.create(self.deps, maker_of(caller), wish)
         told = MyTokenMade(made.id, made.token, made.scopes, made.expires_at)
-        return Reply(told, 201, {"Cache-Control": "no-store"})
+        return Reply(told, 201, NO_STORE)
 
     async def listed(self, request: web.Request, caller: Caller) -> MyTokenList:
         """One's tokens that are good."""
