@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
 import click
 
+from server.cli import once
 from server.cli.client import Client
-from server.cli.exits import BadFile
 from server.cli.groups import House
-from server.cli.options import PATH, with_server
-from server.cli.output import note, tell, tell_rows
+from server.cli.options import with_server
+from server.cli.output import tell, tell_rows
 from server.cli.payload import rows_of
 from server.domain.roles import ROLES
 
@@ -79,7 +75,7 @@ def list_command(server: Client) -> None:
 )
 @click.option("--note", "remark", default="", help="What it is for.")
 @click.option("--site", default="", help="The site that its hosts belong to; made if it is new.")
-@click.option("-o", "--output", "out", type=PATH, help="A new file for it (for its owner only).")
+@once.OUT
 @with_server
 def token_command(
     name: str,
@@ -95,31 +91,7 @@ def token_command(
     body = {"kind": kind, "uses": uses, "expires_s": days * DAY_S, "note": remark}
     if site:
         body["site"] = site
-    if out is None:
-        answer = server.post("accounts", name, "tokens", body=body)
-        tell(answer, str(answer["token"]))
-        note("Keep it safe: the server has only its digest, and cannot show it again.")
-        return
-    # The file first: a token that cannot be written down would be lost.
-    with new_file(out) as file:
-        answer = server.post("accounts", name, "tokens", body=body)
-        file.write(f"{answer['token']}\n")
-    tell({"id": answer.get("id"), "file": str(out)}, f"{out}: token {answer.get('id')}")
-
-
-@contextmanager
-def new_file(path: Path) -> Iterator[IO[str]]:
-    """A file that its owner alone may read; never one that is there, and gone if it fails."""
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        raise BadFile(f"{path}: is there already; name another file") from None
-    try:
-        with os.fdopen(handle, "w", encoding="ascii") as file:
-            yield file
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
+    once.hand_over(out, lambda: server.post("accounts", name, "tokens", body=body))
 
 
 @account.command("tokens")

@@ -10,7 +10,7 @@ from server.cli.asking import confirm
 from server.cli.client import Client
 from server.cli.exits import Missing
 from server.cli.groups import House
-from server.cli.options import with_server
+from server.cli.options import YES, with_server
 from server.cli.output import is_json, tell, tell_facts, tell_rows
 from server.cli.payload import rows_of
 
@@ -39,7 +39,7 @@ def bulk() -> None:
 @click.option("--hours", type=click.FloatRange(min=0.001), help="Of a ban (until lifted).")
 @click.option("--grace", type=float, default=60.0, help="Seconds until it begins.")
 @click.option("--dry-run", is_flag=True, help="Tell what it would affect, and do nothing.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@YES
 @with_server
 def order_command(
     action: str,

@@ -12,7 +12,7 @@ from server.cli.asking import confirm
 from server.cli.client import Client
 from server.cli.exits import WrongUse
 from server.cli.groups import House
-from server.cli.options import PATH, with_server
+from server.cli.options import PATH, YES, with_server
 from server.cli.output import is_json, note, printable, tell, tell_facts, tell_rows
 from server.cli.payload import rows_of
 
@@ -223,7 +223,7 @@ def review_command(
 @CONTEXT
 @click.option("--anyway", is_flag=True, help="Though machines use it; they keep what they have.")
 @click.option("--undo", is_flag=True, help="Bring it back instead.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@YES
 @with_server
 def remove_command(context: str, anyway: bool, undo: bool, yes: bool, server: Client) -> None:
     """Remove CONTEXT; for two weeks --undo brings it back."""

@@ -17,7 +17,7 @@ from server.cli.asking import confirm
 from server.cli.client import Client
 from server.cli.exits import BadFile, CheckFailed, Missing, NotSigned, Refused, WrongUse
 from server.cli.groups import Deed
-from server.cli.options import PATH, release_key_option, with_server
+from server.cli.options import PATH, YES, release_key_option, with_server
 from server.cli.output import emit, is_json, note, span, tell, tell_facts
 from server.cli.payload import bundle_beside, held_against, read_statement, rows_of
 from server.cli.signing import put, signing_key
@@ -66,7 +66,7 @@ def sign_command(file: Path, payload: Path, out: Path | None, key: Path | None) 
 @click.option("--bundle", type=PATH, help="The payload's bundle, to probe with; PAYLOAD.tar.gz.")
 @click.option("--probe/--no-probe", default=True, help="Time the payload on this machine first.")
 @click.option("--plan-only", is_flag=True, help="Show the plan, create nothing.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@YES
 @with_server
 def create_command(
     file: Path,

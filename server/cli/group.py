@@ -7,13 +7,12 @@ import click
 from server.cli.asking import confirm
 from server.cli.client import Client
 from server.cli.groups import House
-from server.cli.options import with_server
+from server.cli.options import YES, with_server
 from server.cli.output import note, tell, tell_facts, tell_rows
 from server.cli.payload import rows_of
 
 COLUMNS = ("name", "title", "standing", "owner", "members", "created_at")
 NAME, ACCOUNT = click.argument("name"), click.argument("account")
-YES = click.option("--yes", is_flag=True, help="Do not ask.")
 
 
 @click.group(cls=House)

@@ -7,7 +7,7 @@ import click
 from server.cli.asking import confirm
 from server.cli.client import Client
 from server.cli.groups import House
-from server.cli.options import numbered, with_server
+from server.cli.options import YES, numbered, with_server
 from server.cli.output import tell, tell_rows
 from server.cli.payload import rows_of
 
@@ -33,7 +33,7 @@ def list_command(server: Client) -> None:
 
 @host.command("revoke")
 @HOST
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@YES
 @with_server
 def revoke_command(id: str, yes: bool, server: Client) -> None:
     """Believe the host ID no longer: its leases end, and it has to be paired anew."""

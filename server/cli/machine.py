@@ -8,13 +8,13 @@ from typing import Any
 
 import click
 
-from server.cli import documents
-from server.cli.account import DAY_S, new_file
+from server.cli import documents, once
+from server.cli.account import DAY_S
 from server.cli.asking import confirm
 from server.cli.client import Client
 from server.cli.groups import House
-from server.cli.options import PATH, numbered, with_server
-from server.cli.output import note, tell, tell_facts, tell_rows
+from server.cli.options import YES, numbered, with_server
+from server.cli.output import tell, tell_facts, tell_rows
 from server.cli.payload import rows_of
 
 MACHINE = numbered("machine", "windfall machine list")
@@ -110,7 +110,7 @@ def context_command(id: str, context_id: str, revision: int, server: Client) -> 
 
 @machine.command("unmanage")
 @MACHINE
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@YES
 @with_server
 def unmanage_command(id: str, yes: bool, server: Client) -> None:
     """Let the machine ID go: its token is worth nothing at once, and it is told to stop."""
@@ -134,7 +134,7 @@ def unmanage_command(id: str, yes: bool, server: Client) -> None:
 @click.option(
     "--networks", default="", help="Where they may come from, as 192.0.2.0/24 (anywhere)."
 )
-@click.option("-o", "--output", "out", type=PATH, help="A new file for it (for its owner only).")
+@once.OUT
 @with_server
 def token_command(
     uses: int,
@@ -153,15 +153,7 @@ def token_command(
         "uses": uses, "expires_s": days * DAY_S, "note": remark, "site": site,
         "context_id": context_id, "revision": revision, "networks": networks,
     }  # fmt: skip
-    if out is None:
-        answer = server.post("enrolments", body=body)
-        tell(answer, str(answer["token"]))
-        note("Keep it safe: the server has only its digest, and cannot show it again.")
-        return
-    with new_file(out) as file:
-        answer = server.post("enrolments", body=body)
-        file.write(f"{answer['token']}\n")
-    tell({"id": answer.get("id"), "file": str(out)}, f"{out}: token {answer.get('id')}")
+    once.hand_over(out, lambda: server.post("enrolments", body=body))
 
 
 @machine.command("tokens")

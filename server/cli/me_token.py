@@ -6,12 +6,13 @@ from pathlib import Path
 
 import click
 
-from server.cli.account import DAY_S, new_file
+from server.cli import once
+from server.cli.account import DAY_S
 from server.cli.client import Client
 from server.cli.groups import House
 from server.cli.me import me
-from server.cli.options import PATH, with_server
-from server.cli.output import is_json, note, tell, tell_rows
+from server.cli.options import with_server
+from server.cli.output import is_json, tell, tell_rows
 from server.cli.payload import rows_of
 from server.domain.scopes import SCOPES, WHOLE
 
@@ -39,22 +40,14 @@ def token() -> None:
     help="How long it is good (accounts.token_days at most).",
 )
 @click.option("--note", "remark", default="", help="What it is for.")
-@click.option("-o", "--output", "out", type=PATH, help="A new file for it (for its owner only).")
+@once.OUT
 @with_server
 def make_command(
     scopes: tuple[str, ...], days: float, remark: str, out: Path | None, server: Client
 ) -> None:
     """Make a token; it is shown this once."""
     body = {"scopes": list(scopes), "expires_s": days * DAY_S, "note": remark}
-    if out is None:
-        answer = server.post("me", "tokens", body=body)
-        tell(answer, str(answer["token"]))
-        note("Keep it safe: the server has only its digest, and cannot show it again.")
-        return
-    with new_file(out) as file:  # first: a token that cannot be written down would be lost
-        answer = server.post("me", "tokens", body=body)
-        file.write(f"{answer['token']}\n")
-    tell({"id": answer.get("id"), "file": str(out)}, f"{out}: token {answer.get('id')}")
+    once.hand_over(out, lambda: server.post("me", "tokens", body=body))
 
 
 @token.command("list")

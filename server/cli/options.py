@@ -23,6 +23,7 @@ CONFIG = click.option("--config", type=PATH, help="The settings file (docs/setti
 SET = click.option(
     "--set", "sets", multiple=True, metavar="SECTION.KEY=VALUE", help="One setting, above the file."
 )
+YES = click.option("--yes", is_flag=True, help="Do not ask.")
 DATA = click.option("--data", help="The data folder: short for --set server.data=FOLDER.")
 
 

@@ -12,7 +12,7 @@ from server.cli.account import account
 from server.cli.asking import confirm
 from server.cli.client import Client
 from server.cli.exits import BadFile, WrongUse
-from server.cli.options import PATH, with_server
+from server.cli.options import PATH, YES, with_server
 from server.cli.output import is_json, note, tell, tell_rows
 from server.cli.payload import rows_of
 from server.domain.roles import ROLES
@@ -21,7 +21,6 @@ SESSIONS = ("id", "agent", "address", "how", "created_at", "seen_at")
 INVITATIONS = ("id", "email", "role", "note", "made_by", "expires_at")
 PEOPLE = ("line", "full_name", "email", "role", "groups", "site", "url")
 AUDIT = ("id", "at", "who", "what", "subject", "details", "address")
-YES = click.option("--yes", is_flag=True, help="Do not ask.")
 
 
 def typed_twice() -> str:

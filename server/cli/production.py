@@ -14,7 +14,7 @@ from server.cli.client import Client
 from server.cli.create import create_command, sign_command
 from server.cli.exits import CheckFailed, WrongUse
 from server.cli.groups import House
-from server.cli.options import PATH, with_server
+from server.cli.options import PATH, YES, with_server
 from server.cli.output import (
     emit,
     is_json,
@@ -203,7 +203,7 @@ def release_command(id: str, server: Client) -> None:
 
 @production.command("abort")
 @click.argument("id")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@YES
 @with_server
 def abort_command(id: str, yes: bool, server: Client) -> None:
     """End the production ID for good; what is not finished is dropped."""

@@ -9,7 +9,7 @@ import click
 from server.cli.asking import confirm
 from server.cli.client import Client
 from server.cli.host import HOST, host
-from server.cli.options import with_server
+from server.cli.options import YES, with_server
 from server.cli.output import tell
 
 REASON = click.option("--reason", default="", help="Why, in a line; kept in the log of moves.")
@@ -56,7 +56,7 @@ def clear_command(id: str, reason: str, server: Client) -> None:
 @host.command("reset-trust")
 @HOST
 @REASON
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@YES
 @with_server
 def reset_command(id: str, reason: str, yes: bool, server: Client) -> None:
     """Forget all that is known of the host ID's trust, good and bad: it is new again."""
