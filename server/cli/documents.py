@@ -5,9 +5,9 @@ from __future__ import annotations
 import base64
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
@@ -16,11 +16,10 @@ from contexts.registry import PARTS
 from contexts.schema import Field, Kind
 from server.cli.client import Client
 from server.cli.exits import BadFile, Missing, WrongUse
-from server.cli.options import PATH
+from server.cli.options import PATH, Call
 from server.cli.output import emit, is_json, note, printable, tell
 from server.cli.payload import rows_of
 
-Call = TypeVar("Call", bound=Callable[..., Any])
 Body = dict[str, Any]
 FILE_MOST = 1_000_000
 EDITED = ("name", "description", "tags", "role", "site", "template", "without", "document")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from typing import Any
 
 import click
 
@@ -13,7 +13,7 @@ from server.cli.asking import confirm
 from server.cli.client import Client
 from server.cli.exits import Interrupted, Refused
 from server.cli.groups import House
-from server.cli.options import with_server
+from server.cli.options import Call, with_server
 from server.cli.output import is_json, note, tell, tell_facts, tell_rows
 from server.cli.payload import rows_of
 
@@ -22,7 +22,6 @@ COLUMNS = (
     *("id", "way", "state", "name", "context_name", "site", "host", "created_at"),
     *("failed_attempts", "alarms"),
 )
-Call = TypeVar("Call", bound=Callable[..., Any])
 
 
 @click.group(cls=House)

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
 from server.cli.client import Client
 from server.cli.exits import BadFile, WrongUse
 from server.cli.groups import House
-from server.cli.options import PATH, with_server
+from server.cli.options import PATH, Call, with_server
 from server.cli.output import is_json, note, printable, tell, tell_facts, tell_rows
 from server.cli.payload import rows_of
 from server.domain.patterns import ACTIONS, KINDS, LOG_MOST, Pattern
 
-Call = TypeVar("Call", bound=Callable[..., Any])
 COLUMNS = (
     *("rank", "name", "kind", "action", "most", "payload", "enabled", "built_in"),
     *("matches", "hosts", "productions", "last_at"),

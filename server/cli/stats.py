@@ -13,11 +13,10 @@ from server.cli.groups import House
 from server.cli.options import with_server
 from server.cli.output import is_json, tell, tell_facts, tell_rows
 from server.cli.payload import rows_of
-from server.domain.rollup import Kind, Span
+from server.domain.rollup import PRIVATE, Kind, Span
 
 CHECK_MOST_S = 3600.0
 SHOWN = 50  # discrepancies that are told one by one
-OWN = (Kind.HOST, Kind.ACCOUNT, Kind.CONTRIBUTION)
 SPAN = click.option(
     "--span",
     type=click.Choice(tuple(map(str, Span))),
@@ -120,7 +119,7 @@ def _in_words(found: dict[str, int]) -> dict[str, Any]:
 
 
 def _base(kind: str) -> tuple[str, ...]:
-    return ("stats", "own") if kind in OWN else ("stats",)
+    return ("stats", "own") if kind in PRIVATE else ("stats",)
 
 
 def _points(found: Any) -> list[dict[str, Any]]:

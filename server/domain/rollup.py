@@ -87,6 +87,10 @@ class Kind(StrEnum):
     AGENT = "agent"
 
 
+PRIVATE = (Kind.HOST, Kind.ACCOUNT, Kind.CONTRIBUTION)
+"""Of whom each figure is about a person or a machine of one: for him, and operators."""
+
+
 class MachineKind(StrEnum):
     """What kind of machine a host is."""
 

@@ -10,7 +10,7 @@ from server.domain.errors import NotFound
 from server.domain.roles import Caller
 from server.handlers import context_views as v
 from server.handlers.access import Role
-from server.handlers.params import query_number
+from server.handlers.params import query_number, query_revision
 from server.handlers.routes import NO_STORE, Body, Query, Reply, Route
 from server.services.deps import Deps
 from server.services.shelf import keep, library, share
@@ -22,7 +22,6 @@ from server.services.shelf.veil import Said
 BASE = "/api/v1/contexts"
 ONE = f"{BASE}/{{id:[0-9a-f]{{32}}}}"
 UNKNOWN, BAD = "context-unknown", ("bad-context", "bad-input", "secret-lost")
-LAST = 10**9
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,7 @@ class ContextApi:
 
     async def show(self, request: web.Request, caller: Caller) -> Reply:
         """A revision of a context."""
-        number = query_number(request, "revision", 0, 0, LAST)
+        number = query_revision(request)
         secrets = query_number(request, "secrets", 0, 0, 1) == 1
         id = request.match_info["id"]
         found = await library.show(self.deps, caller, id, number, secrets=secrets)
@@ -114,7 +113,7 @@ class ContextApi:
 
     async def compare(self, request: web.Request, caller: Caller) -> v.Difference:
         """What differs between two revisions."""
-        old, new = (query_number(request, name, 0, 0, LAST) for name in ("from", "to"))
+        old, new = (query_revision(request, name) for name in ("from", "to"))
         id = request.match_info["id"]
         if not new:
             new = (await library.show(self.deps, caller, id)).revision.number

@@ -14,9 +14,9 @@ from contexts.templates import TEMPLATES
 from server.domain.roles import Caller
 from server.handlers import context_views as v
 from server.handlers.access import Role
-from server.handlers.context_api import BASE, LAST, ONE, UNKNOWN
+from server.handlers.context_api import BASE, ONE, UNKNOWN
 from server.handlers.context_launch import LaunchRequest, wanted
-from server.handlers.params import query_number
+from server.handlers.params import query_number, query_revision
 from server.handlers.routes import NO_STORE, Body, Query, Reply, Route
 from server.services.deps import Deps
 from server.services.shelf import files, launching, layering, pool, rendering
@@ -104,10 +104,7 @@ class ContextFilesApi:
 
     async def export(self, request: web.Request, caller: Caller) -> Reply:
         """A context as a file."""
-        number = query_number(request, "revision", 0, 0, LAST)
-        secrets = query_number(request, "secrets", 0, 0, 1) == 1
-        form, id = request.query.get("form", "json"), request.match_info["id"]
-        made = await files.exported(self.deps, caller, id, form, number, secrets=secrets)
+        made = await exported(self.deps, request, caller)
         return Reply(v.ExportView(made.file, made.text, list(made.lost)), 200, NO_STORE)
 
     async def read(
@@ -152,13 +149,13 @@ class ContextFilesApi:
 
     async def show_defaults(self, request: web.Request, caller: Caller) -> v.DefaultsView:
         """One layer."""
-        return v.defaults(await layering.show(self.deps, caller, *_layer(request)))
+        return v.defaults(await layering.show(self.deps, caller, *layer_of(request)))
 
     async def save_defaults(
         self, request: web.Request, caller: Caller, message: v.DefaultsEdit
     ) -> v.DefaultsView:
         """Another layer in its place."""
-        layer, subject = _layer(request)
+        layer, subject = layer_of(request)
         made = await layering.save(
             self.deps, caller, layer, subject, message.started_from, message.document
         )
@@ -207,7 +204,16 @@ class ContextFilesApi:
         ]  # fmt: skip
 
 
-def _layer(request: web.Request) -> tuple[str, str]:
+async def exported(deps: Deps, request: web.Request, caller: Caller) -> files.Exported:
+    """A context as a file, as an address asks for it."""
+    number = query_revision(request)
+    secrets = query_number(request, "secrets", 0, 0, 1) == 1
+    form, id = request.query.get("form", "json"), request.match_info["id"]
+    return await files.exported(deps, caller, id, form, number, secrets=secrets)
+
+
+def layer_of(request: web.Request) -> tuple[str, str]:
+    """A layer of defaults, and whose they are, as an address names them."""
     found = request.match_info
     return found.get("layer", "experiment"), found.get("subject", "")
 

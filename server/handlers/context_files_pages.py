@@ -12,10 +12,11 @@ from server.domain.roles import Caller
 from server.handlers import context_editor, context_form, showing
 from server.handlers.access import Person
 from server.handlers.context_editor import CODES, FORM_MOST, ONE, Frame
+from server.handlers.context_files_api import exported, layer_of
 from server.handlers.context_form import Typed
 from server.handlers.context_launch import sent
 from server.handlers.door import DOOR, Form
-from server.handlers.params import query_number
+from server.handlers.params import query_number, query_revision
 from server.handlers.routes import BYTES, HTML, Body, Query, Route
 from server.handlers.shape import status_of
 from server.services import clusters
@@ -27,7 +28,6 @@ from server.services.shelf.faults import BadContext
 from server.services.shelf.rendering import Wish
 from server.services.shelf.veil import Said
 
-LAST = 10**9
 WORDS = {"experiment": "The experiment", "site": "Site", "role": "Role", "user": "You"}
 KNOWN = (*CODES, "revision-unknown", "file-unknown", "bad-parameter")
 LAYER = "/contexts/defaults/{layer:site|role|user}/{subject:[A-Za-z0-9_.-]{1,64}}"
@@ -44,7 +44,7 @@ class ContextFilesPages:
     async def download(self, request: web.Request, caller: Caller) -> web.Response:
         """One file of a rendering."""
         found = request.match_info
-        number = query_number(request, "revision", 0, 0, LAST)
+        number = query_revision(request)
         secrets = query_number(request, "secrets", 0, 0, 1) == 1
         wish = Wish(found["target"], secrets)
         _, made = await rendering.of_context(self.deps, caller, found["id"], number, wish)
@@ -53,10 +53,7 @@ class ContextFilesPages:
 
     async def export(self, request: web.Request, caller: Caller) -> web.Response:
         """A context as a file to keep or send."""
-        number = query_number(request, "revision", 0, 0, LAST)
-        secrets = query_number(request, "secrets", 0, 0, 1) == 1
-        form, id = request.query.get("form", "json"), request.match_info["id"]
-        made = await files.exported(self.deps, caller, id, form, number, secrets=secrets)
+        made = await exported(self.deps, request, caller)
         return sent(made.file, made.text.encode())
 
     async def ask_file(self, request: web.Request, caller: Caller) -> web.Response:
@@ -111,7 +108,7 @@ class ContextFilesPages:
 
     async def edit_layer(self, request: web.Request, caller: Caller) -> web.Response:
         """The form of a layer."""
-        layer, subject = _layer(request)
+        layer, subject = layer_of(request)
         found = await layering.show(self.deps, caller, layer, subject)
         heads = dict.fromkeys(context_form.HEADS, "")
         typed = Typed(heads, said=Said(found.document), started_from=found.number)
@@ -122,7 +119,7 @@ class ContextFilesPages:
         typed = context_form.read(form)
         if typed.deed != "save":
             return await self._show_layer(request, caller, typed)
-        layer, subject = _layer(request)
+        layer, subject = layer_of(request)
         try:
             await layering.save(
                 self.deps, caller, layer, subject, typed.started_from, typed.said.document
@@ -139,7 +136,7 @@ class ContextFilesPages:
         self, request: web.Request, caller: Caller, typed: Typed,
         errors: dict[str, str] | None = None, status: int = 200,
     ) -> web.Response:  # fmt: skip
-        layer, subject = _layer(request)
+        layer, subject = layer_of(request)
         found = await layering.show(self.deps, caller, layer, subject)
         if not found.may_change:
             raise layering.no_such(layer, subject)
@@ -218,8 +215,3 @@ class ContextFilesPages:
             Route("POST", "/clusters/remove", self.drop_board, own, "Remove a board.", Body.FORM,
                   media=HTML, fields=("pin",), codes=("cluster-unknown", "too-many")),
         ]  # fmt: skip
-
-
-def _layer(request: web.Request) -> tuple[str, str]:
-    found = request.match_info
-    return found.get("layer", "experiment"), found.get("subject", "")

@@ -13,7 +13,7 @@ from server.handlers import context_launch, context_sheet, showing
 from server.handlers.access import Person
 from server.handlers.context_editor import ONE, TARGET_WORDS
 from server.handlers.door import Form
-from server.handlers.params import query_number
+from server.handlers.params import query_revision
 from server.handlers.routes import HTML, Body, Query, Route
 from server.services import machines, stewards
 from server.services.deps import Deps
@@ -23,7 +23,6 @@ from server.services.shelf.rendering import LIMIT, Preview, Wish
 from server.services.shelf.share import Verdict
 
 RECENT = 5
-LAST = 10**9
 KNOWN = ("context-unknown", "revision-unknown", "bad-input", "bad-parameter", "secret-lost")
 
 
@@ -65,7 +64,7 @@ class ContextPages:
     async def _show(
         self, request: web.Request, caller: Caller, refusal: Refusal | None = None
     ) -> web.Response:
-        id, number = request.match_info["id"], query_number(request, "revision", 0, 0, LAST)
+        id, number = request.match_info["id"], query_revision(request)
         opened = await library.show(self.deps, caller, id, number)
         target = request.query.get("target", "mime")
         made, fault = await self._preview(caller, opened, target)
@@ -122,7 +121,7 @@ class ContextPages:
     async def compare(self, request: web.Request, caller: Caller) -> web.Response:
         """What differs between two revisions."""
         id = request.match_info["id"]
-        old, new = (query_number(request, name, 0, 0, LAST) for name in ("from", "to"))
+        old, new = (query_revision(request, name) for name in ("from", "to"))
         seen, _ = await library.history(self.deps, caller, id)
         new = new or seen.revision
         old = old or max(1, new - 1)

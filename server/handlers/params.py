@@ -36,6 +36,11 @@ def query_number(request: web.Request, name: str, default: N, least: N, most: N)
     return found
 
 
+def query_revision(request: web.Request, name: str = "revision") -> int:
+    """The number of a revision behind the question mark, 0 if there is none; `BadParameter`."""
+    return query_number(request, name, 0, 0, 10**9)
+
+
 def form_number(form: Mapping[str, str], name: str) -> int:
     """The number in a field of a form. Raises BadInput."""
     text = form.get(name, "")

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from server.domain.errors import Forbidden
 from server.domain.roles import Caller, reaches
-from server.domain.rollup import Gauge, Kind, Measure, Span
+from server.domain.rollup import PRIVATE, Gauge, Kind, Measure, Span
 from server.domain.spreadsheet import as_csv
 from server.handlers.access import Access, Public, Role
 from server.handlers.errors import BadParameter
@@ -23,8 +23,6 @@ from server.services.deps import Deps
 
 R = TypeVar("R")
 OPERATOR = "operator"
-# Of whom each figure is about a person or a machine of one: for him, and operators.
-PRIVATE = (Kind.HOST, Kind.ACCOUNT, Kind.CONTRIBUTION)
 OPEN = tuple(kind for kind in Kind if kind not in PRIVATE)
 KEY_MOST = 128
 KEPT_S = 1.0  # the same figures are read so often at most, whoever asks

@@ -78,7 +78,7 @@ class UpkeepPages:
 
     async def acknowledge(self, request: web.Request, caller: Caller, form: Form) -> web.Response:
         """Take an alert on; from the list, where it may have ended meanwhile."""
-        number = _number(form.get("alert", ""))
+        number = params.form_number(form, "alert")
         try:
             await alerts.acknowledge(self.deps, number, caller.name)
         except IllegalMove:
@@ -90,7 +90,7 @@ class UpkeepPages:
         number = params.path_number(request, "alert")
         try:
             found = await alerts.mute(
-                self.deps, number, float(_number(form.get("seconds", ""))), caller.name
+                self.deps, number, float(params.form_number(form, "seconds")), caller.name
             )
         except BadInput as refusal:
             return await self._one(request, caller, number, refusal)
@@ -140,10 +140,3 @@ class UpkeepPages:
                   "Make a backup now.", Body.FORM, media=HTML,
                   codes=("no-backups", "backup-failed")),
         ]  # fmt: skip
-
-
-def _number(text: str) -> int:
-    """A number of a form. Raises BadInput."""
-    if not (text.isascii() and text.isdecimal()) or len(text) > 18:
-        raise BadInput([f"{text[:40]!r}: a whole number is wanted here"])
-    return int(text)
