@@ -63,7 +63,7 @@ def _parser() -> Parser:
     join.add_argument("--name", default="", help="name of this machine (its host name)")
     shared = ("ca", "slots", "memory_mb", "reserve_mb", "sandbox", "sandbox_paths", "network")
     _options(join, *shared, "log_level")
-    _pairing(verbs, both, shared)
+    _pairing(verbs, both)
     check = verbs.add_parser("check", help="can this machine work?", parents=[both])
     check.add_argument("--server", help="https://... (the one joined)")
     check.add_argument("--json", action="store_true")
@@ -88,7 +88,7 @@ def _parser() -> Parser:
     return parser
 
 
-def _pairing(verbs: Any, both: Parser, shared: Sequence[str]) -> None:
+def _pairing(verbs: Any, both: Parser) -> None:
     """Commands for a machine that is, or becomes, somebody's."""
     pair = verbs.add_parser("pair", help="give this machine an owner, by PIN", parents=[both])
     pair.add_argument("--server", help="https://... (WINDFALL_SERVER, or it asks)")

@@ -204,7 +204,7 @@ class Console:
             if attempt.left_s <= 0:
                 raise errors.PairingOver
             try:
-                found = pairing.look(attempt, line)
+                found = pairing.look(line)
             except (errors.NetworkDown, errors.ServerBusy) as error:
                 failures += 1
                 if failures == 1:

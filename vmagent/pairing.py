@@ -121,7 +121,7 @@ def drop(home: Home) -> None:
     home.drop_note(NOTE)
 
 
-def look(attempt: Attempt, line: link.Link) -> pairing.PairStatus:
+def look(line: link.Link) -> pairing.PairStatus:
     """How it stands by now; a server that knows nothing of it any more says expired."""
     try:
         return Server(line, clock.ServerClock()).pair_status()

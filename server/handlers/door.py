@@ -103,9 +103,9 @@ def origin_of(url: str) -> str:
     return f"{parts.scheme}://{host}:{port}"
 
 
-def safe_path(text: str, default: str = "/") -> str:
-    """A path of this site to go on to; anything that could lead elsewhere is not one."""
-    return text if _PATH.fullmatch(text) else default
+def safe_path(text: str) -> str:
+    """A path of this site to go on to; its home for anything that could lead elsewhere."""
+    return text if _PATH.fullmatch(text) else "/"
 
 
 def token(secret: str) -> str:

@@ -43,7 +43,7 @@ async def sign_in(
     now = deps.clock()
 
     async def write(tx: Tx) -> Opened:
-        account = await _account(tx, deps, provider, who, now)
+        account = await _account(tx, provider, who, now)
         if account.state != "active":
             raise AccountDisabled(account.name)
         account = await _with_role(tx, provider, who, account, now)
@@ -54,7 +54,7 @@ async def sign_in(
     return await deps.store.write(write)
 
 
-async def _account(tx: Tx, deps: Deps, provider: Provider, who: Identity, now: float) -> Account:
+async def _account(tx: Tx, provider: Provider, who: Identity, now: float) -> Account:
     linked = await identities.find(tx, who.issuer, who.subject)
     if linked is not None:
         found = await accounts.of_id(tx, linked.account)

@@ -156,7 +156,7 @@ def test_a_second_signal_is_at_once_and_keeps_the_spool(scene: Scene) -> None:
     assert list((scene.agent.state / "tasks").iterdir())
 
 
-def test_a_drain_ends_after_the_work_in_hand(tmp_path: Path, scene: Scene) -> None:
+def test_a_drain_ends_after_the_work_in_hand(scene: Scene) -> None:
     scene.server.events, scene.server.unit = 60, 30
     process = scene.work()
     assert scene.agent.call("drain").returncode == 0

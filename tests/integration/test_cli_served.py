@@ -185,7 +185,7 @@ async def test_a_site_is_made_shown_switched_off_and_on(terminal: Terminal) -> N
 
 
 async def test_the_database_is_saved_while_the_server_runs_and_checked_after(
-    terminal: Terminal, tmp_path: Path
+    terminal: Terminal,
 ) -> None:
     await terminal.production()
     in_use = await terminal.run("db", "check", code=3)

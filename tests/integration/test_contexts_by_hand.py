@@ -154,9 +154,7 @@ async def test_contexts_of_old_come_in(desk: Desk) -> None:
         assert (await desk.done("render", file.stem, "--target", "amiconfig")).code == 0
 
 
-async def test_a_context_sealed_at_home_is_nothing_to_the_server(
-    desk: Desk, tmp_path: Path
-) -> None:
+async def test_a_context_sealed_at_home_is_nothing_to_the_server(desk: Desk) -> None:
     words = (
         "--field",
         "condor.secret=a-long-password",

@@ -215,7 +215,7 @@ async def test_a_server_says_that_it_lives_and_whether_it_is_ready(pool: House) 
     pool.deps.upkeep.rounds.known["judge"] = one
 
 
-async def test_requests_and_duties_make_spans_that_hold_no_address(tmp_path: Path) -> None:
+async def test_requests_and_duties_make_spans_that_hold_no_address() -> None:
     sdk = pytest.importorskip("opentelemetry.sdk.trace.export")
     memory = pytest.importorskip("opentelemetry.sdk.trace.export.in_memory_span_exporter")
     kept = memory.InMemorySpanExporter()

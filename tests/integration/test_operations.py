@@ -225,7 +225,7 @@ async def test_an_operator_does_the_same_on_the_page_and_an_administrator_backs_
         assert "whole, looked over" in (await admin.get("/operations")).text
 
 
-async def test_the_page_lives_by_one_rendering_for_all(pool: House, tmp_path: Path) -> None:
+async def test_the_page_lives_by_one_rendering_for_all(pool: House) -> None:
     pages = UpkeepPages(pool.deps)
     assert "csrf" not in await pages._rendered(), "what is one person's is not in what all get"
 
@@ -298,7 +298,7 @@ async def test_backups_are_made_on_schedule_looked_over_and_thinned(pool: House)
     copy.close()
 
 
-async def test_a_backup_that_fails_is_told_and_missed(pool: House, tmp_path: Path) -> None:
+async def test_a_backup_that_fails_is_told_and_missed(pool: House) -> None:
     desk = pool.deps.upkeep
     assert desk.vault is not None
     desk.vault.folder.parent.mkdir(exist_ok=True)

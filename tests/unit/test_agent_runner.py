@@ -285,7 +285,7 @@ def test_any_shell_finds_its_pipe(bench: Bench, shell: str, way: str) -> None:
     assert work.records == {0: b"ok"}
 
 
-def test_the_pipe_is_laid_right_when_its_ends_lie_where_the_other_belongs(tmp_path: Path) -> None:
+def test_the_pipe_is_laid_right_when_its_ends_lie_where_the_other_belongs() -> None:
     code = (
         "import os\n"
         "from vmagent import guard\n"

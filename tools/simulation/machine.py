@@ -107,7 +107,7 @@ class Slot:
         task.running = False
         spent = env.now - began
         self.ledger.busy += spent * self.speed
-        self._count(task, spent)
+        self._count(spent)
         self._advance(task, spent * rate)
         if not task.leased:
             self._drop(task)
@@ -137,7 +137,7 @@ class Slot:
         if task.made >= task.last:
             task.carried = 0.0
 
-    def _count(self, task: Task, spent: float) -> None:
+    def _count(self, spent: float) -> None:
         beats = spent / BEAT_S
         self.ledger.beats += beats
         frames = spent / self.server.flush_s if self.server.streams else 0.0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -117,7 +116,7 @@ async def test_a_service_that_is_down_is_a_matter_for_retries() -> None:
     await blobs.close()
 
 
-async def test_a_url_opens_it(endpoint: str, tmp_path: Path) -> None:
+async def test_a_url_opens_it(endpoint: str) -> None:
     blobs = open_blobs(f"s3://windfall/by/url?endpoint={endpoint}")
     await blobs.put("a/b", b"content")
     assert await streamed(blobs, "a/b") == b"content"

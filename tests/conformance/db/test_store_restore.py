@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import subprocess
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -117,9 +116,7 @@ async def test_frames_whose_bytes_are_gone_are_computed_again(url: str, tmp_path
     assert await rows(url, "SELECT number FROM segments_closed") == []
 
 
-async def test_nothing_is_put_back_under_a_server_that_runs(
-    url: str, tmp_path: Path, new_url: Callable[[], str]
-) -> None:
+async def test_nothing_is_put_back_under_a_server_that_runs(url: str, tmp_path: Path) -> None:
     await write(url, task(1))
     backup(url, tmp_path / "copy")
     running = await connect(url)
