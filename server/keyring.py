@@ -108,14 +108,19 @@ def new_private(path: Path) -> Ed25519PrivateKey:
     pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        write_private(path, pem)
     except FileExistsError:
         raise KeyTrouble(f"{path} is there already; a key is never written over") from None
+    return private
+
+
+def write_private(path: Path, raw: bytes) -> None:
+    """A new file for its owner's eyes only, whole on the disk. Raises OSError."""
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "wb") as file:
-        file.write(pem)
+        file.write(raw)
         file.flush()
         os.fsync(file.fileno())
-    return private
 
 
 def read_private(path: Path) -> Ed25519PrivateKey:

@@ -10,7 +10,7 @@ import stat
 from pathlib import Path
 
 from server.blobs.descriptor import sync_folder
-from server.keyring import KeyTrouble
+from server.keyring import KeyTrouble, write_private
 from server.services.safe import KEY_BYTES, Safe
 
 MOST = 65_536  # bytes of the file
@@ -54,11 +54,7 @@ def _make(path: Path) -> None:
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     partial.unlink(missing_ok=True)
     try:
-        handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "wb") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
+        write_private(partial, text)
         try:
             os.link(partial, path)  # another process may have been quicker: its key stays
         except FileExistsError:

@@ -36,6 +36,7 @@ from server.handlers.agent_file import FILE as AGENT_FILE
 from server.handlers.door import Door, origin_of
 from server.handlers.lane import Runner, Starter
 from server.keyholder import KeyHolder
+from server.keyring import write_private
 from server.services import doors, enrol, oidc, start
 from server.services.agentfile import AgentDigest
 from server.services.census import Census
@@ -329,11 +330,7 @@ def _keep_token(path: Path, token: str) -> None:
     """Write the file so that it is there whole whatever happens next."""
     partial = path.with_name(f".{path.name}.partial")
     partial.unlink(missing_ok=True)
-    handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "w", encoding="ascii") as file:
-        file.write(token + "\n")
-        file.flush()
-        os.fsync(file.fileno())
+    write_private(partial, f"{token}\n".encode("ascii"))
     partial.replace(path)
     sync_folder(path.parent)
 
