@@ -166,10 +166,11 @@ async def test_what_is_not_public_is_told_at_no_other_address(tmp_path: Path, pu
 
         # The numbers of the pool, by a name in which there is a slash.
         for path in ("/sites/%2Fstatistics", "/productions/%2F%2Fstatistics", "/sites/run%2Fhlt"):
-            gone = 303 if public == "false" and path.startswith("/sites/") else 404
-            assert [await status(path), await status(f"{path}/events")] == [gone, gone], path
-        for path in ("/sites/hlt", "/sites/hlt/events"):
-            assert await status(path) == (200 if public == "true" else 303), path
+            kept = public == "false" and path.startswith("/sites/")
+            gone = [303, 401] if kept else [404, 404]  # a stream leads nobody to another page
+            assert [await status(path), await status(f"{path}/events")] == gone, path
+        shown = [200, 200] if public == "true" else [303, 401]
+        assert [await status("/sites/hlt"), await status("/sites/hlt/events")] == shown
         assert (found.deps.exports.every_s > 0) is (public == "true")
 
 
