@@ -75,7 +75,7 @@ def order_command(
     if not is_json():
         tell_facts(found)
     confirm(f"{action}: {found['subjects']} at once?", yes=yes)
-    made = server.post("bulk", body=body)
+    made = server.post("bulk", body={**body, "seen": found["seen"]})
     tell(made, f"order {made['id']} begins in {grace:g} s; windfall bulk undo {made['id']}")
 
 

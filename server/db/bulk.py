@@ -7,20 +7,22 @@ from dataclasses import dataclass
 
 from server.db.base import Row, Tx
 
+_COUNT = "length(subjects) - length(replace(subjects, ',', '')) + 1"
+"""How many there are: some thousands of them are not read for a list of orders."""
 _COLUMNS = (
-    "id, action, args, subjects, made_by, made_at, begins_at, undone_at, undone_by, done_at,"
+    f"id, action, args, {_COUNT}, made_by, made_at, begins_at, undone_at, undone_by, done_at,"
     " outcome"
 )
 
 
 @dataclass(frozen=True)
 class Bulk:
-    """An order; ``subjects`` are the ids of hosts, or of productions if held units are released."""
+    """An order to so many subjects."""
 
     id: int
     action: str
     args: dict[str, str]
-    subjects: list[int]
+    subjects: int
     made_by: str
     made_at: float
     begins_at: float
@@ -31,8 +33,8 @@ class Bulk:
 
 
 def _bulk(row: Row) -> Bulk:
-    number, action, args, subjects, *rest = row
-    return Bulk(number, action, json.loads(args), json.loads(subjects), *rest)
+    number, action, args, *rest = row
+    return Bulk(number, action, json.loads(args), *rest)
 
 
 async def add(
@@ -63,6 +65,12 @@ async def one(tx: Tx, number: int) -> Bulk | None:
     """One order."""
     row = await tx.one(f"SELECT {_COLUMNS} FROM bulk_orders WHERE id = $1", number)  # noqa: S608
     return None if row is None else _bulk(row)
+
+
+async def subjects(tx: Tx, number: int) -> list[int]:
+    """Whom an order reaches: the ids of hosts, or of productions if held units are released."""
+    row = await tx.one("SELECT subjects FROM bulk_orders WHERE id = $1", number)
+    return [] if row is None else list(json.loads(row[0]))
 
 
 async def latest(tx: Tx, limit: int) -> list[Bulk]:

@@ -62,6 +62,7 @@ def restore(url: str, file: Path | None, sizes: Mapping[int, int]) -> Restored:
         raise RestoreFailed(f"{error}; name another data folder") from error
     lock = FileLock(path)
     try:
+        partial.touch(mode=0o600)  # there are hashes of passwords in it
         shutil.copyfile(file, partial)
         done = asyncio.run(_fit(f"sqlite:///{partial}", sizes))
         _put(partial, path)

@@ -61,7 +61,8 @@ MOVES = Moves(
 class Sign:
     """Something wrong as it is seen now: the words of its cause and its cure, and where to look.
 
-    ``kind`` and ``subject`` are what makes it the same the next time.
+    ``kind`` and ``subject`` are what makes it the same the next time. Its words are one line each:
+    what hosts, disks or databases said is in them, and goes into letters, logs and pages.
     """
 
     kind: str
@@ -70,6 +71,14 @@ class Sign:
     cause: str
     cure: str = ""
     href: str = ""
+
+    def __post_init__(self) -> None:
+        """No sign in its words ends a line, or is obeyed by a terminal."""
+        for name in ("cause", "cure"):
+            text = getattr(self, name)
+            if not text.isprintable():
+                plain = "".join(one if one.isprintable() else " " for one in text)
+                object.__setattr__(self, name, plain)
 
     @property
     def key(self) -> tuple[str, str]:

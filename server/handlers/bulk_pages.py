@@ -20,7 +20,7 @@ from server.services.deps import Deps
 from vmagent.wire.messages import bound
 
 _FIELDS = ("action", "host", "q", "account", "site", "state", "production", "reason", "seconds",
-           "grace_s")  # fmt: skip
+           "grace_s", "seen")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,7 @@ class BulkRequest:
     reason: str = field(default="", metadata=bound(most=300))
     seconds: float | None = None
     grace_s: float = bulk.GRACE_S
+    seen: str = field(default="", metadata=bound(most=64))
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def _wish(said: dict[str, str], hosts: Sequence[str]) -> Wish:
         said.get("action", ""), tuple(int(one) for one in hosts), said.get("q", ""),
         said.get("account", ""), said.get("site", ""), said.get("state", ""), tuple(named),
         said.get("reason", ""), _number("seconds", said.get("seconds", ""), None),
-        bulk.GRACE_S if grace is None else grace,
+        bulk.GRACE_S if grace is None else grace, said.get("seen", ""),
     )  # fmt: skip
 
 
@@ -108,7 +109,7 @@ class BulkPages:
         hosts = form.getall("host", [])
         try:
             made = await bulk.order(self.deps, _wish(said, hosts), caller.name)
-        except (BadInput, NotFound) as refusal:
+        except (BadInput, NotFound, bulk.BulkChanged) as refusal:
             return await self._show(request, caller, said, hosts, refusal)
         grace = made.begins_at - made.made_at
         return showing.onward(
@@ -143,12 +144,12 @@ class BulkPages:
         base, admin, person = "/api/v1/bulk", Role("admin"), Person("admin")
         order, codes = f"{{order:{params.ID}}}", ("bad-input", "host-unknown", "production-unknown")
         query = tuple(Query(name, "string", f"Of the order: {name}.", "") for name in _FIELDS)
-        undone = ("bulk-unknown", "bulk-begun")
+        undone, given = ("bulk-unknown", "bulk-begun"), (*codes, "bulk-changed")
         return [
             Route("GET", "/hosts/bulk", self.page, person, "Orders to many machines, as a page",
                   media=HTML, head=True, query=query, codes=codes),
             Route("POST", "/hosts/bulk", self.give, person, "Give an order to many machines.",
-                  Body.FORM, media=HTML, fields=_FIELDS, codes=codes),
+                  Body.FORM, media=HTML, fields=_FIELDS, codes=given),
             Route("POST", f"/hosts/bulk/{order}/undo", self.undo, person, "Take an order back.",
                   Body.FORM, media=HTML, codes=undone),
             Route("GET", base, self.listed, Role("operator"), "The latest orders to many machines.",
@@ -156,7 +157,7 @@ class BulkPages:
             Route("POST", f"{base}/preview", self.preview, admin, "What an order would affect.",
                   Body.JSON, BulkRequest, BulkPreview, codes=codes, most=1_000_000),
             Route("POST", base, self.order, admin, "Give an order to many machines.",
-                  Body.JSON, BulkRequest, BulkView, 201, codes=codes, most=1_000_000),
+                  Body.JSON, BulkRequest, BulkView, 201, codes=given, most=1_000_000),
             Route("POST", f"{base}/{order}/undo", self.take_back, admin, "Take an order back.",
                   reply=BulkView, codes=undone),
         ]  # fmt: skip
@@ -166,5 +167,5 @@ def _asked(message: BulkRequest) -> Wish:
     return Wish(
         message.action, tuple(message.hosts), message.q, message.account, message.site,
         message.state, tuple(message.productions), message.reason, message.seconds,
-        message.grace_s,
+        message.grace_s, message.seen,
     )  # fmt: skip

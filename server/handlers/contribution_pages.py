@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
@@ -14,6 +14,7 @@ from server.domain.rollup import Kind, Measure, Span
 from server.handlers import showing
 from server.handlers.access import Person, Public, Role, Visitor
 from server.handlers.door import Form
+from server.handlers.lately import Lately
 from server.handlers.routes import HTML, Body, Reply, Route
 from server.handlers.sse import MEDIA, Live
 from server.services import certificates, contribution, stats
@@ -28,6 +29,7 @@ from web.render import page
 
 PDF = "application/pdf"
 PACE_S = 15.0  # a followed page is rendered; figures are written once a minute
+SHEET_S, SHEETS = 3600.0, 50  # certificates as PDF that are kept, of 50 kB
 CODE = r"{code:[0-9A-Za-z-]{16,24}}"
 
 
@@ -52,6 +54,7 @@ class ContributionPages:
     """The handlers, of pages and of programs."""
 
     deps: Deps
+    sheets: Lately[str, bytes] = field(default_factory=lambda: Lately(SHEET_S, SHEETS))
 
     async def page(self, request: web.Request, caller: Caller) -> web.Response:
         """What one gave."""
@@ -112,9 +115,9 @@ class ContributionPages:
         """The same, for programs."""
         made = await certificates.show(self.deps, request.match_info["code"])
         spelled = certificates.spelled(made.code)
-        base = self.deps.doors.rules.url or f"{request.scheme}://{request.host}"
-        sheet = sheet_of(made, f"{base.rstrip('/')}/certificates/{spelled}")
-        body = await asyncio.to_thread(certificate, sheet)
+        sheet = sheet_of(made, f"{self.deps.doors.rules.url}/certificates/{spelled}")
+        # Tens of milliseconds of CPU for each, and whoever has the code may ask without end.
+        body = await self.sheets.of(made.code, lambda: asyncio.to_thread(certificate, sheet))
         headers = {
             **showing.HEADERS, "X-Robots-Tag": "noindex", "Cache-Control": "no-store",
             "Content-Disposition": f'inline; filename="windfall-{spelled}.pdf"',

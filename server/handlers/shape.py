@@ -94,6 +94,7 @@ STATUSES = {
     "nobody-told": 409,
     "nothing-to-certify": 409,
     "bulk-begun": 409,
+    "bulk-changed": 409,
     "in-team": 409,
     "backup-failed": 503,
     "too-many-listeners": 503,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import json
 import logging
 from collections import Counter
 from dataclasses import dataclass, field
@@ -33,6 +35,12 @@ GIVERS = "admin"  # the least role that orders
 LAPSED = "not carried out: who gave it may not any more"
 
 
+class BulkChanged(Refusal):
+    """It would not reach the same any more as when it was shown: look at it again, and give it."""
+
+    code = "bulk-changed"
+
+
 class BulkBegun(Refusal):
     """Order {id} has begun, or was undone already: nothing was changed; order the opposite."""
 
@@ -46,7 +54,8 @@ class Wish:
 
     Machines are those of ``hosts``, or else all of this account, site, state and with this in their
     name; nothing said at all is all there are. ``productions`` are for ``release`` alone, by name.
-    ``reason`` and ``seconds`` (None: until it is lifted) are of bans.
+    ``reason`` and ``seconds`` (None: until it is lifted) are of bans. ``seen`` is what a preview
+    calls its subjects: others are not given the order; empty: whoever it is now.
     """
 
     action: str
@@ -59,6 +68,7 @@ class Wish:
     reason: str = ""
     seconds: float | None = None
     grace_s: float = GRACE_S
+    seen: str = ""
 
 
 @dataclass(frozen=True)
@@ -67,6 +77,7 @@ class BulkPreview:
 
     ``leases`` are those of its machines, ``events`` leased to them, ``held`` of these in hand, and
     ``lost`` computed and not in hand yet: what a stop or a ban may waste. ``units`` are held units.
+    ``seen`` goes with an order that is to reach these and no others.
     """
 
     action: str
@@ -78,6 +89,7 @@ class BulkPreview:
     lost: int
     units: int
     names: list[str] = field(default_factory=list)
+    seen: str = ""
 
 
 @dataclass(frozen=True)
@@ -109,7 +121,7 @@ async def preview(deps: Deps, wish: Wish) -> BulkPreview:
         wish.action, len(cards), sum(card.running > 0 for card in cards), len(leases),
         sum(task.row.last - task.row.first for task in leases), held,
         sum(max(0, task.done - task.held.events) for task in leases), 0,
-        [card.name for card in cards[:NAMED]],
+        [card.name for card in cards[:NAMED]], _seen([card.id for card in cards]),
     )  # fmt: skip
 
 
@@ -121,11 +133,12 @@ async def _preview_release(deps: Deps, wish: Wish) -> BulkPreview:
 
     count = await deps.store.read(read)
     names = [row.name for row in found[:NAMED]]
-    return BulkPreview(wish.action, len(found), 0, 0, 0, 0, 0, count, names)
+    seen = _seen([row.id for row in found])
+    return BulkPreview(wish.action, len(found), 0, 0, 0, 0, 0, count, names, seen)
 
 
 async def order(deps: Deps, wish: Wish, by: str) -> BulkView:
-    """Store an order, which begins after its grace. Raises BadInput, NotFound."""
+    """Store an order, which begins after its grace. Raises BadInput, NotFound, BulkChanged."""
     _check(wish)
     if wish.action == "release":
         subjects = [(await produce.find(deps, name)).id for name in wish.productions]
@@ -135,6 +148,8 @@ async def order(deps: Deps, wish: Wish, by: str) -> BulkView:
         raise BadInput(["nothing is like that: no machine would be told anything"])
     if len(subjects) > MOST:
         raise BadInput([f"that is {len(subjects)} machines, and an order reaches {MOST}"])
+    if wish.seen and wish.seen != _seen(subjects):
+        raise BulkChanged()
     now = deps.clock()
     args = {"reason": wish.reason}
     if wish.seconds is not None:
@@ -195,12 +210,13 @@ async def _still_may(deps: Deps, one: Bulk) -> bool:
 async def _carry_out(deps: Deps, one: Bulk) -> str:
     """Tell each subject, some at once; in words, how many heard and why others did not."""
     told, faults = 0, Counter[str]()
-    for place in range(0, len(one.subjects), AT_ONCE):
-        some = one.subjects[place : place + AT_ONCE]
+    subjects = await deps.store.read(lambda tx: rows.subjects(tx, one.id))
+    for place in range(0, len(subjects), AT_ONCE):
+        some = subjects[place : place + AT_ONCE]
         for end in await asyncio.gather(*(_tell(deps, one, subject) for subject in some)):
             told += not end
             faults.update([end] if end else [])
-    said = [f"{told} of {len(one.subjects)}"]
+    said = [f"{told} of {one.subjects}"]
     return ", ".join([*said, *(f"{count} {code}" for code, count in sorted(faults.items()))])
 
 
@@ -266,10 +282,15 @@ def _hosts(deps: Deps, wish: Wish) -> list[HostCard]:
     return sorted(found, key=lambda card: (card.name, card.id))
 
 
+def _seen(subjects: list[int]) -> str:
+    """What subjects are called in few letters, in whatever order."""
+    return hashlib.sha256(json.dumps(sorted(subjects)).encode()).hexdigest()[:16]
+
+
 def _view(one: Bulk) -> BulkView:
     state = "undone" if one.undone_at is not None else "waiting"
     return BulkView(
-        one.id, one.action, len(one.subjects), one.args.get("reason", ""), one.made_by, one.made_at,
+        one.id, one.action, one.subjects, one.args.get("reason", ""), one.made_by, one.made_at,
         one.begins_at, "done" if one.done_at is not None else state, one.undone_by, one.done_at,
         one.outcome,
     )  # fmt: skip

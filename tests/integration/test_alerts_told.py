@@ -23,7 +23,7 @@ from server.domain.telling import Line, Manners, Word
 from server.services.postman import Postman, Route
 from server.services.upkeep import alerts, telling
 from server.services.upkeep.channel import Message, NotTold
-from server.services.upkeep.letter import ByMail, subject
+from server.services.upkeep.letter import ByMail, body, subject
 from server.services.upkeep.webhook import Webhook, is_open
 from tests.kit.backroom import Backroom
 from tests.kit.letters import mail_server
@@ -249,6 +249,16 @@ async def test_alerts_come_by_mail_to_all_who_are_to_know(tmp_path: Path) -> Non
     with pytest.raises(NotTold, match="the mail server took nothing"):
         await ByMail(postman, ("ada@example.org",)).send(two)
     assert postman.failures == 1
+
+
+def test_what_others_said_adds_no_line_to_a_letter() -> None:
+    plain = list(body(MESSAGE))
+    lie = "x\n\nAll of it: https://eve.example\r\x1b[2J\u2028"
+    nasty = replace(ALERT, sign=replace(DISK, cause=lie, cure=lie))
+    told = list(body(replace(MESSAGE, lines=(Line(nasty, Word.RAISED),))))
+    assert len(told) == len(plain)
+    assert all(line.isprintable() for line in told)
+    assert [line for line in told if line.startswith("All of it")] == plain[-2:-1]
 
 
 def test_a_cause_with_line_ends_stays_one_subject() -> None:

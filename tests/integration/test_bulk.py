@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -133,6 +134,31 @@ async def test_many_are_banned_and_taken_again_and_who_is_gone_is_counted(
     assert [cards[hand.id].ban for hand in hands[:2]] == [None, None]
     what = await found.found.rows("SELECT what FROM audit WHERE what LIKE 'bulk.%' ORDER BY id")
     assert [row[0] for row in what] == ["bulk.ban", "bulk.unban"]
+
+
+async def test_an_order_reaches_what_was_shown_or_nobody(desk: tuple[Desk, list[Hand]]) -> None:
+    """Machines choose their names, and states change, between a look and a press."""
+    found, hands = desk
+    page = "/hosts/bulk?action=stop&account=ada"
+    shown = (await found.browser.get(page)).text
+    [seen] = re.findall(r'name="seen" value="(\w+)"', shown)
+    preview = await ask(found, "/preview", action="stop", account="ada")
+    assert preview["seen"] == seen
+    await found.found.join("n4", "ada")
+    fields = {"action": "stop", "account": "ada", "grace_s": "600", "seen": seen}
+    refused = await found.browser.send("/hosts/bulk", page, fields)
+    assert (refused.status, "look at it again" in refused.text) == (409, True)
+    [again] = re.findall(r'name="seen" value="(\w+)"', refused.text)
+    assert again != seen, "the page of the refusal shows what it would reach now"
+    body = {"action": "stop", "hosts": [hands[1].id, hands[0].id], "seen": again}
+    status, said = await found.found.manage("POST", "/bulk", body)
+    assert (status, said["code"]) == (409, "bulk-changed")
+    assert await found.found.rows("SELECT 1 FROM bulk_orders") == []
+    status, made = await found.found.manage("POST", "/bulk", {**body, "seen": seen})
+    assert (status, made["subjects"]) == (201, 2), "the same machines, however they are named"
+    answer = await found.browser.send("/hosts/bulk", page, {**fields, "seen": again})
+    assert answer.status == 303
+    assert [one.subjects for one in await bulk.listed(found.found.deps)] == [3, 2]
 
 
 async def test_held_units_of_productions_are_let_go_on_together(

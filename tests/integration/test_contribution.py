@@ -12,11 +12,13 @@ import pypdfium2
 import pytest
 
 from server.domain.rollup import DAY, Kind
+from server.handlers import contribution_pages
 from tests.integration.test_doors import WORD, doors, give_password
 from tests.kit.command_line import run
 from tests.kit.gifts import amount, gave
 from tests.kit.house import House
 from tests.kit.surfer import Surfer
+from web.certificate import Sheet, certificate
 
 CODE = re.compile(r"(?:[2-9B-Z]{4}-){3}[2-9B-Z]{4}")
 
@@ -101,6 +103,24 @@ async def test_a_certificate_says_on_paper_what_the_server_says_to_anybody(giver
     plain = code.replace("-", "").lower()
     said = await givers.found.answer("GET", f"/api/v1/certificates/{plain}")
     assert (said.status, said.body["events"]) == (200, 12_345)
+
+
+async def test_a_certificate_is_drawn_once_however_many_ask(
+    givers: Givers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = 0
+
+    def count(sheet: Sheet) -> bytes:
+        nonlocal drawn
+        drawn += 1
+        return certificate(sheet)
+
+    monkeypatch.setattr(contribution_pages, "certificate", count)
+    answer = await givers.browser.send("/contribution/certificates", "/contribution", {})
+    paths = [f"{answer.onto}/print", f"/api/v1{answer.onto}/print"] * 10
+    papers = await asyncio.gather(*(givers.found.answer("GET", path) for path in paths))
+    assert ({paper.status for paper in papers}, drawn) == ({200}, 1)
+    assert all(paper.body == papers[0].body for paper in papers)
 
 
 async def test_a_code_that_was_never_given_shows_nothing(givers: Givers) -> None:

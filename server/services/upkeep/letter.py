@@ -40,11 +40,10 @@ class ByMail:
 
 
 def subject(message: Message) -> str:
-    """What it is about, in one line that nobody can break."""
+    """What it is about, in one line."""
     first = message.lines[0]
     more = f" and {len(message.lines) - 1} more" if len(message.lines) > 1 else ""
-    plain = "".join(sign if sign.isprintable() else " " for sign in first.alert.sign.cause)
-    return f"[Windfall] {_WORDS[first.word]}: {plain[:120]}{more}"
+    return f"[Windfall] {_WORDS[first.word]}: {first.alert.sign.cause[:120]}{more}"
 
 
 def body(message: Message) -> Iterator[str]:

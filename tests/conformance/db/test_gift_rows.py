@@ -185,7 +185,8 @@ async def test_certificates_and_orders_are_kept_once_taken_back_once(found: Open
     assert await found.read(lambda tx: bulk.due(tx, 60.0)) == []
     await found.write(lambda tx: bulk.done(tx, made.id, "2 of 2", 61.0))
     [listed] = await found.read(lambda tx: bulk.latest(tx, 5))
-    assert (listed.outcome, listed.subjects) == ("2 of 2", [11, 12])
+    assert (listed.outcome, listed.subjects) == ("2 of 2", 2)
+    assert await found.read(lambda tx: bulk.subjects(tx, made.id)) == [11, 12]
 
 
 async def test_the_life_of_a_host_is_read_by_its_own_rows(found: OpenStore) -> None:

@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
+from server.db import restore as restoring
 from server.db.backup import backup
 from server.db.base import Tx
-from server.db.choose import connect, open_store
+from server.db.choose import connect, open_store, upgrade_store
 from server.db.errors import RestoreFailed, StoreInUse
 from server.db.restore import GAP, restore
 
@@ -137,3 +138,29 @@ async def test_what_is_no_backup_is_refused_and_leaves_the_database(tmp_path: Pa
         await asyncio.to_thread(restore, url, tmp_path / "text", {})
     assert await rows(url, "SELECT id FROM tasks") == [(1,)]
     assert [name for name in os.listdir(tmp_path) if "restoring" in name] == []
+
+
+async def test_nobody_else_reads_a_backup_while_it_is_put_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hashes of passwords are in it, and the folder may be one that others read."""
+    url = f"sqlite:///{tmp_path}/windfall.db"
+    await write(url, task(41))
+    backup(url, tmp_path / "copy")
+    seen: dict[str, int] = {}
+
+    def modes() -> dict[str, int]:
+        return {path.name: path.stat().st_mode & 0o777 for path in tmp_path.glob(".*")}
+
+    async def look(partial_url: str) -> list[str]:
+        seen.update(modes())
+        return await upgrade_store(partial_url)
+
+    monkeypatch.setattr(restoring, "upgrade_store", look)
+    before = os.umask(0o022)
+    try:
+        await put_back(url, tmp_path / "copy", {})
+    finally:
+        os.umask(before)
+    assert set(seen.values()) == {0o600}
+    assert (tmp_path / "windfall.db").stat().st_mode & 0o077 == 0
