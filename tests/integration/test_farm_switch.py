@@ -38,9 +38,7 @@ async def switch(found: House, path: str = "/sites/farm/mode", **facts: Any) -> 
 
 async def site(found: House, name: str = "farm") -> Any:
     """A site as the administrator sees it."""
-    status, view = await found.manage("GET", f"/sites/{name}")
-    assert status == 200, view
-    return view
+    return await found.told(f"/sites/{name}")
 
 
 async def heard(hand: Hand, since: int = 0, wait: float = 0.0) -> list[Any]:

@@ -57,9 +57,7 @@ async def farm(tmp_path: Path) -> AsyncIterator[Farm]:
 
 async def november(farm: Farm) -> Any:
     """What programs are told."""
-    status, found = await farm.found.manage("GET", "/sites/zeuthen/giving?month=2025-11")
-    assert status == 200, found
-    return found
+    return await farm.found.told("/sites/zeuthen/giving?month=2025-11")
 
 
 async def test_a_month_is_told_by_account_and_machine_of_the_site_alone(farm: Farm) -> None:

@@ -188,8 +188,7 @@ async def test_a_machines_page_draws_its_life_and_leads_to_its_tasks(desk: Desk)
     assert f'href="/tasks?host={host}"' in shown
     [[task]] = await desk.found.rows("SELECT max(id) FROM tasks WHERE host = $1", int(host))
     assert f'href="/tasks/{task}"' in shown
-    status, life = await desk.found.manage("GET", f"/hosts/{host}/life")
-    assert status == 200
+    life = await desk.found.told(f"/hosts/{host}/life")
     assert [one["said"] for one in life["commands"]] == ["drain by admin"]
     [[failed]] = await desk.found.rows(
         "SELECT count(*) FROM tasks WHERE host = $1 AND state = 'failed'", int(host)

@@ -48,9 +48,7 @@ async def read(found: House, task: int) -> None:
 
 
 async def failures(found: House, query: str = "") -> dict[str, Any]:
-    status, said = await found.manage("GET", f"/productions/toy-run/failures{query}")
-    assert status == 200, said
-    return dict(said)
+    return dict(await found.told(f"/productions/toy-run/failures{query}"))
 
 
 async def pattern(found: House, name: str, regex: str, **facts: Any) -> None:

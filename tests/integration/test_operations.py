@@ -58,9 +58,7 @@ async def look(pool: House) -> dict[str, Any]:
 
 async def operations(pool: House) -> dict[str, Any]:
     """Operations as they are."""
-    status, found = await pool.manage("GET", "/operations")
-    assert status == 200, found
-    return dict(found)
+    return dict(await pool.told("/operations"))
 
 
 def box(found: dict[str, Any], name: str) -> tuple[str, str]:

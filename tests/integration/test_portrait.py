@@ -12,9 +12,7 @@ from tests.kit.lived_in import live
 
 
 async def told(found: House, path: str) -> Any:
-    status, said = await found.manage("GET", path)
-    assert status == 200, said
-    return said
+    return await found.told(path)
 
 
 async def test_a_host_is_shown_with_all_that_is_known_of_it(tmp_path: Path) -> None:

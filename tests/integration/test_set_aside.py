@@ -57,9 +57,20 @@ async def toy(found: House, **changes: Any) -> list[Hand]:
     return [await found.join(name) for name in ("ada", "bob", "cat")]
 
 
+async def until_held(found: House, hands: Sequence[Hand]) -> None:
+    """Every lease crashes, until the production holds the unit."""
+
+    async def held() -> bool:
+        for hand in hands:
+            for lease in await hand.leases():
+                await crash(hand, lease)
+        return "held" in (await found.show())["reason"]
+
+    assert await found.until(held)
+
+
 async def output(found: House) -> bytes:
-    status, body = await found.manage("GET", "/productions/toy-run/output")
-    assert status == 200
+    body = await found.told("/productions/toy-run/output")
     return zstandard.ZstdDecompressor().stream_reader(body, read_across_frames=True).read()
 
 
@@ -103,13 +114,7 @@ async def test_hosts_that_were_often_wrong_set_nothing_aside(found: House) -> No
         lambda tx: tx.run("UPDATE hosts SET rejected_events = 1000 WHERE id = $1", hands[0].id)
     )
 
-    async def held() -> bool:
-        for hand in hands:
-            for lease in await hand.leases():
-                await crash(hand, lease)
-        return "held" in (await found.show())["reason"]
-
-    assert await found.until(held)
+    await until_held(found, hands)
     view = await found.show()
     assert view["set_aside"] == 0
     assert "events [137, 138) failed on 3 hosts: crashed" in view["reason"]
@@ -120,13 +125,7 @@ async def test_doubted_hosts_set_nothing_aside(found: House) -> None:
     body = {"word": "distrust", "reason": "odd spectra"}
     assert (await found.manage("POST", f"/hosts/{hands[0].id}/trust", body))[0] == 200
 
-    async def held() -> bool:
-        for hand in hands:
-            for lease in await hand.leases():
-                await crash(hand, lease)
-        return "held" in (await found.show())["reason"]
-
-    assert await found.until(held)
+    await until_held(found, hands)
     assert (await found.show())["set_aside"] == 0
 
 

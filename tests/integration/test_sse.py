@@ -46,19 +46,19 @@ async def block(response: ClientResponse) -> str:
 
 async def event(response: ClientResponse) -> str:
     """The HTML of the next event; comments between are passed over."""
-    while (found := await block(response)).startswith(":"):
-        pass
-    first, *rest = found.splitlines()
-    assert first == "event: live"
-    return "\n".join(line.removeprefix("data: ") for line in rest)
+    return await _data(response, "live")
 
 
 async def part(response: ClientResponse) -> str:
     """The name of the next part that changed, and its HTML; comments between are passed over."""
+    return await _data(response, "part")
+
+
+async def _data(response: ClientResponse, kind: str) -> str:
     while (found := await block(response)).startswith(":"):
         pass
     first, *rest = found.splitlines()
-    assert first == "event: part"
+    assert first == f"event: {kind}"
     return "\n".join(line.removeprefix("data: ") for line in rest)
 
 

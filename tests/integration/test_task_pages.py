@@ -28,8 +28,7 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
 
 async def tasks(desk: Desk, query: str) -> list[dict[str, Any]]:
     """What programs are answered."""
-    status, found = await desk.found.manage("GET", f"/tasks?{query}")
-    assert status == 200, found
+    found = await desk.found.told(f"/tasks?{query}")
     return list(found["tasks"])
 
 
@@ -61,8 +60,7 @@ async def test_pages_follow_each_other_to_the_end(desk: Desk) -> None:
     everything = [task["id"] for task in await tasks(desk, "limit=1000")]
     found, query = list[int](), "limit=3"
     while True:
-        status, page = await desk.found.manage("GET", f"/tasks?{query}")
-        assert status == 200
+        page = await desk.found.told(f"/tasks?{query}")
         found += [task["id"] for task in page["tasks"]]
         if not page["next"]:
             break
@@ -80,8 +78,7 @@ async def test_a_task_shows_its_log_with_the_line_that_matched_its_copies_and_it
     assert "reading geometry" in shown.text
     for words in ("Who else has or had these events", "What has become of it", "segfault"):
         assert words in shown.text
-    status, story = await desk.found.manage("GET", f"{path}/story")
-    assert status == 200
+    story = await desk.found.told(f"{path}/story")
     assert [(step["source"], step["target"]) for step in story["steps"]] == [
         ("ready", "leased"),
         ("leased", "failed"),

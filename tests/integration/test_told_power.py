@@ -44,8 +44,7 @@ def _asked(**power: Any) -> m.AskRequest:
 
 async def benchmarks(found: House, host: int) -> list[tuple[str, float, str, bool]]:
     """What programs are told of the benchmarks of a machine."""
-    status, said = await found.manage("GET", f"/hosts/{host}")
-    assert status == 200, said
+    said = await found.told(f"/hosts/{host}")
     keys = ("name", "core", "origin", "counts")
     return [cast(Any, tuple(one[key] for key in keys)) for one in said["benchmarks"]]
 

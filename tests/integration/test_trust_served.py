@@ -18,9 +18,7 @@ def options(pool_url: str) -> dict[str, str]:
 
 
 async def trust_of(found: House, host: int) -> dict[str, Any]:
-    status, said = await found.manage("GET", f"/hosts/{host}/trust")
-    assert status == 200, said
-    return dict(said)
+    return dict(await found.told(f"/hosts/{host}/trust"))
 
 
 async def books_of(found: House, host: str) -> tuple[float, float]:

@@ -238,6 +238,12 @@ class House:
         raw = None if body is None else json.dumps(body).encode()
         return await self.call(method, f"/api/v1{path}", raw, self.admin)
 
+    async def told(self, path: str) -> Any:
+        """What the administrator is told at this address of the API."""
+        status, found = await self.manage("GET", path)
+        assert status == 200, found
+        return found
+
     def sign(self, kind: str, value: Any) -> str:
         """A statement signed with the release key."""
         return jws.sign(kind, codec.plain(value), keyring.read_private(self.release))
@@ -297,9 +303,7 @@ class House:
 
     async def show(self, name: str = "toy-run") -> dict[str, Any]:
         """A production as the administrator sees it."""
-        status, found = await self.manage("GET", f"/productions/{name}")
-        assert status == 200, found
-        return dict(found)
+        return dict(await self.told(f"/productions/{name}"))
 
     def check_proof(self, reply: m.AskReply) -> None:
         """Every lease is proved by the work key that agents pin."""
