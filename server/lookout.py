@@ -9,6 +9,7 @@ from cryptography import x509
 
 from server.blobs.choose import open_blobs
 from server.blobs.local import LocalBlobs
+from server.certificate import Certificate
 from server.domain.telling import Manners
 from server.domain.upkeep import DAY_S, Paper, Schedule, Thresholds
 from server.keyholder import KeyHolder
@@ -28,19 +29,18 @@ _KEYS = {
 }
 
 
-def upkeep(settings: Settings, keys: KeyHolder, postman: Postman) -> Upkeep:
+def upkeep(
+    settings: Settings, keys: KeyHolder, postman: Postman, served: Certificate | None = None
+) -> Upkeep:
     """The desk. Raises what opening the place of backups does, OSError, ValueError."""
     backup = settings.backup
     place = backup.to or f"file://{settings.data / 'backups'}"
-    # What is read at the start is what is answered with, whatever lies in the file later.
-    cert = settings.server.tls_cert
-    served = _certificates(Path(cert), "then restart the server") if cert else []
     others = [Path(name) for name in settings.operations.certificates]
     return Upkeep(
         thresholds=thresholds(settings),
         schedule=Schedule(backup.every_hours * HOUR_S, backup.keep, shown(place), backup.elsewhere),
         paths=watched(settings),
-        papers=lambda: [*served, *_watched(others), *_keys(keys)],
+        papers=lambda: [*_served(served), *_watched(others), *_keys(keys)],
         channels=channels(settings, postman),
         vault=_vault(settings, place),
     )
@@ -86,11 +86,19 @@ def _vault(settings: Settings, place: str) -> Vault:
     return Vault(settings.database_url, settings.data / "backups", blobs)
 
 
-def _certificates(path: Path, then: str = "") -> list[Paper]:
+def _served(served: Certificate | None) -> list[Paper]:
+    """The one that is answered with, whatever lies in its file."""
+    if served is None:
+        return []
+    cure = "Renew it; the server takes it by itself."
+    return [Paper("certificate", served.name, served.ends_at, cure, served.why)]
+
+
+def _certificates(path: Path) -> list[Paper]:
     """The first certificate of a file: the one that is shown to others."""
     first = x509.load_pem_x509_certificates(path.read_bytes())[0]
-    cure = f"Renew it{', ' + then if then else ''}."
-    return [Paper("certificate", str(path), first.not_valid_after_utc.timestamp(), cure)]
+    ends = first.not_valid_after_utc.timestamp()
+    return [Paper("certificate", str(path), ends, "Renew it.")]
 
 
 def _watched(paths: Sequence[Path]) -> list[Paper]:

@@ -30,7 +30,11 @@ class Server:
     data: str = told(
         "windfall-data", "Folder of the database, the blobs, the keys and the token.", path=True
     )
-    tls_cert: str = told("", "Certificate chain (PEM) to answer HTTPS with.", path=True)
+    tls_cert: str = told(
+        "",
+        "Certificate chain (PEM) to answer HTTPS with; renewed, it is taken by itself.",
+        path=True,
+    )
     tls_key: str = told("", "Private key (PEM) of the certificate.", path=True)
     fast_lane: bool = told(
         True,

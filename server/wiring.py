@@ -9,7 +9,6 @@ import logging
 import os
 import resource
 import signal
-import ssl
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -26,6 +25,7 @@ from server.blobs.base import BackendAbsent, Blobs
 from server.blobs.choose import BadBlobsUrl, open_blobs
 from server.blobs.descriptor import sync_folder
 from server.blobs.segments import Segments
+from server.certificate import Certificate
 from server.db import frames
 from server.db.choose import open_store
 from server.db.errors import StoreLost, StoreTaken, StoreUnusable
@@ -77,6 +77,7 @@ class Running:
     deps: Deps
     app: web.Application
     url: str
+    certificate: Certificate | None
 
 
 def serve(settings: Settings) -> None:
@@ -101,9 +102,13 @@ def open_files() -> int:
 
 async def _serve(settings: Settings) -> None:
     stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, stop.set)
     async with running(settings) as server:
+        if server.certificate is not None:
+            look = server.certificate.look_at_once
+            loop.add_signal_handler(signal.SIGHUP, lambda: loop.run_in_executor(None, look))
         gc.collect()
         gc.freeze()
         gc.set_threshold(100_000, 50, 1000)
@@ -123,7 +128,8 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
         extra = tuple(Path(name) for name in settings.keys.release)
         keys = KeyHolder(settings.keys_folder, extra)
-        deps = await _deps(stack, settings, keys)
+        certificate = _certificate(settings)
+        deps = await _deps(stack, settings, keys, certificate)
         deps.desk = _desk(deps, settings, keys)
         deps.desk.contexts = Shelf(deps)
         await start.load(deps)
@@ -137,18 +143,32 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             tracer=traces.request if traces else None,
         )
         app = application.build(deps, facts)
-        url = await _listen(stack, settings, app, application.lane(deps, facts))
+        starter = application.lane(deps, facts)
+        url = await _listen(stack, settings, app, starter, certificate)
         deps.doors.rules = replace(deps.doors.rules, url=url.rstrip("/"))  # the port that was free
         deps.desk.url = url.rstrip("/")
         spans = traces.duty if traces else loops.untraced
         tasks = loops.start(
             deps,
-            keys.renew,
+            lambda: _renew(keys, certificate),
             Plotter(deps, settings.plots.cpu_percent / 100),
             spans,
         )
         stack.push_async_callback(loops.stop, tasks)
-        yield Running(deps, app, url)
+        yield Running(deps, app, url, certificate)
+
+
+def _certificate(settings: Settings) -> Certificate | None:
+    """What is answered with over https. Raises OSError."""
+    own = settings.server
+    return Certificate(Path(own.tls_cert), Path(own.tls_key)) if own.tls_cert else None
+
+
+async def _renew(keys: KeyHolder, certificate: Certificate | None) -> None:
+    """Keys and certificate are read again where they have changed."""
+    await keys.renew()
+    if certificate is not None:
+        await asyncio.to_thread(certificate.look)
 
 
 async def _last_rows(deps: Deps) -> None:
@@ -159,7 +179,9 @@ async def _last_rows(deps: Deps) -> None:
         log.warning("rows left to the next start", extra={"action": "stop"})
 
 
-async def _deps(stack: AsyncExitStack, settings: Settings, keys: KeyHolder) -> Deps:
+async def _deps(
+    stack: AsyncExitStack, settings: Settings, keys: KeyHolder, served: Certificate | None
+) -> Deps:
     store = await open_store(settings.database_url)
     stack.push_async_callback(store.close)
     blobs = _blobs(settings.blobs_url)
@@ -170,7 +192,7 @@ async def _deps(stack: AsyncExitStack, settings: Settings, keys: KeyHolder) -> D
     stack.push_async_callback(segments.close)
     limits = settings.limits
     postman = _postman(settings)
-    upkeep = _upkeep(settings, keys, postman)
+    upkeep = _upkeep(settings, keys, postman, served)
     if upkeep.vault is not None and upkeep.vault.blobs is not None:
         stack.push_async_callback(upkeep.vault.blobs.close)
     return Deps(
@@ -207,10 +229,12 @@ async def _deps(stack: AsyncExitStack, settings: Settings, keys: KeyHolder) -> D
     )
 
 
-def _upkeep(settings: Settings, keys: KeyHolder, postman: Postman) -> Upkeep:
+def _upkeep(
+    settings: Settings, keys: KeyHolder, postman: Postman, served: Certificate | None
+) -> Upkeep:
     """The desk of operations. Raises StoreUnusable if backups cannot go where they should."""
     try:
-        return lookout.upkeep(settings, keys, postman)
+        return lookout.upkeep(settings, keys, postman, served)
     except (BadBlobsUrl, BackendAbsent) as error:
         raise StoreUnusable(f"backup.to: {error}") from error
 
@@ -336,13 +360,13 @@ def _keep_token(path: Path, token: str) -> None:
 
 
 async def _listen(
-    stack: AsyncExitStack, settings: Settings, app: web.Application, starter: Starter
+    stack: AsyncExitStack,
+    settings: Settings,
+    app: web.Application,
+    starter: Starter,
+    certificate: Certificate | None,
 ) -> str:
     """Answer on the address of the settings; the URL, with the port that was free."""
-    context = None
-    if settings.server.tls_cert:
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        context.load_cert_chain(settings.server.tls_cert, settings.server.tls_key)
     patience: dict[str, Any] = {**mount.RUNNER, "shutdown_timeout": SHUTDOWN_S}
     if settings.server.fast_lane:
         runner: web.AppRunner = Runner(app, starter, access_log=None, **patience)
@@ -355,7 +379,7 @@ async def _listen(
         settings.server.host,
         settings.server.port,
         backlog=BACKLOG,
-        ssl_context=context,
+        ssl_context=None if certificate is None else certificate.context,
     )
     try:
         await site.start()

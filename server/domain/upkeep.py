@@ -45,12 +45,16 @@ def _beyond(value: float, warn: float, bad: float) -> Level | None:
 
 @dataclass(frozen=True)
 class Paper:
-    """Something that ends: what it is, which, when (s since 1970), and what is to be done."""
+    """Something that ends: what it is, which, when (s since 1970), and what is to be done.
+
+    ``refused`` is why what was put in its place is not taken, empty if nothing was or all is well.
+    """
 
     kind: str
     name: str
     ends_at: float
     cure: str
+    refused: str = ""
 
 
 @dataclass(frozen=True)

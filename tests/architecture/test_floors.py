@@ -21,6 +21,7 @@ SERVER = (
         "server.app",
         "server.blobs",
         "server.boinc",
+        "server.certificate",
         "server.clusters",
         "server.configure",
         "server.countries",
@@ -54,10 +55,12 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "server.accord": ("server.sections", "server.settings"),
     # Makes the desk of operations from the settings, as the wiring does with all else.
     "server.lookout": (
-        *("server.blobs", "server.domain", "server.keyholder", "server.operating"),
+        *("server.blobs", "server.certificate", "server.domain", "server.keyholder"),
+        "server.operating",
         *("server.services", "server.settings", "vmagent.wire"),
     ),
     "server.tracing": ("server.operating",),
+    "server.certificate": (),
     "server.configure": ("server.accord", "server.rule", "server.settings"),
     "server.keyring": ("vmagent.wire",),
     "server.keyholder": ("server.keyring", "server.handlers.sealing", "vmagent.wire"),

@@ -21,8 +21,13 @@ from server.configure import read
 from tests.kit.house import House
 
 
-def certify(folder: Path, *addresses: str) -> tuple[Path, Path]:
-    """A certificate for these addresses, which is its own authority, and its key."""
+def certify(
+    folder: Path, *addresses: str, days: float = 1.0, since: float = -1.0
+) -> tuple[Path, Path]:
+    """A certificate for these addresses, which is its own authority, and its key.
+
+    It is good for so many days from now, since so many.
+    """
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
     now = datetime.datetime.now(datetime.UTC)
@@ -33,8 +38,8 @@ def certify(folder: Path, *addresses: str) -> tuple[Path, Path]:
         .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
+        .not_valid_before(now + datetime.timedelta(days=since))
+        .not_valid_after(now + datetime.timedelta(days=days))
         .add_extension(x509.SubjectAlternativeName(there), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())

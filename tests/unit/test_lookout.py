@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from server import keyring, lookout
+from server.certificate import Certificate
 from server.cli.start import set_up
 from server.configure import read
 from server.domain.alert import Level
@@ -27,7 +28,9 @@ def settings(folder: Path, **options: str) -> Settings:
 
 def desk(made: Settings) -> Upkeep:
     """Their desk, once the papers were looked at."""
-    found = lookout.upkeep(made, KeyHolder(made.keys_folder, ()), Postman())
+    cert, key = Path(made.server.tls_cert), Path(made.server.tls_key)
+    served = Certificate(cert, key) if made.server.tls_cert else None
+    found = lookout.upkeep(made, KeyHolder(made.keys_folder, ()), Postman(), served)
     found.known_papers = tuple(found.papers())
     return found
 
@@ -51,9 +54,9 @@ def test_a_certificate_that_ends_soon_is_told_in_time(tmp_path: Path) -> None:
     assert told(found, paper.ends_at + 60.0) == [("certificate", Level.BAD)]
     (sign,) = signs.of_papers(found, paper.ends_at - 2.5 * DAY_S)
     assert sign.cause == f"{cert} ends in 2 days"
-    assert sign.cure == "Renew it, then restart the server."
+    assert sign.cure == "Renew it; the server takes it by itself."
     cert.write_text("another, not yet loaded")
-    assert list(found.papers()) == [paper], "what is answered with was read at the start"
+    assert list(found.papers()) == [paper], "what is answered with is not what lies there"
 
 
 def test_a_watched_certificate_is_read_again_and_missed(tmp_path: Path) -> None:

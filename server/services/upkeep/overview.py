@@ -48,7 +48,7 @@ WORDS: Mapping[str, str] = MappingProxyType(
         "index": "frames get their rows",
         "close": "full segments are closed",
         "sweep": "segments nobody needs are deleted",
-        "keys": "keys are read again",
+        "keys": "keys and the certificate are read again",
         "pairings": "PINs that ran out are ended",
         "tries": "old wrong tries are forgotten",
         "tidy": "contexts and boards are tidied",

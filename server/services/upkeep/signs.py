@@ -84,6 +84,13 @@ def of_papers(desk: Upkeep, now: float) -> Iterator[Sign]:
         if level is not None:
             when = f"ends in {minutes(left)}" if left > 0 else f"ended {minutes(-left)} ago"
             yield Sign(paper.kind, paper.name, level, f"{paper.name} {when}", paper.cure, PAGE)
+        if paper.refused:
+            yield Sign(
+                f"{paper.kind}-refused", paper.name, Level.WARN,
+                f"{paper.name}: what lies there now is not taken: {paper.refused}",
+                "The old one is answered with. Put a pair that goes together there, or the old one"
+                " back; kill -HUP has it looked at once.", PAGE,
+            )  # fmt: skip
 
 
 _CURES = {
