@@ -144,6 +144,11 @@ class Limits:
         300, "Wrong tokens from one address (of IPv6, of one /64); then no token is looked at that "
         "was not good lately.", unit="tokens a minute", least=1, most=10**6,
     )  # fmt: skip
+    connections_per_address: int = told(
+        20_000, "Open connections of one address (of IPv6, of one /64), but half of the files that "
+        "the server may open at most; those of proxies of ours are not counted.",
+        unit="connections", least=1, most=10**6,
+    )  # fmt: skip
     listeners_per_account: int = told(
         20, "Live pages that one account may follow at once; a page that is not looked at (another "
         "tab is in front) follows nothing.", unit="connections", least=0, most=10**5,

@@ -35,6 +35,7 @@ from server.handlers import mount, peer
 from server.handlers.agent_file import FILE as AGENT_FILE
 from server.handlers.door import Door, origin_of
 from server.handlers.lane import Runner, Starter
+from server.handlers.turnstile import Turnstile
 from server.keyholder import KeyHolder
 from server.keyring import write_private
 from server.services import doors, enrol, oidc, start
@@ -359,6 +360,12 @@ def _keep_token(path: Path, token: str) -> None:
     sync_folder(path.parent)
 
 
+def _each(wanted: int) -> int:
+    """How many connections one address may have: never so many that none are left for others."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return wanted if files == resource.RLIM_INFINITY else min(wanted, files // 2)
+
+
 async def _listen(
     stack: AsyncExitStack,
     settings: Settings,
@@ -368,10 +375,10 @@ async def _listen(
 ) -> str:
     """Answer on the address of the settings; the URL, with the port that was free."""
     patience: dict[str, Any] = {**mount.RUNNER, "shutdown_timeout": SHUTDOWN_S}
-    if settings.server.fast_lane:
-        runner: web.AppRunner = Runner(app, starter, access_log=None, **patience)
-    else:
-        runner = web.AppRunner(app, access_log=None, **patience)
+    proxies = app[peer.PROXIES]
+    turnstile = Turnstile(_each(settings.limits.connections_per_address), proxies)
+    own = starter if settings.server.fast_lane else None
+    runner = Runner(app, turnstile, own, access_log=None, **patience)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     site = web.TCPSite(

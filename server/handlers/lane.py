@@ -21,6 +21,7 @@ from server.handlers import ready
 from server.handlers.errors import BodyTooSlow
 from server.handlers.plain import Plain, read
 from server.handlers.shape import noted, refused
+from server.handlers.turnstile import Guest, Turnstile
 
 log = logging.getLogger(__name__)
 HELD_MOST = 65_536  # bytes that wait for the answer to the request before them
@@ -46,7 +47,7 @@ Starter = Callable[[Plain], Catch | None]
 """What takes a request by its head, None if aiohttp shall."""
 
 
-class Lane(web.RequestHandler):
+class Lane(Guest):
     """A connection. ``_foreign`` bytes of a request that is aiohttp's are still to come."""
 
     __slots__ = (
@@ -62,9 +63,11 @@ class Lane(web.RequestHandler):
         "_timer",
     )
 
-    def __init__(self, manager: web.Server, starter: Starter, **settings: Any) -> None:
+    def __init__(
+        self, manager: web.Server, turnstile: Turnstile, starter: Starter, **settings: Any
+    ) -> None:
         """A connection of this server, whose hot requests the starter takes."""
-        super().__init__(manager, **settings)
+        super().__init__(manager, turnstile, **settings)
         self._starter = starter
         self._all_foreign = False
         self._foreign = 0
@@ -221,9 +224,9 @@ def _told(error: Exception) -> bytes:
 
 
 class Server(web.Server):
-    """aiohttp's server, whose connections have the lane."""
+    """aiohttp's server, whose connections come through a turnstile, and may have the lane."""
 
-    def __init__(self, inner: web.Server, starter: Starter) -> None:
+    def __init__(self, inner: web.Server, turnstile: Turnstile, starter: Starter | None) -> None:
         """As ``inner`` is."""
         super().__init__(
             inner.request_handler,
@@ -231,22 +234,28 @@ class Server(web.Server):
             loop=inner._loop,
             **inner._kwargs,
         )
+        self._turnstile = turnstile
         self._starter = starter
 
-    def __call__(self) -> Lane:
+    def __call__(self) -> Guest:
         """A new connection."""
-        return Lane(self, self._starter, loop=self._loop, **self._kwargs)
+        if self._starter is None:
+            return Guest(self, self._turnstile, loop=self._loop, **self._kwargs)
+        return Lane(self, self._turnstile, self._starter, loop=self._loop, **self._kwargs)
 
 
 class Runner(web.AppRunner):
-    """aiohttp's runner of an application, with the lane in front."""
+    """aiohttp's runner of an application, with the turnstile and the lane in front."""
 
-    __slots__ = ("_starter",)
+    __slots__ = ("_starter", "_turnstile")
 
-    def __init__(self, app: web.Application, starter: Starter, **settings: Any) -> None:
-        """Run an application; hot requests go to the starter first."""
+    def __init__(
+        self, app: web.Application, turnstile: Turnstile, starter: Starter | None, **settings: Any
+    ) -> None:
+        """Run an application; hot requests go to the starter first, if there is one."""
         super().__init__(app, **settings)
+        self._turnstile = turnstile
         self._starter = starter
 
     async def _make_server(self) -> Server:
-        return Server(await super()._make_server(), self._starter)
+        return Server(await super()._make_server(), self._turnstile, self._starter)

@@ -29,7 +29,7 @@ def address_of(request: web.Request) -> str:
     """
     near = request.remote or ""
     proxies = request.app.get(PROXIES, ())
-    if not proxies or not _within(near, proxies):
+    if not proxies or not within(near, proxies):
         return near
     said = ",".join(request.headers.getall("X-Forwarded-For", [])).split(",")
     for hop in reversed(said[-HOPS_MOST:]):
@@ -37,7 +37,7 @@ def address_of(request: web.Request) -> str:
         if not plain:
             return near
         near = plain
-        if not _within(plain, proxies):
+        if not within(plain, proxies):
             break
     return near
 
@@ -55,7 +55,8 @@ def _plain(hop: str) -> str:
         return ""
 
 
-def _within(address: str, proxies: Sequence[Network]) -> bool:
+def within(address: str, proxies: Sequence[Network]) -> bool:
+    """Whether an address is in one of these networks."""
     try:
         found = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
