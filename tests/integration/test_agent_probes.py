@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.kit import payload_scripts as scripts
-from tests.kit.agent_process import Start, joined
+from tests.kit.agent_process import Start
 from tests.kit.waiting import until
 from vmagent.wire import statements
 
@@ -19,12 +17,6 @@ time.sleep(1.5)
 print("no licence file /opt/lic", file=sys.stderr)
 sys.exit(3)
 """
-
-
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
-    with joined(tmp_path) as start_one:
-        yield start_one
 
 
 def test_a_bad_production_is_told_and_a_good_one_is_done(start: Start) -> None:

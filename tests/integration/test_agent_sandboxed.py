@@ -8,7 +8,6 @@ import os
 import shutil
 import signal
 import tarfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +15,13 @@ import pytest
 
 from server.domain import definition
 from tests.kit import payload_scripts as scripts
-from tests.kit.agent_process import Start, joined
+from tests.kit.agent_process import Start
 from vmagent import trial
 from vmagent.guard import children, family
 from vmagent.kin import is_stopped
 
 ROOT = Path(__file__).resolve().parents[2]
 NEEDS = pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
-
-
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
-    with joined(tmp_path) as start_one:
-        yield start_one
 
 
 @pytest.fixture

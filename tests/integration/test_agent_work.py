@@ -6,7 +6,7 @@ import json
 import shutil
 import signal
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,17 +15,11 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tests.kit import payload_scripts as scripts
-from tests.kit.agent_process import AgentProcess, Start, joined
+from tests.kit.agent_process import AgentProcess, Start
 from tests.kit.fake_server import FakeServer
 from tests.kit.waiting import until
 from vmagent.guard import family
 from vmagent.wire import codec, jws, messages
-
-
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
-    with joined(tmp_path) as start_one:
-        yield start_one
 
 
 def whole(server: FakeServer) -> dict[int, bytes]:

@@ -86,13 +86,6 @@ async def ear() -> AsyncIterator[Ear]:
         yield found
 
 
-@pytest.fixture
-async def room(tmp_path: Path) -> AsyncIterator[Backroom]:
-    """The use cases, with a clock that is set by hand."""
-    async with Backroom(tmp_path) as made:
-        yield made
-
-
 async def test_a_message_is_signed_json_that_the_secret_proves(ear: Ear) -> None:
     await Webhook(ear.url + "/hook", SECRET, private=True).send(MESSAGE)
     ((body, headers),) = ear.heard

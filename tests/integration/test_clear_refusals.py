@@ -7,7 +7,6 @@ import os
 import socket
 import stat
 import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -22,13 +21,6 @@ from tests.integration.test_leases_over import later
 from tests.kit.house import House, house
 from vmagent.wire import codec
 from vmagent.wire import messages as m
-
-
-@pytest.fixture
-async def found(tmp_path: Path) -> AsyncIterator[House]:
-    """A server."""
-    async with house(tmp_path) as server:
-        yield server
 
 
 async def test_an_output_that_is_not_there_yet_says_how_far_it_is(found: House) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +13,6 @@ import pytest
 from server.services import clusters
 from tests.kit.command_line import Said, run
 from tests.kit.house import House, house
-
-
-@pytest.fixture
-async def found(tmp_path: Path) -> AsyncIterator[House]:
-    """A whole server."""
-    async with house(tmp_path) as made:
-        yield made
 
 
 async def curl(*args: str, data: str = "") -> str:

@@ -109,12 +109,6 @@ async def found(tmp_path: Path) -> AsyncIterator[House]:
         yield made
 
 
-@pytest.fixture
-async def anna(found: House) -> Somebody:
-    """A volunteer with a token too."""
-    return await somebody(found, "anna")
-
-
 async def logged_in(found: House, name: str, role: str = "volunteer") -> Browser:
     """Somebody in a browser."""
     await found.manage("POST", "/accounts", {"name": name, "role": role})

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,23 +14,10 @@ from server.db.base import Tx
 from server.domain.throttle import Rate
 from server.services.desk import RENDERINGS
 from server.services.shelf import keep, rendering, tidy
-from tests.kit.house import House, house
+from tests.kit.house import House
 from tests.kit.shelves import HASH, WORKER, Somebody, somebody
 
 OTHER_HASH = HASH.replace("a" * 10, "b" * 10)
-
-
-@pytest.fixture
-async def found(tmp_path: Path) -> AsyncIterator[House]:
-    """A whole server."""
-    async with house(tmp_path) as made:
-        yield made
-
-
-@pytest.fixture
-async def anna(found: House) -> Somebody:
-    """A volunteer."""
-    return await somebody(found, "anna")
 
 
 async def test_a_context_is_made_found_and_shown_as_it_was_said(anna: Somebody) -> None:

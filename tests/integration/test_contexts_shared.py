@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,23 +10,10 @@ import pytest
 from server.db.base import Tx
 from server.handlers.context_api import ONE
 from tests.architecture.test_routes import ROUTES
-from tests.kit.house import House, house
+from tests.kit.house import House
 from tests.kit.shelves import HASH, WORKER, Somebody, somebody
 
 CLEAN = {"cernvm": {"version": "4"}}
-
-
-@pytest.fixture
-async def found(tmp_path: Path) -> AsyncIterator[House]:
-    """A whole server."""
-    async with house(tmp_path) as made:
-        yield made
-
-
-@pytest.fixture
-async def anna(found: House) -> Somebody:
-    """Who owns the contexts."""
-    return await somebody(found, "anna")
 
 
 @pytest.fixture

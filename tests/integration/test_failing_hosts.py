@@ -4,21 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
 from tests.integration.test_leases_over import later, unmarked
-from tests.kit.house import Hand, House, finish, house
+from tests.kit.house import Hand, House, finish
 from vmagent.wire import messages as m
-
-
-@pytest.fixture
-async def found(tmp_path: Path) -> AsyncIterator[House]:
-    """A server."""
-    async with house(tmp_path) as server:
-        yield server
 
 
 async def fail(found: House, hand: Hand) -> m.Lease:

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import shutil
 import sqlite3
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -20,13 +19,6 @@ from server.services.cards import TaskCard
 from tests.kit.backroom import MANIFEST, Backroom, SpoiltBatch
 
 FRAMES = "SELECT task, first, last FROM frames ORDER BY task, first"
-
-
-@pytest.fixture
-async def room(tmp_path: Path) -> AsyncIterator[Backroom]:
-    """A server that nobody writes rows for unless somebody asks."""
-    async with Backroom(tmp_path) as made:
-        yield made
 
 
 async def leased(room: Backroom, *accounts: str) -> list[TaskCard]:

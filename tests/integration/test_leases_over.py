@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +11,6 @@ import pytest
 from tests.integration.test_production_life import output_of
 from tests.kit.house import Hand, House, finish, honest, house
 from vmagent.wire import messages as m
-
-
-@pytest.fixture
-async def found(tmp_path: Path) -> AsyncIterator[House]:
-    """A server."""
-    async with house(tmp_path) as server:
-        yield server
 
 
 def expected(events: int) -> bytes:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from tests.integration.test_leases_over import later, unmarked
 from tests.kit.house import Hand, House, house
@@ -16,13 +13,6 @@ from vmagent.wire import messages as m
 SEGFAULT = "event 5\n#0 Tracker::fit\n *** Break *** segmentation violation\nbye\n"
 NO_MEMORY = "terminate called\n  what():  std::bad_alloc\n"
 NO_CVMFS = "ls: /cvmfs/na61.cern.ch: No such file or directory\n"
-
-
-@pytest.fixture
-async def found(tmp_path: Path) -> AsyncIterator[House]:
-    """A server with one small production."""
-    async with house(tmp_path) as server:
-        yield server
 
 
 async def toy(found: House, limits: str = "", **changes: Any) -> None:

@@ -43,11 +43,6 @@ async def found(tmp_path: Path) -> AsyncIterator[House]:
         yield made
 
 
-@pytest.fixture
-async def ada(found: House) -> Owner:
-    return await owner(found, "ada")
-
-
 async def only(person: Owner) -> dict[str, object]:
     """The one machine of an account."""
     [row] = (await person.ask("GET", "/machines")).body["machines"]

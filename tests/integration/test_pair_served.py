@@ -27,13 +27,6 @@ def server() -> Iterator[FakeServer]:
     made.close()
 
 
-@pytest.fixture
-def agent(tmp_path: Path) -> Iterator[AgentProcess]:
-    made = AgentProcess(tmp_path / "state")
-    yield made
-    made.kill_all()
-
-
 def pair(agent: AgentProcess, server: FakeServer, *options: str) -> Person:
     """Type the PIN and have it confirmed; the person still sits there."""
     person = agent.at_terminal("pair", "--server", server.url, *options)

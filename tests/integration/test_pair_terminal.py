@@ -37,13 +37,6 @@ def server() -> Iterator[FakeServer]:
     made.close()
 
 
-@pytest.fixture
-def agent(tmp_path: Path) -> Iterator[AgentProcess]:
-    made = AgentProcess(tmp_path / "state")
-    yield made
-    made.kill_all()
-
-
 def at(agent: AgentProcess, server: FakeServer, *options: str, **more: str) -> Person:
     return agent.at_terminal("pair", "--server", server.url, "--no-run", *options, more=more)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -12,17 +11,6 @@ import pytest
 from tests.kit.house import House, house
 from tests.kit.vm import Owner, Vm, owner
 from vmagent.wire import jws
-
-
-@pytest.fixture
-async def found(tmp_path: Path) -> AsyncIterator[House]:
-    async with house(tmp_path) as made:
-        yield made
-
-
-@pytest.fixture
-async def ada(found: House) -> Owner:
-    return await owner(found, "ada")
 
 
 async def test_a_machine_is_paired_by_pin_and_works(found: House, ada: Owner) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,19 +12,8 @@ from server.handlers.access import Public
 from server.services import pairing, presenting
 from server.services.presenting import Said
 from tests.architecture.test_routes import ROUTES
-from tests.kit.house import House, house
+from tests.kit.house import House
 from tests.kit.vm import Owner, Vm, owner
-
-
-@pytest.fixture
-async def found(tmp_path: Path) -> AsyncIterator[House]:
-    async with house(tmp_path) as made:
-        yield made
-
-
-@pytest.fixture
-async def ada(found: House) -> Owner:
-    return await owner(found, "ada")
 
 
 @pytest.fixture

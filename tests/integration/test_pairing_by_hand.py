@@ -3,26 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.kit.command_line import Said, run
-from tests.kit.house import House, house
-from tests.kit.vm import Owner, Vm, owner
-
-
-@pytest.fixture
-async def found(tmp_path: Path) -> AsyncIterator[House]:
-    async with house(tmp_path) as made:
-        yield made
-
-
-@pytest.fixture
-async def ada(found: House) -> Owner:
-    return await owner(found, "ada")
+from tests.kit.house import House
+from tests.kit.vm import Owner, Vm
 
 
 async def typed(person: Owner, folder: Path, *args: str, answers: str | None = None) -> Said:

@@ -2,24 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
-import pytest
-
-from tests.kit.house import House, house
+from tests.kit.house import House
 from tests.kit.vm import Owner, Vm, owner
-
-
-@pytest.fixture
-async def found(tmp_path: Path) -> AsyncIterator[House]:
-    async with house(tmp_path) as made:
-        yield made
-
-
-@pytest.fixture
-async def ada(found: House) -> Owner:
-    return await owner(found, "ada")
 
 
 async def shelve(person: Owner, name: str, host: str) -> str:

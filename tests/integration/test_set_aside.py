@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +14,6 @@ from tests.kit.house import Hand, House, honest, house
 from vmagent.wire import messages as m
 
 BAD = 137
-
-
-@pytest.fixture
-async def found(tmp_path: Path) -> AsyncIterator[House]:
-    """A server."""
-    async with house(tmp_path) as server:
-        yield server
 
 
 async def crash(hand: Hand, lease: m.Lease, event: int = BAD) -> None:

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 
 from server.domain.sizing import FIRST_EVENTS, MARGIN
 from tests.integration.test_leases_over import later
-from tests.kit.house import Hand, House, house
+from tests.kit.house import Hand, House
 from vmagent.wire import codec
 from vmagent.wire import messages as m
-
-
-@pytest.fixture
-async def found(tmp_path: Path) -> AsyncIterator[House]:
-    async with house(tmp_path) as server:
-        yield server
 
 
 async def length(hand: Hand, left: float | None) -> int:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,12 +15,6 @@ from tests.kit.house import Make, honest
 HONEST = tuple(f"honest{k}" for k in range(6))
 EVENTS, UNIT, BLOCK = 2400, 300, 10
 UNITS = EVENTS // UNIT
-
-
-@pytest.fixture
-async def room(tmp_path: Path) -> AsyncIterator[Backroom]:
-    async with Backroom(tmp_path) as made:
-        yield made
 
 
 async def produce(room: Backroom, name: str = "toy-run", share: float = 0.1) -> int:
