@@ -17,7 +17,7 @@ from contexts.shapes import HOST, PATH, SECRET, USER, WORDS, Shape
 
 PLACEHOLDER = "###MASTER_IP_PLACEHOLDER###"
 """What a worker of a cluster puts the head's address for (CernVM's cluster pairing)."""
-_MASTER = Shape(rf"{HOST.pattern}|{PLACEHOLDER}", f"{HOST.form}, or {PLACEHOLDER}", HOST.example)
+MASTER = Shape(rf"{HOST.pattern}|{PLACEHOLDER}", f"{HOST.form}, or {PLACEHOLDER}", HOST.example)
 _DOMAIN = Shape(rf"{HOST.pattern}|\*", "a domain, or *", "example.org")
 _MAIL = Shape(rf"[A-Za-z0-9._+-]{{1,64}}@{HOST.pattern}", "a mail address", "root@example.org")
 _WRITERS = Shape(r"[A-Za-z0-9.*:/_-]{1,100}", "a host, network or pattern", "*.example.org")
@@ -84,7 +84,7 @@ PART = Section(
     "HTCondor",
     "Joins the machine to an HTCondor pool as a worker, or makes it the head of one.",
     (
-        line("master", "Head", "The head of the pool; none: this machine is the head.", _MASTER),
+        line("master", "Head", "The head of the pool; none: this machine is the head.", MASTER),
         line(
             "secret", "Pool password", "The same on all machines of the pool.", SECRET, secret=True
         ),

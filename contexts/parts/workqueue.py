@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from contexts.asking import line
 from contexts.made import Section
-from contexts.parts.condor import PLACEHOLDER
-from contexts.shapes import HOST, NAME, USER, Shape
-
-_SERVER = Shape(rf"{HOST.pattern}|{PLACEHOLDER}", f"{HOST.form}, or {PLACEHOLDER}", HOST.example)
+from contexts.parts.condor import MASTER
+from contexts.shapes import NAME, USER
 
 PART = Section(
     "workqueue",
@@ -19,7 +17,7 @@ PART = Section(
             "server",
             "Catalogue server",
             "Where projects are listed; none: this machine is it.",
-            _SERVER,
+            MASTER,
             example="catalog.example.org",
         ),
         line("project", "Project", "Whose work is done.", NAME),

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from contexts.joining import SETTINGS
 from contexts.part import Machine, Pieces
 from contexts.render.order import Order, Target
 from contexts.render.result import Rendered
@@ -19,7 +20,6 @@ FEATURES = {
     "WINDFALL_JOB_OUTPUTS": "##user_data_joboutputs_url##",
 }
 """Where the agent finds what the site says of its machine (HSF-TN-2016-02 and -04)."""
-SETTINGS = "/etc/default/windfall-agent"
 PROXY = "##user_data_option_cvmfs_proxy##"
 NAME = "##user_data_machine_hostname##"
 WALL_S = 86_400
