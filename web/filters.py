@@ -164,10 +164,12 @@ def machine_look(machine: object) -> str:
 
 
 def site_state(site: object) -> str:
-    """How a site stands, in words: working, or how far its switch is."""
+    """How a site stands, in words: what its machines do, or how far its switch is."""
     stage: str = getattr(site, "stage", "")
     if getattr(site, "mode", "") == "online":
-        return "working"
+        if not getattr(site, "hosts_now", 0):
+            return "nobody here"
+        return "working" if getattr(site, "working", 0) else "waiting for work"
     if getattr(site, "how", "") == "suspend":
         return "suspended" if stage == "drained" else f"suspending: {stage}"
     return SITE_WORDS.get(stage, stage)
@@ -175,7 +177,10 @@ def site_state(site: object) -> str:
 
 def site_look(site: object) -> str:
     """The colour of a site's state, which is never its only sign."""
-    return SITE_LOOKS.get(getattr(site, "stage", ""), "paused")
+    stage: str = getattr(site, "stage", "")
+    if stage == "open" and not getattr(site, "working", 0):
+        return "cool" if getattr(site, "hosts_now", 0) else "off"
+    return SITE_LOOKS.get(stage, "paused")
 
 
 def seconds(amount: float | None) -> str:

@@ -59,6 +59,11 @@ async def units(tx: Tx, production: int, numbers: range, size: int) -> None:
     await tx.run("UPDATE productions SET next_unit = $1 WHERE id = $2", numbers.stop, production)
 
 
+async def finished(tx: Tx, production: int, at: float) -> None:
+    """A production that is done, without an output."""
+    await tx.run("UPDATE productions SET finished_at = $1 WHERE id = $2", at, production)
+
+
 async def frames(tx: Tx, rows: list[Ended], event_bytes: int) -> None:
     """What came of leases, each in one piece; no bytes lie anywhere."""
     await tx.many(

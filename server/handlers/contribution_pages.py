@@ -28,6 +28,8 @@ from web.plots import Line
 from web.render import page
 
 PDF = "application/pdf"
+LEAD_S = 3 * 86_400  # before the first event, so that the beginning is seen
+DAYS_LEAST = 30  # of the plot
 PACE_S = 15.0  # a followed page is rendered; figures are written once a minute
 SHEET_S, SHEETS = 3600.0, 50  # certificates as PDF that are kept, of 50 kB
 CODE = r"{code:[0-9A-Za-z-]{16,24}}"
@@ -73,11 +75,15 @@ class ContributionPages:
         year = await stats.series(
             self.deps, Measure.EVENTS_VALIDATED, Span.YEAR, Kind.ACCOUNT, str(account)
         )
+        found = await contribution.of_account(self.deps, account)
+        # Of who came lately, the days before would be most of the drawing.
+        before = int((found.since or 0) - LEAD_S - year.start) // year.step_s
+        first = max(0, min(before, len(year.values) - DAYS_LEAST))
         plot = plots.line(
-            [Line("events", year.values)], title="Events agreed on, day by day", unit="events",
-            step_s=year.step_s, start=year.start, whole=True,
+            [Line("events", year.values[first:])], title="Events agreed on, day by day",
+            unit="events", step_s=year.step_s, start=year.start + first * year.step_s, whole=True,
         )  # fmt: skip
-        return {"plot": plot, "found": await contribution.of_account(self.deps, account)}
+        return {"plot": plot, "found": found}
 
     async def _page(
         self, request: web.Request, caller: Caller, refusal: Refusal | None = None

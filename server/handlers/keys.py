@@ -24,6 +24,10 @@ class Look(Protocol):
         """The pool in numbers."""
         ...
 
+    def countries(self) -> dict[str, int]:
+        """All machines of the pool by country, here or not."""
+        ...
+
     async def production(self, name: str, old_s: float = 0.0) -> ProductionView:
         """One production by its name, at most so old; NotFound if there is none."""
         ...

@@ -91,7 +91,8 @@ async def gather(look: keys.Look, topic: str) -> tuple[str, dict[str, Any]]:
     front = await look.front()
     running = sorted(front.productions, key=lambda one: OVER.get(one.state, 0))
     shown, rest = running[:CARDS], running[CARDS:]
-    facts = {"front": front, "shown": shown, "rest": rest, "here": "home"}
+    countries = front.countries or look.countries()
+    facts = {"front": front, "countries": countries, "shown": shown, "rest": rest, "here": "home"}
     return "home", facts
 
 
@@ -105,7 +106,7 @@ async def show_home(request: web.Request, caller: Caller | None) -> web.Response
     """The first page."""
     look = request.app[keys.LOOK]
     template, facts = await gather(look, "")
-    countries = facts["front"].countries
+    countries = facts["countries"]
     physics = await _physics(look, facts["shown"])
     # The outlines are read when the first map is drawn: not on the loop.
     drawn = await asyncio.to_thread(world, countries, unit="machines") if countries else ""

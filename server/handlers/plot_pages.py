@@ -14,6 +14,7 @@ from server.handlers.showing import HEADERS
 from server.services import plotting
 from server.services.deps import Deps
 from server.services.plotting import PlotsView, PlotView
+from web.filters import count
 from web.histograms import histogram
 from web.standalone import standalone
 
@@ -78,16 +79,16 @@ def rows_of(plot: PlotView) -> list[tuple[str, ...]]:
         plot.edges, plot.edges[1:], plot.counts, plot.heights, plot.errors, reference, strict=False
     )
     return [
-        (f"{low:g}", f"{high:g}", str(count), f"{height:.6g}", f"{error:.3g}",
+        (f"{low:g}", f"{high:g}", str(entries), f"{height:.6g}", f"{error:.3g}",
          "" if expected is None else f"{expected:.6g}")
-        for low, high, count, height, error, expected in bins
+        for low, high, entries, height, error, expected in bins
     ]  # fmt: skip
 
 
 def _note(found: PlotsView, plot: PlotView) -> str:
-    said = [f"{found.events:,} of {found.settled:,} settled events"]
+    said = [f"{count(found.events)} of {count(found.settled)} settled events"]
     if outside := plot.below + plot.above:
-        said.append(f"{outside:,} entries outside of the axis")
+        said.append(f"{count(outside)} entries outside of the axis")
     if plot.reference:
         said.append(f"line: {plot.reference_name or 'reference'}")
     return "; ".join(said)

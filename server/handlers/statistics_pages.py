@@ -113,10 +113,13 @@ class StatisticsPages:
         if group == pictures.COUNTRIES:
             here = (await self.look.now()).by.get(Kind.COUNTRY, {})
             known = {key: value for key, value in here.items() if key}
+            shown = known or self.look.countries()
             # The outlines are read when the first map is drawn: not on the loop.
-            if known:
-                facts["map"] = await asyncio.to_thread(world, known, unit="machines")
-            facts["bars"] = [_bars("Machines here now", Kind.COUNTRY, here)]
+            if shown:
+                facts["map"] = await asyncio.to_thread(world, shown, unit="machines")
+            if here:
+                facts["bars"] = [_bars("Machines here now", Kind.COUNTRY, here)]
+            facts["known_here"] = bool(known)
         return await self._show(request, caller, group, span_of(request), names, **facts)
 
     async def follow(self, request: web.Request, caller: Caller | None) -> Live:

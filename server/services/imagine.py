@@ -36,7 +36,7 @@ from server.domain.credit import Worth
 from server.domain.errors import Exists
 from server.domain.match import Facts
 from server.domain.production import ProductionState
-from server.domain.rollup import DAY, HOUR, KEPT_S, MINUTE, Gauge, Kind, MachineKind, floor
+from server.domain.rollup import DAY, HOUR, KEPT_S, MINUTE, MONTH, Gauge, Kind, MachineKind, floor
 from server.services import rollups
 from server.services.factsheet import Sheet, to_text
 
@@ -46,6 +46,7 @@ EVENTS = 500  # of a lease, which is one copy of a unit
 EVENT_BYTES = 900
 PRODUCTIONS = 6
 WRONG = 0.05  # share of the leases that ended early of which something was wrong
+HERE = 0.4  # share of the hosts that were heard of at last
 BATCH = 5000  # leases written in one transaction
 ROWS = 20_000  # of a ledger that are counted at a time: nobody else waits here
 
@@ -56,17 +57,35 @@ _SITES = {
     "wigner": (MachineKind.CLUSTER, "HU", 0.10),
     "spot-eu": (MachineKind.CLOUD, "IE", 0.08),
 }
+_BY_SITE = {name: part for name, (_, _, part) in _SITES.items()}
+_BY_SITE |= {"": 1.0 - sum(_BY_SITE.values())}
+_BY_KIND = {
+    str(kind): sum(part for each, _, part in _SITES.values() if each is kind) or _BY_SITE[""]
+    for kind in MachineKind
+}
 _COUNTRIES = (
     *("DE", "FR", "IT", "US", "GB", "PL", "ES", "JP", "BR", "IN"),
     *("CA", "NL", "SE", "CZ", "AU", "ZA", "AR", "KR", "FI", "PT"),
 )
 _SYSTEMS = ("CernVM 5.2-3", "CernVM 5.2-1", "CernVM 4.7", "AlmaLinux 9.4", "Debian 13")
 _AGENTS = ("0.9.2", "0.9.1", "0.9.0", "0.8.4")
+_SEEN_OF_A_MONTH = (
+    (Gauge.MACHINES_SEEN, 1.4), (Gauge.ACCOUNTS_SEEN, 0.35), (Gauge.ADDRESSES_SEEN, 1.1),
+)  # fmt: skip
 _ENDS = (("delivered", 0.86), ("returned", 0.07), ("expired", 0.04), ("failed", 0.03))
 _KINDS = ("memory", "software", "input", "network", "unknown")
+_TITLES = (
+    "p + p at 158 GeV/c",
+    "p + C at 31 GeV/c for neutrino beams",
+    "Xe + La at 150A GeV/c",
+    "Pb + Pb at 30A GeV/c",
+    "pi+ + Be at 60 GeV/c",
+    "Ar + Sc at 75A GeV/c",
+)
 _TEXT = """
 [production]
 name = "{name}"
+description = "{title}, made up for looking at pages"
 events = {events}
 unit = {unit}
 seed = 1
@@ -108,6 +127,12 @@ class Imagination:
         """When the pool was opened."""
         return self.now - self.days * DAY
 
+    @property
+    def units(self) -> int:
+        """The units of a production that are settled; as many are left of the last one."""
+        leases = min(TASKS_MOST, int(self.machines * self.days * PER_DAY)) // PRODUCTIONS
+        return max(1, int(leases * _ENDS[0][1]))
+
 
 async def history(store: Store, machines: int, days: int, now: float, seed: int = 1) -> int:
     """Fill an empty database; how many leases there were. Raises Exists."""
@@ -115,10 +140,9 @@ async def history(store: Store, machines: int, days: int, now: float, seed: int 
         raise Exists("history", "of a pool that has hosts or productions")
     made = Imagination(store, machines, days, now, random.Random(seed))  # noqa: S311
     await store.write(partial(_people, made))
-    total = min(TASKS_MOST, int(machines * days * PER_DAY))
     leases = 0
     for number in range(PRODUCTIONS):
-        leases += await _production(made, number, total // PRODUCTIONS)
+        leases += await _production(made, number)
     await rollups.count_all(store, now, ROWS)
     await rollups.thin(store, now)
     samples = list(_samples(made))
@@ -151,7 +175,8 @@ async def _people(made: Imagination, tx: Tx) -> None:
         host = await _host(made, tx, f"{where or 'home'}-{number + 1}", account, token, joined)
         await sites.place(tx, host, token)
         hosts.in_country(tx, host, country or _skewed(chance, _COUNTRIES))
-        hosts.saw(tx, host, made.now - chance.random() ** 4 * min(30, made.days) * DAY)
+        away = 0.0 if chance.random() < HERE else chance.random() ** 4 * min(30, made.days) * DAY
+        hosts.saw(tx, host, made.now - away)
         made.pool.append(Machine(host, account, kind, joined, chance.uniform(0.5, 2.0)))
 
 
@@ -187,16 +212,17 @@ def _skewed(chance: random.Random, words: Sequence[str]) -> str:
     return words[int(len(words) * chance.random() ** 2)]
 
 
-async def _production(made: Imagination, number: int, leases: int) -> int:
+async def _production(made: Imagination, number: int) -> int:
     """A production of the past; the last one goes on still. How many leases it had."""
     begin = made.begin + number * made.days * DAY / PRODUCTIONS
     end = min(made.now, begin + 1.3 * made.days * DAY / PRODUCTIONS)
-    units = max(1, int(leases * _ENDS[0][1]))
+    units = made.units
     last = number == PRODUCTIONS - 1
     name, events = f"made-up-{number + 1}", units * EVENTS * (2 if last else 1)
 
     async def open_it(tx: Tx) -> int:
-        text = _TEXT.format(name=name, events=events, unit=EVENTS)
+        title = _TITLES[number % len(_TITLES)]
+        text = _TEXT.format(name=name, title=title, events=events, unit=EVENTS)
         digest = f"{number:064x}"
         made_id = await productions.add(
             tx, name, text, "", digest, digest, events, EVENTS, 0, begin
@@ -218,6 +244,7 @@ async def _production(made: Imagination, number: int, leases: int) -> int:
         if not last:
             for source, target in ((S.ACTIVE, S.MERGING), (S.MERGING, S.DONE)):
                 await productions.move(tx, production, source, target, "made up", "", end)
+            await imagined.finished(tx, production, end)
 
     await made.store.write(close)
     return done
@@ -319,6 +346,10 @@ def _found(chance: random.Random, row: Ended) -> Found:
 def _samples(made: Imagination) -> Iterator[Sample]:
     """Machines by hour and day, and by minute of late, as they might have come and gone."""
     joined = sorted(machine.joined for machine in made.pool)
+    there = max(1, int(len(joined) * 0.6))
+    for gauge, share in _SEEN_OF_A_MONTH:
+        at = floor(made.now, MONTH)
+        yield Sample(gauge, Kind.POOL, "", MONTH, at, max(1, int(there * share)))
     for step in (MINUTE, HOUR, DAY):
         at = floor(max(made.begin, made.now - KEPT_S.get(step, made.days * DAY)), step)
         while at < made.now:
@@ -338,7 +369,7 @@ def _moment(made: Imagination, joined: list[float], step: int, at: int) -> Itera
         Gauge.LEASES: int(here * 0.9),
         Gauge.EVENTS_LEASED: here * 250,
         Gauge.EVENTS_IN_HAND: here * 200,
-        Gauge.EVENTS_LEFT: 1_000_000,
+        Gauge.EVENTS_LEFT: made.units * EVENTS,
         Gauge.TASKS_READY: 400,
         Gauge.LEASE_AGE_MEAN_S: 900.0,
         Gauge.LEASE_AGE_OLDEST_S: 3500.0,
@@ -350,8 +381,15 @@ def _moment(made: Imagination, joined: list[float], step: int, at: int) -> Itera
             Gauge.ADDRESSES_SEEN: int(here * 0.7),
         }
         for place, country in enumerate(("CH", *_COUNTRIES)):
-            machines = int(here * 0.3 * 0.8**place)
-            if machines:
-                yield Sample(Gauge.MACHINES_CONNECTED, Kind.COUNTRY, country, step, at, machines)
+            yield from _of(Kind.COUNTRY, country, step, at, int(here * 0.3 * 0.8**place))
+        for kind, parts in ((Kind.SITE, _BY_SITE), (Kind.MACHINE, _BY_KIND)):
+            for key, part in parts.items():
+                yield from _of(kind, key, step, at, int(here * part))
     for gauge, value in values.items():
         yield Sample(gauge, Kind.POOL, "", step, at, value)
+
+
+def _of(kind: Kind, key: str, step: int, at: int, machines: int) -> Iterator[Sample]:
+    """Machines of a word, if there are any."""
+    if machines:
+        yield Sample(Gauge.MACHINES_CONNECTED, kind, key, step, at, machines)

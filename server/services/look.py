@@ -187,6 +187,11 @@ class Look:
             self.now_kept = at, await stats.now(self.deps)
         return self.now_kept[1]
 
+    def countries(self) -> dict[str, int]:
+        """All machines of the pool by the two letters of their country, here or not."""
+        hosts = self.deps.registry.hosts.values()
+        return dict(Counter(card.country for card in hosts if card.country))
+
     async def sites(self) -> list[SiteView]:
         """Every site."""
         return await sites.everyone(self.deps)

@@ -158,6 +158,24 @@ async def test_the_map_shows_countries_of_machines_that_are_here_as_far_as_they_
         shown = await (await session.get("/statistics/countries")).text()
     assert "<title>Serbia: 1 machines</title>" in shown
     assert 'class="land"' in shown
+    assert '<p class="small">Machines here now, by country' in shown
+
+
+async def test_while_no_machine_is_here_the_map_shows_those_of_the_pool(pool: Pool) -> None:
+    hand = await pool.found.join("eve")
+    card = pool.found.deps.registry.hosts[hand.id]
+    card.country = "PL"
+    for one in pool.found.deps.registry.hosts.values():
+        one.seen_at = 0.0
+    async with apart(pool, True) as session:
+        shown = await (await session.get("/statistics/countries")).text()
+        front = await (await session.get("/statistics")).text()
+    assert "<title>Poland: 1 machines</title>" in shown
+    assert "All machines of the pool, for none of a known country is here now" in shown
+    _, facts = await pages.gather(Look(pool.found.deps), "")
+    assert (facts["front"].countries, facts["countries"]["PL"]) == ({}, 1)
+    assert "with a machine of the pool" in page("home_live", **facts)
+    assert "No machine is here now. The plots above" in front
 
 
 async def test_figures_as_csv_are_whole_numbers_as_they_are_kept(pool: Pool) -> None:

@@ -125,6 +125,18 @@ def test_hosts_that_work_come_first_and_stay_put() -> None:
     ]  # fmt: skip
 
 
+def test_a_site_is_told_by_what_its_machines_do() -> None:
+    def told(here: int, working: int, **more: str) -> tuple[str, str]:
+        online = {"mode": "online", "how": "", "stage": "open", **more}
+        site = views.site("hlt", hosts_now=here, working=working, **online)
+        return filters.site_state(site), filters.site_look(site)
+
+    assert told(5, 3) == ("working", "active")
+    assert told(5, 0) == ("waiting for work", "cool")
+    assert told(0, 0) == ("nobody here", "off")
+    assert told(0, 0, mode="offline", how="stop", stage="drained") == ("empty", "done")
+
+
 def test_a_host_is_told_by_what_it_does_and_when_it_was_heard_of() -> None:
     seen = filters.host_state(views.host(1, "a", last_seen=views.NOW - 130), views.NOW)
     assert plain(seen) == "working, checked in 2 minutes ago"

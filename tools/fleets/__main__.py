@@ -105,7 +105,7 @@ def _history(asked: argparse.Namespace) -> int:
     sys.stderr.write(
         f"{said} in {time.monotonic() - began:.0f} s\n"
         f"Look at it: {WINDFALL} serve --data {data}\n"
-        f"To log in as admin, meanwhile: {WINDFALL} account password admin --data {data}\n"
+        f"Then, to log in as admin: {WINDFALL} account password admin --data {data}\n"
     )
     return 0
 
