@@ -33,8 +33,7 @@ def upkeep(
     settings: Settings, keys: KeyHolder, postman: Postman, served: Certificate | None = None
 ) -> Upkeep:
     """The desk. Raises what opening the place of backups does, OSError, ValueError."""
-    backup = settings.backup
-    place = backup.to or f"file://{settings.data / 'backups'}"
+    backup, place = settings.backup, backups_at(settings)
     others = [Path(name) for name in settings.operations.certificates]
     return Upkeep(
         thresholds=thresholds(settings),
@@ -44,6 +43,11 @@ def upkeep(
         channels=channels(settings, postman),
         vault=_vault(settings, place),
     )
+
+
+def backups_at(settings: Settings) -> str:
+    """The URL of the place where backups lie."""
+    return settings.backup.to or f"file://{settings.data / 'backups'}"
 
 
 def watched(settings: Settings) -> tuple[Path, ...]:
@@ -83,7 +87,7 @@ def _vault(settings: Settings, place: str) -> Vault:
     blobs = open_blobs(place)
     if isinstance(blobs, LocalBlobs):
         return Vault(settings.database_url, blobs.folder)
-    return Vault(settings.database_url, settings.data / "backups", blobs)
+    return Vault(settings.database_url, settings.data / "backups" / "outgoing", blobs)
 
 
 def _served(served: Certificate | None) -> list[Paper]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from server.cli.exits import CheckFailed, Missing
+from server.cli.fetching import fetch_command
 from server.cli.groups import House
 from server.cli.options import PATH, with_settings
 from server.cli.output import size, tell
@@ -18,6 +19,9 @@ from server.settings import Settings, shown
 @click.group(cls=House)
 def db() -> None:
     """The server's database."""
+
+
+db.add_command(fetch_command)
 
 
 @db.command("upgrade")

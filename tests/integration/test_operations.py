@@ -33,9 +33,9 @@ ROOMY = {
 
 
 @asynccontextmanager
-async def still(folder: Path) -> AsyncIterator[House]:
+async def still(folder: Path, **options: str) -> AsyncIterator[House]:
     """A server whose clock can be moved, and on which nothing looks but when it is told to."""
-    async with house(folder, **ROOMY) as found:
+    async with house(folder, **ROOMY, **options) as found:
         for task in asyncio.all_tasks():
             if task.get_name().startswith("windfall-"):
                 task.cancel()

