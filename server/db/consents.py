@@ -108,11 +108,12 @@ async def days(tx: Tx, since: int) -> list[tuple[int, int, int]]:
 
 
 async def team_days(tx: Tx, since: int) -> list[tuple[int, int, int]]:
-    """The credit of each day of the members of each team: team, time, millionths."""
+    """The credit of each day of those of a team who are seen: team, time, millionths."""
     rows = await tx.all(
-        "SELECT m.team, f.at, sum(f.credit_micros) FROM team_members m"
+        "SELECT m.team, f.at, sum(f.credit_micros) FROM team_members m"  # noqa: S608
+        " JOIN stats_consents c ON c.account = m.account"
         " JOIN figures f ON f.kind = $1 AND f.step = $2 AND f.key = CAST(m.account AS TEXT)"
-        " AND f.at >= $3 GROUP BY m.team, f.at",
+        f" AND f.at >= $3 WHERE {_SEEN} GROUP BY m.team, f.at",
         str(Kind.ACCOUNT),
         DAY,
         since,

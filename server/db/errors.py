@@ -218,3 +218,14 @@ class RestoreFailed(StoreUnusable):
     def __init__(self, reason: str) -> None:
         """Why, and what helps."""
         super().__init__(f"nothing was restored: {reason}")
+
+
+class LivedIn(StoreUnusable):
+    """Made-up history is for an empty database, and this one is of a pool that is real."""
+
+    def __init__(self, count: int, what: str) -> None:
+        """What it has."""
+        super().__init__(
+            f"nothing was made up: this pool is real, it has {count} {what}; "
+            "give the data folder of a server that has only been started"
+        )

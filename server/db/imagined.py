@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from server.db.base import Tx, dollars
+from server.db.errors import LivedIn
 
 _TASK = (
     "id, production, unit, first, last, state, host, account, leased_at, until, deadline, ended_at,"
@@ -37,10 +38,12 @@ class Ended(NamedTuple):
     cpu_s: float
 
 
-async def is_new(tx: Tx) -> bool:
-    """Whether no host has joined and no production was made yet."""
-    row = await tx.one("SELECT (SELECT count(*) FROM hosts) + (SELECT count(*) FROM productions)")
-    return row is not None and row[0] == 0
+async def hold_new(tx: Tx) -> None:
+    """Raises `LivedIn` unless nobody has been here but the first administrator."""
+    for table, few in (("hosts", 0), ("productions", 0), ("contexts", 0), ("accounts", 1)):
+        row = await tx.one(f"SELECT count(*) FROM {table}")  # noqa: S608  # of the line above
+        if row is not None and row[0] > few:
+            raise LivedIn(row[0], table)
 
 
 async def tasks(tx: Tx, rows: list[Ended]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from server.db.base import Row, Tx
+from server.domain.people import looks_like
 
 _COLUMNS = (
     "t.id, t.name, t.words, t.url, t.country, t.founder, t.made_at,"
@@ -81,12 +82,13 @@ async def members(tx: Tx, team: int, limit: int) -> list[Member]:
 async def make(
     tx: Tx, name: str, words: str, url: str, country: str, founder: int, at: float
 ) -> int | None:
-    """A new team's id; None if the name is taken, be it in other letters."""
+    """A new team's id; None if the name is taken, or one that looks like it."""
+    known = await tx.all("SELECT name FROM teams")
+    if looks_like(name) in {looks_like(row[0]) for row in known}:
+        return None
     row = await tx.one(
         "INSERT INTO teams (name, words, url, country, founder, made_at)"
-        " SELECT $1, $2, $3, $4, $5, $6"
-        " WHERE NOT EXISTS (SELECT 1 FROM teams WHERE lower(name) = lower($1))"
-        " ON CONFLICT (name) DO NOTHING RETURNING id",
+        " VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (name) DO NOTHING RETURNING id",
         name,
         words,
         url,

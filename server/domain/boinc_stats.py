@@ -48,7 +48,7 @@ class Machine:
 
 @dataclass(frozen=True)
 class Team:
-    """A team; ``founder_name`` is empty if its founder did not agree to be seen."""
+    """A team; ``founder`` is 0 and has no name if he did not agree to be seen."""
 
     id: int
     name: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 PASSWORD_MOST = 1000
 """Characters; a hash costs as much for what is longer, but somebody has to carry it."""
@@ -10,6 +11,7 @@ PASSWORD_MOST = 1000
 EMAIL_MOST = 254  # characters, RFC 5321 4.5.3.1.3
 FULL_NAME_MOST = 100
 TITLE_MOST = 200
+_ALIKE = frozenset({"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC", "LISU"})
 NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 GROUP = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 RESERVED = frozenset(
@@ -41,6 +43,23 @@ COMMONPLACE = frozenset(
         ),
     }
 )
+
+
+def looks_like(name: str) -> str:
+    """What names have in common that are taken for each other: `Owls`, `OWLS.` and `o w l s`.
+
+    Compatibility forms, case, accents and everything that is no letter or digit do not count
+    (Unicode TR 36, "Unicode Security Considerations").
+    """
+    plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", name).casefold())
+    return "".join(sign for sign in plain if sign.isalnum())
+
+
+def is_of_one_alphabet(name: str) -> bool:
+    """Whether no letters are mixed of alphabets that have letters of the same looks."""
+    plain = unicodedata.normalize("NFKC", name)
+    found = {unicodedata.name(sign, "").partition(" ")[0] for sign in plain if sign.isalpha()}
+    return len(found & _ALIKE) <= 1
 
 
 def name_faults(name: str) -> list[str]:

@@ -8,6 +8,7 @@ import os
 import re
 import secrets
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,6 +31,8 @@ from server.services.factsheet import from_text
 EVERY_S = 60.0  # it is looked whether it is time
 BACK_S = 70 * 86_400.0  # a credit older than ten half-lives counts for a thousandth of itself
 FILES = ("tables.xml", "user.gz", "host.gz", "team.gz", "user_deleted.gz", "host_deleted.gz")
+Stones = Callable[[float], float]
+"""Millionths of credit as BOINC counts it."""
 _CROSS_ID = re.compile(r"[0-9a-f]{32}")
 
 
@@ -164,15 +167,7 @@ def _files(found: _Read, now: float, gflops: float) -> dict[str, str]:
         for one in found.seen
         if one.stands and found.account_credit.get(one.account, 0) > 0
     ]  # fmt: skip
-    groups = [
-        text.Team(
-            team.id, team.name, team.founder, names.get(team.founder, ""), stones(team.micros),
-            stones(averages.teams.get(team.id, 0.0)), team.made_at, team.url, team.words,
-            team.country,
-        )
-        for team in found.teams
-        if team.micros > 0
-    ]  # fmt: skip
+    groups = _teams(found, names, averages.teams, stones)
     gone = [one for one in found.seen if not one.stands]
     credit = sum(micros for micros in found.account_credit.values() if micros > 0)
     totals = text.Totals(
@@ -193,6 +188,25 @@ def _files(found: _Read, now: float, gflops: float) -> dict[str, str]:
         ),
         "tables.xml": text.tables(totals),
     }
+
+
+def _teams(
+    found: _Read, names: dict[int, str], averages: dict[int, float], stones: Stones
+) -> list[text.Team]:
+    """The teams, with what those gave who agreed: alone in one, its credit is his own."""
+    together: dict[int, int] = defaultdict(int)
+    for one in found.seen:
+        if one.stands and one.team:
+            together[one.team] += max(0, found.account_credit.get(one.account, 0))
+    return [
+        text.Team(
+            team.id, team.name, team.founder if team.founder in names else 0,
+            names.get(team.founder, ""), stones(together[team.id]),
+            stones(averages.get(team.id, 0.0)), team.made_at, team.url, team.words, team.country,
+        )
+        for team in found.teams
+        if together[team.id] > 0
+    ]  # fmt: skip
 
 
 def _averages(days: list[tuple[int, int, int]], now: float) -> dict[int, float]:

@@ -33,7 +33,6 @@ from server.db.figures import Sample
 from server.db.findings import Found
 from server.db.imagined import Ended
 from server.domain.credit import Worth
-from server.domain.errors import Exists
 from server.domain.match import Facts
 from server.domain.production import ProductionState
 from server.domain.rollup import DAY, HOUR, KEPT_S, MINUTE, MONTH, Gauge, Kind, MachineKind, floor
@@ -135,9 +134,8 @@ class Imagination:
 
 
 async def history(store: Store, machines: int, days: int, now: float, seed: int = 1) -> int:
-    """Fill an empty database; how many leases there were. Raises Exists."""
-    if not await store.read(imagined.is_new):
-        raise Exists("history", "of a pool that has hosts or productions")
+    """Fill an empty database; how many leases there were. Raises LivedIn."""
+    await store.read(imagined.hold_new)
     made = Imagination(store, machines, days, now, random.Random(seed))  # noqa: S311
     await store.write(partial(_people, made))
     leases = 0

@@ -10,6 +10,7 @@ from server.db.base import Tx
 from server.db.teams import Member, Team
 from server.domain.credit import MICROS
 from server.domain.errors import BadInput, Exists, Forbidden, NotFound, Refusal
+from server.domain.people import is_of_one_alphabet, looks_like
 from server.domain.roles import Caller, reaches
 from server.domain.throttle import Rate
 from server.services import audit
@@ -186,6 +187,8 @@ def _check(name: str, words: str, url: str, country: str) -> None:
     faults = []
     if not name or len(name) > NAME_MOST or not name.isprintable():
         faults.append(f"name: 1 to {NAME_MOST} printable characters")
+    elif not looks_like(name) or not is_of_one_alphabet(name):
+        faults.append("name: letters or digits, and letters of one alphabet: no Greek among Latin")
     if len(words) > WORDS_MOST or not words.replace("\n", " ").replace("\r", " ").isprintable():
         faults.append(f"words: at most {WORDS_MOST} printable characters")
     if url and not _URL.fullmatch(url):

@@ -156,6 +156,31 @@ async def test_who_agreed_stands_in_them_with_his_computers_and_without_his_addr
     assert private[0][0].encode() not in everything
 
 
+async def test_a_team_tells_nothing_of_its_people_who_did_not_agree(pool: Pool) -> None:
+    """Alone in a team, its credit is his own."""
+    found = pool.found
+    for name in ("ada", "bob"):
+        body = json_bytes({"name": f"Team of {name}"})
+        status, _ = await found.call("POST", "/api/v1/teams", body, pool.tokens[name])
+        assert status == 201
+    assert await pool.read("team.gz") == []
+    await pool.say("ada", agreed=True)
+    [team] = await pool.read("team.gz")
+    [user] = await pool.read("user.gz")
+    told = {each.tag: each.text for each in team}
+    assert (told["name"], told["userid"]) == ("Team of ada", user.findtext("id"))
+    assert told["total_credit"] == user.findtext("total_credit")
+    status, _ = await found.call("POST", "/api/v1/teams/leave", b"", pool.tokens["ada"])
+    assert status == 204
+    _, all_teams = await found.call("GET", "/api/v1/teams", None, pool.tokens["bob"])
+    [bobs] = all_teams["teams"]
+    await found.call("POST", f"/api/v1/teams/{bobs['id']}/join", b"", pool.tokens["ada"])
+    [team] = await pool.read("team.gz")
+    told = {each.tag: each.text for each in team}
+    assert (told["name"], told["userid"]) == ("Team of bob", "0"), "its founder did not agree"
+    assert told["total_credit"] == user.findtext("total_credit"), "what bob gave is not in it"
+
+
 async def test_who_takes_it_back_is_named_to_be_deleted(pool: Pool) -> None:
     before = await pool.say("ada", agreed=True)
     [host] = await pool.read("host.gz")

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
-from server.domain.errors import Exists
+from server.db.choose import open_store
+from server.db.errors import LivedIn
 from server.domain.rollup import DAY, Gauge, Kind, Measure, Span
 from server.services import imagine, stats, statscheck
 from tests.kit.backroom import Backroom
+from tests.kit.command_line import run
+from tests.kit.house import house
 
 NOW = 1_795_000_000.0
 
@@ -21,7 +25,7 @@ async def test_made_up_history_is_the_same_each_time_and_its_figures_hold(tmp_pa
         room = Backroom(tmp_path / name, now=NOW)
         await room.open()
         found.append(await imagine.history(room.store, 30, 10, NOW))
-        with pytest.raises(Exists):
+        with pytest.raises(LivedIn):
             await imagine.history(room.store, 30, 10, NOW)
         await room.stop()
         await room.open()  # a server that starts on it
@@ -39,3 +43,16 @@ async def test_made_up_history_is_the_same_each_time_and_its_figures_hold(tmp_pa
         assert countries["CH"] > 0
         await room.stop()
     assert found[:3] == found[3:]
+
+
+async def test_nothing_is_made_up_in_a_pool_where_anybody_has_been(tmp_path: Path) -> None:
+    async with house(tmp_path) as found:
+        folder, url = found.settings.data, found.settings.database_url
+        busy = await asyncio.to_thread(run, "db", "imagine", "--data", folder)
+        assert (busy.code, "Traceback" in busy.err) == (3, False), "a server runs on it"
+        assert (await found.manage("POST", "/accounts", {"name": "ada"}))[0] == 201
+    said = await asyncio.to_thread(run, "db", "imagine", "--data", folder)
+    assert (said.code, "it has 2 accounts" in said.err) == (3, True), said
+    store = await open_store(url)
+    assert await store.read(lambda tx: tx.one("SELECT count(*) FROM hosts")) == (0,)
+    await store.close()

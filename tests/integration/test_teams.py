@@ -94,6 +94,18 @@ async def test_a_founder_is_followed_and_the_last_shuts_the_door(crowd: Crowd) -
     assert (await crowd.ask("cat", "POST", "/leave"))[0] == 404
 
 
+async def test_no_team_is_called_so_that_it_is_taken_for_another(crowd: Crowd) -> None:
+    await crowd.made("ada", "Équipe CERN")
+    for name in ("ÉQUIPE CERN", "Equipe C.E.R.N.", "équipe\u00a0\uff23ERN", "Equipe  cern"):
+        status, said = await crowd.ask("bob", "POST", name=name)
+        assert (status, said["code"]) == (409, "exists"), name
+    for name in ("Equipe \u0421ERN", "\u0395quipe", "...", "\u200bCERN", "a\u202eb"):
+        status, said = await crowd.ask("bob", "POST", name=name)
+        assert (status, said["code"]) == (400, "bad-input"), name
+    await crowd.made("bob", "Ночные совы 2026")
+    await crowd.made("cat", "東京 Owls")
+
+
 async def test_only_its_founder_says_what_a_team_says_of_itself(crowd: Crowd) -> None:
     team = await crowd.made("ada", "Owls")
     await crowd.ask("bob", "POST", f"/{team}/join")

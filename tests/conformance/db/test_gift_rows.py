@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from functools import partial
 
 import pytest
 
@@ -143,7 +144,11 @@ async def test_teams_hold_an_account_once_and_follow_their_founder(found: OpenSt
     assert (whole.members, whole.micros) == (2, 300)
     people = await found.read(lambda tx: teams.members(tx, team, 10))
     assert [(one.name, one.events) for one in people] == [("bob", 20), ("ada", 10)]
-    assert await found.read(lambda tx: consents.team_days(tx, 0)) == [(team, DAY, 300)]
+    assert await found.read(lambda tx: consents.team_days(tx, 0)) == [], "nobody agreed"
+    for account, days in ((ADA, [(team, DAY, 100)]), (BOB, [(team, DAY, 300)])):
+        agreed = Consent(account, "ab" * 16, 1.0, None)
+        await found.write(partial(consents.save, word=agreed))
+        assert await found.read(lambda tx: consents.team_days(tx, 0)) == days
     await found.write(lambda tx: teams.leave(tx, ADA, team))
     left = await found.read(lambda tx: teams.one(tx, team))
     assert left is not None
