@@ -22,6 +22,12 @@ async def found(tmp_path: Path) -> AsyncIterator[House]:
 
 
 @pytest.fixture
+def options(pool_url: str) -> dict[str, str]:
+    """Settings for a server on each kind of database."""
+    return {"database.url": pool_url} if pool_url else {}
+
+
+@pytest.fixture
 async def room(tmp_path: Path) -> AsyncIterator[Backroom]:
     """A server without doors, with a clock that is set by hand."""
     async with Backroom(tmp_path) as made:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.test_production_life import WHOLE, output_of
+from tests.integration.test_production_life import output_of
 from tests.kit import postgres
 from tests.kit.house import finish, honest, house
 from vmagent.wire import messages as m
@@ -18,25 +18,6 @@ pytestmark = pytest.mark.postgres
 def options(postgres_server: postgres.Postgres) -> dict[str, str]:
     """Settings that name an empty database."""
     return {"database.url": postgres_server.new_pool()}
-
-
-async def test_a_production_is_made_on_postgresql_across_a_restart(
-    tmp_path: Path, options: dict[str, str]
-) -> None:
-    async with house(tmp_path, **options) as found:
-        await found.produce(found.definition())
-        ada, bob = await found.join("ada"), await found.join("bob")
-        [lease] = await ada.leases()
-        await ada.send(lease, lease.first, lease.first + 10)
-    async with house(tmp_path, **options) as again:
-        ada.house = bob.house = again
-        status, state = await ada.call("GET", f"/api/v1/tasks/{lease.task}")
-        assert (status, state["held"]) == (200, [[lease.first, lease.first + 10]])
-        status, _ = await ada.send(lease, lease.first + 10, lease.last)
-        await ada.report(lease)
-        view = await finish(again, [ada, bob])
-        assert view["settled"] == 1000
-        assert await output_of(again) == WHOLE
 
 
 async def test_cheats_failures_holds_and_aborts_go_alike_on_postgresql(

@@ -138,10 +138,8 @@ async def test_who_asks_too_often_is_told_to_slow_down(found: House) -> None:
 async def test_what_was_cut_off_is_collected_again_until_the_machine_was_heard_of(
     found: House, ada: Owner
 ) -> None:
-    made = await ada.begin()
     vm = Vm(found)
-    await vm.present(made["pin"])
-    await ada.confirm(made["id"], vm.words)
+    made = await ada.agree(vm)
     first, second = await vm.collect(), await vm.collect()
     assert second.body["host"] == first.body["host"]
     assert second.body["token"] != first.body["token"]

@@ -173,10 +173,8 @@ async def test_several_machines_with_one_pin_are_shown_and_the_owner_picks_by_wo
 
 
 async def test_a_second_collector_is_refused_and_the_owner_told(found: House, ada: Owner) -> None:
-    made = await ada.begin()
     vm = Vm(found)
-    await vm.present(made["pin"])
-    await ada.confirm(made["id"], vm.words)
+    made = await ada.agree(vm)
     thief = await vm.collect(known=b"x" * 32)  # has the poll token, not what was committed to
     assert (thief.status, thief.code) == (403, "not-yours")
     assert (await ada.look(made["id"]))["alarms"] == 1
@@ -203,10 +201,8 @@ async def test_a_replayed_request_brings_no_second_machine(found: House, ada: Ow
 
 
 async def test_who_has_no_poll_token_learns_and_gets_nothing(found: House, ada: Owner) -> None:
-    made = await ada.begin()
     vm = Vm(found)
-    await vm.present(made["pin"])
-    await ada.confirm(made["id"], vm.words)
+    await ada.agree(vm)
     for token, code in ((None, "token-missing"), ("wfp_x", "token-unknown"),
                         (ada.token, "token-unknown")):  # fmt: skip
         answer = await found.answer("GET", "/api/v1/pair/status", token=token)
@@ -326,10 +322,8 @@ async def test_a_pairing_runs_out_and_its_machine_with_it(found: House, ada: Own
 
 
 async def test_what_was_confirmed_and_not_collected_runs_out_too(found: House, ada: Owner) -> None:
-    made = await ada.begin()
     vm = Vm(found)
-    await vm.present(made["pin"])
-    await ada.confirm(made["id"], vm.words)
+    await ada.agree(vm)
     before = found.deps.clock
     found.deps.clock = lambda: before() + 301
     answer = await vm.collect()
@@ -395,10 +389,8 @@ async def test_what_came_to_nothing_is_forgotten_after_a_month(found: House, ada
 
 
 async def test_an_account_that_was_disabled_gets_no_machine(found: House, ada: Owner) -> None:
-    made = await ada.begin()
     vm = Vm(found)
-    await vm.present(made["pin"])
-    await ada.confirm(made["id"], vm.words)
+    await ada.agree(vm)
     await found.deps.store.write(
         lambda tx: tx.run("UPDATE accounts SET state = 'disabled' WHERE name = 'ada'")
     )

@@ -50,10 +50,8 @@ async def test_a_context_that_is_gone_costs_a_machine_nothing_but_the_context(
     found: House, ada: Owner
 ) -> None:
     context = await shelve(ada, "Batch worker", "node")
-    made = await ada.begin(context_id=context)
     vm = Vm(found)
-    await vm.present(made["pin"])
-    await ada.confirm(made["id"], vm.words)
+    await ada.agree(vm, context_id=context)
     await found.deps.store.write(lambda tx: tx.run("DELETE FROM context_revisions"))
     answer = await vm.collect()
     assert (answer.status, answer.body["context"]) == (200, None)

@@ -81,13 +81,15 @@ async def test_what_a_lost_host_had_delivered_is_not_made_again(tmp_path: Path) 
         assert await output_of(found) == WHOLE[: len(b"".join(honest(e) for e in range(200)))]
 
 
-async def test_a_restarted_server_goes_on_where_it_was(tmp_path: Path) -> None:
-    async with house(tmp_path) as found:
+async def test_a_restarted_server_goes_on_where_it_was(
+    tmp_path: Path, options: dict[str, str]
+) -> None:
+    async with house(tmp_path, **options) as found:
         await found.produce(found.definition())
         ada, bob = await found.join("ada"), await found.join("bob")
         [lease] = await ada.leases()
         await ada.send(lease, lease.first, lease.first + 10)
-    async with house(tmp_path) as again:
+    async with house(tmp_path, **options) as again:
         ada.house = bob.house = again
         status, state = await ada.call("GET", f"/api/v1/tasks/{lease.task}")
         assert (status, state["held"]) == (200, [[lease.first, lease.first + 10]])
@@ -95,7 +97,7 @@ async def test_a_restarted_server_goes_on_where_it_was(tmp_path: Path) -> None:
         assert status == 200
         status, _ = await ada.report(lease)
         assert status == 200
-        await finish(again, [ada, bob])
+        assert (await finish(again, [ada, bob]))["settled"] == 1000
         assert await output_of(again) == WHOLE
 
 

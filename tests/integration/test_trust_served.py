@@ -12,11 +12,6 @@ from tests.kit.crowd import adaptive
 from tests.kit.house import House, finish, honest, house
 
 
-@pytest.fixture
-def options(pool_url: str) -> dict[str, str]:
-    return {"database.url": pool_url} if pool_url else {}
-
-
 async def trust_of(found: House, host: int) -> dict[str, Any]:
     return dict(await found.told(f"/hosts/{host}/trust"))
 

@@ -105,10 +105,15 @@ class Owner:
 
     async def pair(self, vm: Vm, **facts: Any) -> Hand:
         """The whole story, by PIN."""
+        await self.agree(vm, **facts)
+        return await vm.in_hand()
+
+    async def agree(self, vm: Vm, **facts: Any) -> dict[str, Any]:
+        """A PIN that was typed and is confirmed; the machine has still to collect."""
         made = await self.begin(**facts)
         assert (await vm.present(made["pin"])).status == 202
         assert (await self.confirm(made["id"], vm.words)).status == 200
-        return await vm.in_hand()
+        return made
 
 
 async def owner(house: House, name: str, role: str = "volunteer") -> Owner:
