@@ -139,12 +139,17 @@ async def lose(tx: Tx, production: int, unit: int, rows: Iterable[FrameRow]) -> 
             row.segment,
             row.place,
         )
-        await tx.run(
-            "DELETE FROM settled WHERE production = $1 AND unit = $2 AND task = $3",
-            production,
-            unit,
-            row.task,
-        )
+        await unsettle(tx, production, unit, row.task)
+
+
+async def unsettle(tx: Tx, production: int, unit: int, task: int) -> None:
+    """No event is settled with the bytes of this task any more."""
+    await tx.run(
+        "DELETE FROM settled WHERE production = $1 AND unit = $2 AND task = $3",
+        production,
+        unit,
+        task,
+    )
 
 
 async def drop(tx: Tx, production: int, unit: int) -> None:

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from server.db import ledgers
+from server.db import frames, ledgers, units
 from server.db.base import Tx
 from server.db.choose import connect, sqlite_path, upgrade_store
 from server.db.errors import RestoreFailed
@@ -140,10 +140,11 @@ async def _adapt(tx: Tx, dialect: str, sizes: Mapping[int, int]) -> int:
 
 async def _drop_gone(tx: Tx, sizes: Mapping[int, int]) -> int:
     """Forget frames whose segments are gone or end before them; their events are made again."""
-    ends = await tx.all("SELECT segment, max(place + length) FROM frames GROUP BY segment")
     dropped = 0
-    for segment, _ in [row for row in ends if sizes.get(row[0], -1) < row[1]]:
+    for segment, end in (await frames.segments(tx)).items():
         size = sizes.get(segment, -1)
+        if size >= end:
+            continue
         gone = await tx.all(
             "SELECT DISTINCT production, unit, task FROM frames"
             " WHERE segment = $1 AND place + length > $2",
@@ -153,12 +154,6 @@ async def _drop_gone(tx: Tx, sizes: Mapping[int, int]) -> int:
             tx, "segment = $2 AND place + length > $3", segment, size
         )
         for production, unit, task in gone:
-            await tx.run(
-                "DELETE FROM settled WHERE production = $1 AND unit = $2 AND task = $3",
-                production, unit, task,
-            )  # fmt: skip
-            await tx.run(
-                "UPDATE units SET dirty = dirty + 1 WHERE production = $1 AND number = $2",
-                production, unit,
-            )  # fmt: skip
+            await frames.unsettle(tx, production, unit, task)
+            units.mark(tx, production, unit)
     return dropped
