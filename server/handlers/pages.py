@@ -12,7 +12,7 @@ from server.domain.roles import Caller
 from server.handlers import keys
 from server.handlers.access import Public, Visitor
 from server.handlers.errors import NothingHere
-from server.handlers.plot_pages import figures
+from server.handlers.plot_pages import Figure, figures
 from server.handlers.routes import BYTES, HTML, Route
 from server.handlers.showing import HEADERS, show
 from server.handlers.sse import FEED, MEDIA, Feed, Live, Pace
@@ -92,8 +92,11 @@ async def gather(look: keys.Look, topic: str) -> tuple[str, dict[str, Any]]:
     running = sorted(front.productions, key=lambda one: OVER.get(one.state, 0))
     shown, rest = running[:CARDS], running[CARDS:]
     countries = front.countries or look.countries()
-    facts = {"front": front, "countries": countries, "shown": shown, "rest": rest, "here": "home"}
-    return "home", facts
+    physics = await _physics(look, shown)
+    return "home", {
+        "front": front, "countries": countries, "shown": shown, "rest": rest, "here": "home",
+        "physics": physics,
+    }  # fmt: skip
 
 
 async def render(look: keys.Look, topic: str) -> str:
@@ -107,20 +110,19 @@ async def show_home(request: web.Request, caller: Caller | None) -> web.Response
     look = request.app[keys.LOOK]
     template, facts = await gather(look, "")
     countries = facts["countries"]
-    physics = await _physics(look, facts["shown"])
     # The outlines are read when the first map is drawn: not on the loop.
     drawn = await asyncio.to_thread(world, countries, unit="machines") if countries else ""
-    return show(request, caller, template, map=drawn, physics=physics, **facts)
+    return show(request, caller, template, map=drawn, **facts)
 
 
 async def _physics(
     look: keys.Look, productions: list[ProductionView]
-) -> list[tuple[str, str, str]]:
-    """A plot of each of the first productions that have one: production, title, drawing."""
-    found = []
+) -> list[tuple[ProductionView, Figure]]:
+    """A plot of each of the first productions that have one."""
+    found: list[tuple[ProductionView, Figure]] = []
     for production in productions:
         drawn = figures(await look.plots(production.id))[:1]
-        found += [(production.name, one.title, one.drawing) for one in drawn]
+        found += [(production, one) for one in drawn]
         if len(found) == PHYSICS:
             break
     return found

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.async_playwright import Axe  # type: ignore[import-untyped]
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Locator, Page, async_playwright
 
 from server.handlers import keys, pages
 from server.handlers.sse import FEED, Feed, Pace
@@ -85,6 +85,11 @@ async def opened() -> AsyncIterator[Opened]:
         await browser.close()
 
 
+def listed(page: Page) -> Locator:
+    """The productions on the first page, as they live."""
+    return page.locator("#live").get_by_role("region", name="Productions")
+
+
 async def test_a_page_follows_the_pool_without_being_loaded_again(opened: Opened) -> None:
     async with opened.page("/") as page:
         await page.get_by_text("Live.").wait_for()
@@ -132,10 +137,8 @@ async def test_the_schemes_are_two(opened: Opened) -> None:
 async def test_the_page_is_whole_without_scripts(opened: Opened) -> None:
     async with opened.page("/", java_script_enabled=False) as page:
         for production in opened.look.view.productions:
-            assert (
-                await page.locator("#live").get_by_role("link", name=production.name).is_visible()
-            )
-        await page.locator("#live").get_by_role("link", name="minbias-13tev-tune26").click()
+            assert await listed(page).get_by_role("link", name=production.name).is_visible()
+        await listed(page).get_by_role("link", name="minbias-13tev-tune26").click()
         assert await page.get_by_role("heading", name="Recent moves").is_visible()
 
 
@@ -148,7 +151,7 @@ async def test_the_keyboard_reaches_every_production_and_keeps_its_place(opened:
         await page.keyboard.press("Enter")
         await page.keyboard.press("Tab")
         assert await page.evaluate(place) == "Add a computer"
-        await page.locator("#live").get_by_role("link", name="minbias-13tev-tune26").focus()
+        await listed(page).get_by_role("link", name="minbias-13tev-tune26").focus()
         opened.look.view = replace(opened.look.view, machines_now=777)
         await page.get_by_text("777", exact=True).wait_for()
         assert await page.evaluate(place) == "minbias-13tev-tune26"

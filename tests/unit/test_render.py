@@ -11,6 +11,7 @@ from server.domain.errors import NotFound
 from server.domain.rollup import Kind
 from server.handlers import pages, statistics_pages
 from server.handlers.host_pages import Wanted
+from server.handlers.plot_pages import Figure
 from server.services.hostview import HostView
 from server.services.look import FrontView, MoveView, OutputView
 from server.services.sites import SiteView
@@ -230,7 +231,8 @@ async def test_nothing_on_a_page_comes_from_elsewhere_or_stands_inline() -> None
 
 async def test_a_plot_of_physics_leads_to_its_production() -> None:
     template, facts = await pages.gather(MadeUpLook(), "")
-    physics = [("mumu-91gev", "Mass", '<svg role="img" aria-label="mass"></svg>')]
+    drawing = '<svg role="img" aria-label="mass"></svg>'
+    physics = [(views.production("mumu-91gev"), Figure("mass", "Mass", drawing, [], ""))]
     reader = read(page(template, **{**facts, "map": "", "physics": physics}))
     assert ("svg", "aria-label", "mass") in reader.attributes
     assert reader.attributes.count(("a", "href", "/productions/mumu-91gev")) == 2

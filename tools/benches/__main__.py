@@ -30,7 +30,8 @@ METHOD = (
 PAGES_METHOD = (
     "a real server with made-up history of 10,000 machines and a year (--quick: 100 and 5 days);"
     " CPU time of all its threads for a page, over 100 ms; bytes of a live page while somebody"
-    " stays, over 50 kB; CPU time to count all moves, over a bare loop on the same rows"
+    " stays, over 50 kB; memory of each of many listeners, over 50 kB, and CPU time while they"
+    " stay, over a quarter of a core; CPU time to count all moves, over a bare loop on the rows"
 )
 
 

@@ -14,7 +14,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import AsyncExitStack, closing
 from pathlib import Path
 
 import aiohttp
@@ -29,6 +29,7 @@ HOSTS, DAYS = 10_000, 365
 QUICK_HOSTS, QUICK_DAYS = 100, 5
 GOAL_MS = 100.0
 GOAL_BYTES = 50_000.0
+GOAL_BUSY = 0.25  # a tenth to render, the rest to tell and to ask who may see
 GOAL_COUNT = 20.0  # of counting everything once over adding the same rows up in a bare loop
 AT_ONCE = 5  # requests of a slice
 STAY_S = 60.0
@@ -44,6 +45,26 @@ MORE = (
     "/api/v1/stats/split?measure=tasks_leased&kind=country&span=year",
 )
 LIVE = (("/", "/events"), ("/statistics", "/statistics/live"))
+LISTENERS = 50  # of each stream, whose memory is taken together
+SETTLE_S = 4.0  # until those who came were told something again
+OWN_LIVE = (
+    "/events",
+    "/statistics/live",
+    "/productions/made-up-6/events",
+    "/sites/cms-hlt/events",
+    "/operations/events",
+    "/tasks/events",
+    "/tasks/events?after={number}",
+    "/tasks/1/events",
+    "/hosts/events",
+    "/hosts/events?page={number}",
+    "/hosts/1/events",
+    "/machines/1/events",
+    "/machines/events",
+    "/contribution/events",
+    "/sites/cms-hlt/giving/events",
+)
+"""Streams of the administrator; with {number}, each listener follows another page."""
 _CSRF = re.compile(r'name="csrf" value="([^"]+)"')
 
 
@@ -65,12 +86,19 @@ def run(folder: Path, quick: bool, slices: int | None) -> list[Result]:
 
 def _serve(data: Path) -> Served:
     command = [sys.executable, "-m", "server", "serve", "--data", str(data), "--port", "0"]
-    return Served("windfall serve", [*command, "--set", "log.level=warning"])
+    many = ("limits.sse_listeners=1000", "limits.listeners_per_address=1000",
+            "limits.listeners_per_account=1000")  # fmt: skip
+    sets = [word for one in ("log.level=warning", *many) for word in ("--set", one)]
+    return Served("windfall serve", [*command, *sets])
 
 
 async def _pages(served: Served, data: Path, slices: int, quick: bool) -> list[Result]:
     jar = aiohttp.CookieJar(unsafe=True)  # of an address that is a number
-    async with aiohttp.ClientSession(served.url, cookie_jar=jar, auto_decompress=False) as session:
+    many = aiohttp.TCPConnector(limit=0)
+    async with aiohttp.ClientSession(
+        served.url, cookie_jar=jar, auto_decompress=False, connector=many,
+        timeout=aiohttp.ClientTimeout(total=None), read_bufsize=2**20,
+    ) as session:  # fmt: skip
         stayed = [await _stay(session, *live, 5.0 if quick else STAY_S) for live in LIVE]
         await _log_in(session, (data / "admin.token").read_text(encoding="ascii").strip())
         found = []
@@ -78,7 +106,8 @@ async def _pages(served: Served, data: Path, slices: int, quick: bool) -> list[R
             result = await _page(served, session, path, slices)
             if result is not None:
                 found.append(result)
-        return [*found, *(one for one in stayed if one is not None)]
+        held = await _held(served, session, quick)
+        return [*found, *(one for one in stayed if one is not None), *held]
 
 
 async def _paths(session: aiohttp.ClientSession) -> list[str]:
@@ -150,6 +179,42 @@ async def _stay(
         31, f"bytes of {stream} in {seconds:g} s over {GOAL_BYTES:g}", 1.0, 0.5, at_least=False
     )
     return Result(goal, spread([live / GOAL_BYTES]), 1, {"live": live, "page": size})
+
+
+async def _held(served: Served, session: aiohttp.ClientSession, quick: bool) -> list[Result]:
+    """The bytes of the server's memory for a listener of each stream, and its time with all."""
+    each, settle = (3, 0.5) if quick else (LISTENERS, SETTLE_S)
+    results = []
+    async with AsyncExitStack() as stack:  # all stay: what one has left would serve the next
+        for stream in OWN_LIVE:
+            before = served.memory
+            sizes = [
+                await _listen(stack, session, stream.format(number=number + 1))
+                for number in range(each)
+            ]
+            await asyncio.sleep(settle)
+            held = (served.memory - before) / each
+            goal = Goal(
+                33, f"bytes of memory for a listener of {stream} over {GOAL_BYTES:g}", 1.0, 0.5,
+                at_least=False,
+            )  # fmt: skip
+            facts = {"bytes": held, "first": max(sizes)}
+            results.append(Result(goal, spread([held / GOAL_BYTES]), 1, facts))
+        before, began = served.cpu_ns, time.monotonic()
+        await asyncio.sleep(5 * settle)
+        busy = (served.cpu_ns - before) / 1e9 / (time.monotonic() - began)
+    many = each * len(OWN_LIVE)
+    goal = Goal(34, f"server time with {many} listeners over {GOAL_BUSY:g} of a core", 1.0, 0.5,
+                at_least=False)  # fmt: skip
+    return [*results, Result(goal, spread([busy / GOAL_BUSY]), 1, {"busy": busy})]
+
+
+async def _listen(stack: AsyncExitStack, session: aiohttp.ClientSession, stream: str) -> int:
+    """Begin to listen; the bytes of the first event."""
+    reply = await stack.enter_async_context(session.get(stream))
+    if reply.status != 200:
+        raise SetUpFailed(f"{stream}: {reply.status} {(await reply.read()).decode()[:300]}")
+    return len(await reply.content.readuntil(b"\n\n"))
 
 
 def _counted(data: Path) -> Result:
