@@ -89,8 +89,9 @@ class MachineApi:
 
     async def show(self, request: web.Request, caller: Caller) -> MachineStory:
         """One machine with its history."""
-        hosts = await self.look.hosts()
-        return await machines.one(self.deps, hosts, caller, _host(request))
+        host = _host(request)
+        hosts = await self.look.hosts((await machines.own(self.deps, caller, host)).account)
+        return await machines.one(self.deps, hosts, caller, host)
 
     async def pause(self, request: web.Request, caller: Caller) -> Reply:
         """Freeze its payloads and keep their leases."""

@@ -74,8 +74,8 @@ class MachinePages:
         return await self._one(request, caller)
 
     async def _told(self, caller: Caller, host: int) -> dict[str, Any]:
-        hosts = await self.look.hosts()
-        story = await machines.one(self.deps, hosts, caller, host)
+        owner = (await machines.own(self.deps, caller, host)).account
+        story = await machines.one(self.deps, await self.look.hosts(owner), caller, host)
         return {"machine": story.machine, "timeline": story.timeline}
 
     async def follow_one(self, request: web.Request, caller: Caller) -> Live:

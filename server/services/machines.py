@@ -190,9 +190,10 @@ async def own(deps: Deps, caller: Caller, host: int) -> HostCard:
 async def one(deps: Deps, views: Sequence[HostView], caller: Caller, host: int) -> MachineStory:
     """One machine with its history. Raises NotFound."""
     card = await own(deps, caller, host)
-    [shown] = await _shown(deps, [view for view in views if view.id == host] or [_bare(card)], 0)
-    found = await deps.store.read(lambda tx: rows.timeline(tx, host, TIMELINE_MOST))
-    return MachineStory(shown, [Happening(*line) for line in found])
+    found = [view for view in views if view.id == host] or [_bare(card)]
+    [shown] = await _shown(deps, found, card.account)
+    lines = await deps.store.read(lambda tx: rows.timeline(tx, host, TIMELINE_MOST))
+    return MachineStory(shown, [Happening(*line) for line in lines])
 
 
 def _bare(card: HostCard) -> HostView:

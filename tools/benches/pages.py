@@ -187,9 +187,12 @@ async def _held(served: Served, session: aiohttp.ClientSession, quick: bool) -> 
     results = []
     async with AsyncExitStack() as stack:  # all stay: what one has left would serve the next
         for stream in OWN_LIVE:
+            # What the first rendering needs, and leaves behind, is no listener's.
+            await _listen(stack, session, stream.format(number=1))
+            await asyncio.sleep(settle)
             before = served.memory
             sizes = [
-                await _listen(stack, session, stream.format(number=number + 1))
+                await _listen(stack, session, stream.format(number=number + 2))
                 for number in range(each)
             ]
             await asyncio.sleep(settle)
@@ -203,7 +206,7 @@ async def _held(served: Served, session: aiohttp.ClientSession, quick: bool) -> 
         before, began = served.cpu_ns, time.monotonic()
         await asyncio.sleep(5 * settle)
         busy = (served.cpu_ns - before) / 1e9 / (time.monotonic() - began)
-    many = each * len(OWN_LIVE)
+    many = (each + 1) * len(OWN_LIVE)
     goal = Goal(34, f"server time with {many} listeners over {GOAL_BUSY:g} of a core", 1.0, 0.5,
                 at_least=False)  # fmt: skip
     return [*results, Result(goal, spread([busy / GOAL_BUSY]), 1, {"busy": busy})]
