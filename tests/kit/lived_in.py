@@ -6,9 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from server.domain.alert import Level, Sign
+from server.domain.giving import Power
+from server.domain.rollup import DAY, Kind, floor
+from server.services import powers
 from server.services.upkeep import alerts, watch
 from tests.kit import shelf_lived_in
-from tests.kit.gifts import give
+from tests.kit.gifts import amount, gave, give
 from tests.kit.house import Hand, House
 from tests.kit.vm import Vm, owner
 from vmagent.wire import messages as m
@@ -57,8 +60,7 @@ async def live(found: House) -> dict[str, str]:
         "action": "hold-production", "most": 3, "note": "The map of the detector is missing.",
     }  # fmt: skip
     await _said(found, "POST", "/patterns", pattern)
-    farm = await found.token("cms-daq", site="cms-hlt")
-    await found.enrol(farm["token"], "trigger-farm-033")
+    await _farm(found)
     wish = {"mode": "offline", "how": "stop", "grace_s": 2, "reason": "beam"}
     await _said(found, "PUT", "/sites/cms-hlt/mode", wish)
     [[failed]] = await found.rows("SELECT min(id) FROM tasks WHERE state = 'failed'")
@@ -70,6 +72,17 @@ async def live(found: House) -> dict[str, str]:
     await _circles(found)
     gifts = await give(found, "volunteer", int(more[1]["machine"]), "cms-hlt")
     return {**names, **more[0], **more[1], **gifts}
+
+
+async def _farm(found: House) -> None:
+    """Machines of a site that gave something today; one knows what a core of it does."""
+    today = floor(found.deps.clock(), DAY)
+    for name, core in (("trigger-farm-033", 18.2), ("trigger-farm-034", 0.0)):
+        made = await found.token("cms-daq", site="cms-hlt")
+        _, said = await found.enrol(made["token"], name)
+        card = found.deps.registry.hosts[said["host"]]
+        await powers.heard(found.deps, card, Power(core, 0.0))
+        await gave(found, Kind.HOST, str(card.id), today, amount(40_000, 90.5))
 
 
 async def _circles(found: House) -> None:
