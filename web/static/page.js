@@ -12,8 +12,8 @@
         if (!left.isConnected) return;
         const seconds = Math.max(0, Math.ceil((end - performance.now()) / 1000));
         const parts = [Math.floor(seconds / 60) % 60, seconds % 60];
-      if (seconds >= 3600) parts.unshift(Math.floor(seconds / 3600));
-      left.textContent = parts.map((n, k) => (k ? String(n).padStart(2, "0") : n)).join(":");
+        if (seconds >= 3600) parts.unshift(Math.floor(seconds / 3600));
+        left.textContent = parts.map((n, k) => (k ? String(n).padStart(2, "0") : n)).join(":");
         if (seconds) window.setTimeout(tick, 250);
         else if (shown.dataset.then === "reload") window.setTimeout(() => location.reload(), 1000);
       };
