@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from contexts.hiding import MASK
 from contexts.part import Part
-from contexts.registry import PARTS
+from contexts.registry import PARTS, fields_of
 from contexts.schema import Document, Field, Kind, Value
 
 NEW_SECRET = "(another secret)"  # noqa: S105  what is shown in its place
@@ -34,7 +34,7 @@ def _part(name: str, old: Document, new: Document, parts: Mapping[str, Part]) ->
     if (name in old) != (name in new):
         yield Change(name, True if name in old else None, True if name in new else None)
     before, after = old.get(name, {}), new.get(name, {})
-    fields = {one.key: one for one in parts[name].fields} if name in parts else {}
+    fields = fields_of(name, parts)
     for key in dict.fromkeys((*before, *after)):
         one = fields.get(key, Field(key, key))
         yield from _field(f"{name}.{key}", one, before.get(key), after.get(key))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from contexts.part import Part
-from contexts.registry import PARTS
+from contexts.registry import PARTS, fields_of
 from contexts.schema import Document, Field, Kind, Value
 
 MASK = "(secret)"
@@ -56,7 +56,7 @@ def _secrets(document: Document, parts: Mapping[str, Part]) -> Iterator[tuple[st
 def _fields(
     name: str, values: Mapping[str, Value], parts: Mapping[str, Part]
 ) -> Iterator[tuple[Field, Value]]:
-    fields = {one.key: one for one in parts[name].fields} if name in parts else {}
+    fields = fields_of(name, parts)
     return ((fields[key], value) for key, value in values.items() if key in fields)
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from contexts.part import Part
-from contexts.registry import PARTS
+from contexts.registry import PARTS, fields_of
 from contexts.schema import Document, Field, Kind, Value
 
 LEVELS = ("experiment", "site", "role", "user")
@@ -69,7 +69,7 @@ def merge(layers: Sequence[Layer], parts: Mapping[str, Part] = PARTS) -> Resolve
             _drop(name, document, origins)
         for name, values in layer.document.items():
             origins.setdefault(name, (layer.origin,))
-            fields = {one.key: one for one in parts[name].fields} if name in parts else {}
+            fields = fields_of(name, parts)
             held = document.setdefault(name, {})
             for key, value in values.items():
                 path, one = f"{name}.{key}", fields.get(key)

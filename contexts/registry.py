@@ -67,6 +67,11 @@ def _taken(part: Any, parts: Mapping[str, Part]) -> str:
     return f"there is a part {part.name} already" if part.name in parts else ""
 
 
+def fields_of(name: str, parts: Mapping[str, Part]) -> dict[str, Field]:
+    """The fields of a part by their keys; of one that nobody knows, none."""
+    return {one.key: one for one in parts[name].fields} if name in parts else {}
+
+
 def unfit(part: object) -> str:
     """Why a thing is no part; "" if it is one."""
     for name in ("name", "tab", "title", "summary", "fields", "check", "pieces"):

@@ -130,7 +130,7 @@ class Admin:
 
     async def produce(self, events: int, unit: int, block: int, quorum: int) -> int:
         """A production; its id."""
-        body = _bundle()
+        body = bundle(b"pass\n")
         digest = hashlib.sha256(body).hexdigest()
         said = statements.PayloadStatement("nothing", "1", digest, len(body))
         statement = jws.sign(statements.PAYLOAD, codec.plain(said), self._key)
@@ -184,10 +184,10 @@ def private_key(path: Path) -> Ed25519PrivateKey:
     return key
 
 
-def _bundle() -> bytes:
+def bundle(body: bytes) -> bytes:
+    """The bundle of a payload that is this one script."""
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w:gz") as tar:
-        body = b"pass\n"
         member = tarfile.TarInfo("payload.py")
         member.size = len(body)
         tar.addfile(member, io.BytesIO(body))

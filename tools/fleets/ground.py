@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import io
 import subprocess
 import sys
-import tarfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -18,7 +16,7 @@ import aiohttp
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from server.domain import definition as definitions
-from tools.benches.pool import private_key
+from tools.benches.pool import bundle, private_key
 from tools.benches.process import Served
 from vmagent.wire import codec, jws, statements
 
@@ -73,7 +71,7 @@ class Ground:
 
     async def produce(self, name: str, events: int, unit: int, seed: int) -> None:
         """A production of this many trivial events, signed as every other."""
-        body = _bundle()
+        body = bundle(b"raise SystemExit('simulated by tools/fleet')\n")
         digest = hashlib.sha256(body).hexdigest()
         said = statements.PayloadStatement(name, "1", digest, len(body))
         statement = jws.sign(statements.PAYLOAD, codec.plain(said), self.key)
@@ -141,13 +139,3 @@ async def imagine(folder: Path, hosts: int, days: int, seed: int) -> str:
     if done.returncode:
         raise GroundTrouble(done.stderr)
     return done.stdout.strip()
-
-
-def _bundle() -> bytes:
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w:gz") as tar:
-        body = b"raise SystemExit('simulated by tools/fleet')\n"
-        member = tarfile.TarInfo("payload.py")
-        member.size = len(body)
-        tar.addfile(member, io.BytesIO(body))
-    return out.getvalue()
