@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tarfile
 import uuid
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -130,16 +130,8 @@ class Admin:
 
     async def produce(self, events: int, unit: int, block: int, quorum: int) -> int:
         """A production; its id."""
-        body = bundle(b"pass\n")
-        digest = hashlib.sha256(body).hexdigest()
-        said = statements.PayloadStatement("nothing", "1", digest, len(body))
-        statement = jws.sign(statements.PAYLOAD, codec.plain(said), self._key)
-        await self.call("PUT", f"/payloads/{digest}", body, **{"Windfall-Statement": statement})
         text = DEFINITION.format(events=events, unit=unit, block=block, quorum=quorum)
-        value = definitions.parse(text).manifest(digest, 1.0)
-        manifest = jws.sign(statements.MANIFEST, value, self._key)
-        message = codec.encode({"definition": text, "manifest": manifest})
-        return int((await self.call("POST", "/productions", message))["id"])
+        return int((await offer(self.call, self._key, text, b"pass\n"))["id"])
 
     async def leased(self) -> int:
         """How many tasks are leased now."""
@@ -184,8 +176,22 @@ def private_key(path: Path) -> Ed25519PrivateKey:
     return key
 
 
-def bundle(body: bytes) -> bytes:
-    """The bundle of a payload that is this one script."""
+async def offer(
+    call: Callable[..., Awaitable[Any]], key: Ed25519PrivateKey, text: str, script: bytes
+) -> Any:
+    """Make a production of a definition, whose payload is this one script; what is answered."""
+    definition, body = definitions.parse(text), _bundle(script)
+    digest = hashlib.sha256(body).hexdigest()
+    said = statements.PayloadStatement(definition.payload.name, "1", digest, len(body))
+    statement = jws.sign(statements.PAYLOAD, codec.plain(said), key)
+    await call("PUT", f"/payloads/{digest}", body, **{"Windfall-Statement": statement})
+    manifest = jws.sign(statements.MANIFEST, definition.manifest(digest, 1.0), key)
+    return await call(
+        "POST", "/productions", codec.encode({"definition": text, "manifest": manifest})
+    )
+
+
+def _bundle(body: bytes) -> bytes:
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w:gz") as tar:
         member = tarfile.TarInfo("payload.py")

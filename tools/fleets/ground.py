@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -15,10 +14,9 @@ from typing import Any
 import aiohttp
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from server.domain import definition as definitions
-from tools.benches.pool import bundle, private_key
+from tools.benches.pool import offer, private_key
 from tools.benches.process import Served
-from vmagent.wire import codec, jws, statements
+from vmagent.wire import codec
 
 SITE, OTHER = "fleet-farm", "fleet-desk"
 USES = 1000  # hosts of one token, as settings have it at first
@@ -71,16 +69,8 @@ class Ground:
 
     async def produce(self, name: str, events: int, unit: int, seed: int) -> None:
         """A production of this many trivial events, signed as every other."""
-        body = bundle(b"raise SystemExit('simulated by tools/fleet')\n")
-        digest = hashlib.sha256(body).hexdigest()
-        said = statements.PayloadStatement(name, "1", digest, len(body))
-        statement = jws.sign(statements.PAYLOAD, codec.plain(said), self.key)
-        await self.call("PUT", f"/payloads/{digest}", body, **{"Windfall-Statement": statement})
         text = DEFINITION.format(name=name, events=events, unit=unit, seed=seed)
-        value = definitions.parse(text).manifest(digest, 1.0)
-        manifest = jws.sign(statements.MANIFEST, value, self.key)
-        message = codec.encode({"definition": text, "manifest": manifest})
-        await self.call("POST", "/productions", message)
+        await offer(self.call, self.key, text, b"raise SystemExit('simulated by tools/fleet')\n")
 
     async def tokens(self, account: str, hosts: int, site: str) -> list[str]:
         """Enrolment tokens for so many hosts of a site."""
