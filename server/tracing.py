@@ -50,13 +50,17 @@ class Tracing:
 
     @contextmanager
     def request(self, method: str, route: str) -> Iterator[Callable[[int], None]]:
-        """A request; what is given is told the status of its answer."""
+        """A request; what is given is told the status of its answer.
+
+        Why it was refused is not in it: that may hold what somebody sent.
+        """
         from opentelemetry.trace import SpanKind, Status, StatusCode
 
         facts = {"http.request.method": method, "http.route": route}
         with self._requests.start_as_current_span(
-            f"{method} {route}", kind=SpanKind.SERVER, attributes=facts
-        ) as span:
+            f"{method} {route}", kind=SpanKind.SERVER, attributes=facts,
+            record_exception=False, set_status_on_exception=False,
+        ) as span:  # fmt: skip
 
             def ended(status: int) -> None:
                 span.set_attribute("http.response.status_code", status)

@@ -144,6 +144,11 @@ def _plot(
         yield "quantity", f"is {quantity!r}; particles are read from events in HepMC3 alone; {cure}"
     if not low < high:
         yield "high", f"is {high}; it is above low = {low}; write for example high = {low + 1}"
+    elif bins and not (low + (high - low) / bins > low and high - (high - low) / bins < high):
+        yield (
+            "high",
+            f"is {high}; {bins} bins above {low} would be nothing wide; write a higher one",
+        )
     if reference and bins is not None and len(reference) != bins:
         yield "reference", f"has {len(reference)} heights; it has one a bin; write {bins} of them"
     elif any(height < 0 for height in reference) or (reference and not sum(reference) > 0):

@@ -14,13 +14,13 @@ from server.domain.rollup import Kind, Measure, Span
 from server.handlers import showing
 from server.handlers.access import Person, Public, Role, Visitor
 from server.handlers.door import Form
-from server.handlers.lately import Lately
 from server.handlers.routes import HTML, Body, Reply, Route
 from server.handlers.sse import MEDIA, Live
 from server.services import certificates, contribution, stats
 from server.services.certificates import CertificateList, Certified
 from server.services.contribution import Contribution
 from server.services.deps import Deps
+from server.services.lately import Lately
 from web import plots
 from web.certificate import Sheet, certificate, writable
 from web.filters import count, day

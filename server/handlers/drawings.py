@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from server.domain.rollup import Kind, Span, Values
-from server.handlers.lately import Lately
 from server.services import pictures
 from server.services.deps import Deps
+from server.services.lately import Lately
 from server.services.pictures import Picture, Plot
 from web.axes import number, when
 from web.plots import Line, line

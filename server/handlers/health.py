@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from server.handlers.access import Public
-from server.handlers.lately import Lately
 from server.handlers.routes import NO_STORE, Reply, Route
 from server.services.deps import Deps
+from server.services.lately import Lately
 from server.services.upkeep import watch
 
 KEPT_S = 1.0

@@ -8,7 +8,9 @@ from time import perf_counter
 
 from aiohttp import web
 
+from server.domain.errors import Refusal
 from server.handlers.lane import Catch
+from server.handlers.shape import status_of
 from server.services.upkeep.meter import SAMPLE, Tally
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -66,7 +68,11 @@ class Timed:
             if self._tracer is None:
                 return await self._inner.answer()
             with self._tracer(self._tally.method, self._tally.path) as ended:
-                text = await self._inner.answer()
+                try:
+                    text = await self._inner.answer()
+                except Exception as error:
+                    ended(status_of(error.code) if isinstance(error, Refusal) else FAILED)
+                    raise
                 ended(200)
                 return text
         finally:

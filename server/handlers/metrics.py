@@ -18,12 +18,12 @@ from server.domain.errors import Forbidden
 from server.domain.rollup import Kind, Measure
 from server.handlers.access import Gate, Public
 from server.handlers.errors import NothingHere
-from server.handlers.lately import Lately
 from server.handlers.mount import admit
 from server.handlers.routes import Route
 from server.handlers.strangers import Strangers
 from server.services import stats
 from server.services.deps import Deps
+from server.services.lately import Lately
 from server.services.stats import Now
 from server.services.upkeep.boxes import heard_by_site
 from server.services.upkeep.meter import EDGES, Tally

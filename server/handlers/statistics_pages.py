@@ -16,12 +16,12 @@ from server.handlers import pages
 from server.handlers.access import Visitor
 from server.handlers.drawings import Drawings, said
 from server.handlers.errors import BadParameter, SignedOut
-from server.handlers.lately import Lately
 from server.handlers.routes import CSV, HTML, SVG, Query, Route
 from server.handlers.showing import HEADERS, show, to_sign_in
 from server.handlers.sse import MEDIA, Live
 from server.services import pictures, sofar
 from server.services.deps import Deps
+from server.services.lately import Lately
 from server.services.look import Look
 from server.services.sofar import SoFar
 from server.services.stats import Series

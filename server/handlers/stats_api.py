@@ -16,10 +16,10 @@ from server.domain.rollup import PRIVATE, Gauge, Kind, Measure, Span
 from server.domain.spreadsheet import as_csv
 from server.handlers.access import Access, Public, Role
 from server.handlers.errors import BadParameter
-from server.handlers.lately import Lately
 from server.handlers.routes import CSV, Query, Route
 from server.services import stats, statscheck
 from server.services.deps import Deps
+from server.services.lately import Lately
 
 R = TypeVar("R")
 OPERATOR = "operator"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from aiohttp import web
 
@@ -29,34 +28,27 @@ class ExportRequest:
     cross_id: str = field(default="", metadata=bound(most=32))
 
 
-def _read(file: Path) -> bytes | None:
-    try:
-        return file.read_bytes()
-    except FileNotFoundError:
-        return None
-
-
 @dataclass(frozen=True)
 class StatsFiles:
     """The handlers."""
 
     deps: Deps
 
-    async def send(self, request: web.Request) -> web.Response:
-        """One of the files."""
+    async def send(self, request: web.Request) -> web.StreamResponse:
+        """One of the files, from the disk: however many fetch them slowly, none is in memory."""
         name, folder = request.match_info["file"], self.deps.exports.folder
         # What was written before they were switched off may name people who agree no more.
         if name not in boincstats.FILES or folder is None or self.deps.exports.every_s <= 0:
             raise NothingHere()
-        body = await asyncio.to_thread(_read, folder / name)
-        if body is None:
+        file = folder / name
+        if not await asyncio.to_thread(file.is_file):
             raise NothingHere()
         headers = {
+            "Content-Type": XML if name.endswith(".xml") else GZIP,
             "Cache-Control": f"public, max-age={KEEP_S}",
             "X-Content-Type-Options": "nosniff",
         }
-        media = XML if name.endswith(".xml") else GZIP
-        return web.Response(body=body, content_type=media, headers=headers)
+        return web.FileResponse(file, headers=headers)
 
     async def word(self, request: web.Request, caller: Caller) -> ExportWord:
         """Whether one is seen."""

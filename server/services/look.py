@@ -15,6 +15,7 @@ from server.db.set_aside import Aside
 from server.db.trust import OnTrust
 from server.db.views import TaskRow
 from server.domain import definition as definitions
+from server.domain.latest import Latest
 from server.domain.production import ProductionState
 from server.domain.split import units_total
 from server.services import credit, plotting, produce, sites, stats, words
@@ -22,6 +23,7 @@ from server.services.deps import Deps
 from server.services.failures import AsideView, FailureView, aside_view, group_view, starved
 from server.services.hostview import NOW_S, HostView, revoked
 from server.services.hostview import believed as host_view
+from server.services.lately import Lately
 from server.services.plotting import PlotsView
 from server.services.sites import SiteView
 from server.services.stats import Now
@@ -146,46 +148,39 @@ class Look:
 
     deps: Deps
     marks: dict[int, deque[tuple[float, int]]] = field(default_factory=dict)
-    fresh: tuple[float, FrontView] | None = None
-    front_kept: tuple[float, FrontView] | None = None
-    hosts_kept: tuple[float, list[HostView]] | None = None
-    now_kept: tuple[float, Now] | None = None
-    kept: dict[int, tuple[float, Production, ProductionView]] = field(default_factory=dict)
-    plotted: dict[int, tuple[float, PlotsView]] = field(default_factory=dict)
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    kept: Latest[int, tuple[float, Production, ProductionView]] = field(
+        default_factory=lambda: Latest(KEPT)
+    )
+    viewing: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def __post_init__(self) -> None:
+        """Nothing was looked at yet."""
+        self._pools: Lately[None, FrontView] = Lately(1.0, 1, self._clock)
+        self._fronts: Lately[None, FrontView] = Lately(FRONT_S, 1, self._clock)
+        self._everyone: Lately[None, list[HostView]] = Lately(HOSTS_S, 1, self._clock)
+        self._nows: Lately[None, Now] = Lately(FRONT_S, 1, self._clock)
+        self._plotted: Lately[int, PlotsView] = Lately(PLOTS_S, KEPT, self._clock)
+
+    def _clock(self) -> float:
+        return self.deps.clock()
 
     async def pool(self) -> FrontView:
         """The pool, at most one second old."""
-        async with self.lock:
-            now = self.deps.clock()
-            if self.fresh is None or not 0 <= now - self.fresh[0] < 1.0:
-                self.fresh = now, await self._front(now)
-            return self.fresh[1]
+        return await self._pools.of(None, self._front)
 
     async def front(self) -> FrontView:
         """What the first page shows, at most `FRONT_S` old."""
-        async with self.lock:
-            now = self.deps.clock()
-            if self.front_kept is None or not 0 <= now - self.front_kept[0] < FRONT_S:
-                self.front_kept = now, await self._front(now, OVER_S)
-            return self.front_kept[1]
+        return await self._fronts.of(None, lambda: self._front(OVER_S))
 
     async def hosts(self, account: int = 0) -> list[HostView]:
         """The hosts of an account as they are; those of all (0) as they were `HOSTS_S` ago."""
-        now = self.deps.clock()
         if account:
-            return await self._hosts(now, account)
-        async with self.lock:
-            if self.hosts_kept is None or not 0 <= now - self.hosts_kept[0] < HOSTS_S:
-                self.hosts_kept = now, await self._hosts(now)
-            return self.hosts_kept[1]
+            return await self._hosts(account)
+        return await self._everyone.of(None, self._hosts)
 
     async def now(self) -> Now:
         """The pool in numbers, at most `FRONT_S` old."""
-        at = self.deps.clock()
-        if self.now_kept is None or not 0 <= at - self.now_kept[0] < FRONT_S:
-            self.now_kept = at, await stats.now(self.deps)
-        return self.now_kept[1]
+        return await self._nows.of(None, lambda: stats.now(self.deps))
 
     def countries(self) -> dict[str, int]:
         """All machines of the pool by the two letters of their country, here or not."""
@@ -196,11 +191,12 @@ class Look:
         """Every site."""
         return await sites.everyone(self.deps)
 
-    async def _front(self, now: float, over_s: float = 0.0) -> FrontView:
+    async def _front(self, over_s: float = 0.0) -> FrontView:
         """Of productions that are over, views of so many seconds ago will do."""
+        now = self.deps.clock()
         rows = await produce.everyone(self.deps)
         shown = [
-            await self._viewed(row, now, over_s if row.finished_at is not None else 0.0)
+            await self._viewed(row, over_s if row.finished_at is not None else 0.0)
             for row in rows[:50]
         ]
         here = [card for card in self.deps.registry.hosts.values() if now - card.seen_at < NOW_S]
@@ -220,24 +216,24 @@ class Look:
     async def production(self, name: str, old_s: float = 0.0) -> ProductionView:
         """One production by name or id, its counts at most so many seconds old. Raises NotFound."""
         row = await produce.find(self.deps, name)
-        return await self._viewed(row, self.deps.clock(), old_s)
+        return await self._viewed(row, old_s)
 
-    async def _viewed(self, row: Production, now: float, old_s: float) -> ProductionView:
-        kept = self.kept.get(row.id)
-        if kept is None or kept[1] != row or not 0 <= now - kept[0] < old_s:
-            if len(self.kept) >= KEPT:
-                self.kept.clear()
-            kept = self.kept[row.id] = now, row, await self._production(row, now)
-        return kept[2]
+    async def _viewed(self, row: Production, old_s: float) -> ProductionView:
+        """One after the other, each for all who wait: anybody may ask, and many units are read."""
+        asked = self.deps.clock()
+        async with self.viewing:
+            now = self.deps.clock()
+            if kept := self.kept.get(row.id):
+                at, of, view = kept
+                if at > asked or (of == row and 0 <= now - at < old_s):
+                    return view
+            view = await self._production(row, now)
+            self.kept[row.id] = now, row, view
+            return view
 
     async def plots(self, production: int) -> PlotsView:
         """Its histograms, at most `PLOTS_S` old. Raises NotFound."""
-        kept, now = self.plotted.get(production), self.deps.clock()
-        if kept is None or not 0 <= now - kept[0] < PLOTS_S:
-            if len(self.plotted) >= KEPT:
-                self.plotted.clear()
-            kept = self.plotted[production] = now, await plotting.show(self.deps, str(production))
-        return kept[1]
+        return await self._plotted.of(production, lambda: plotting.show(self.deps, str(production)))
 
     async def moves(self, production: int, limit: int) -> list[MoveView]:
         """The latest moves of a production, newest first."""
@@ -357,7 +353,8 @@ class Look:
         over = row.finished_at is not None
         return 0.0 if over or now - then < 0.5 else max(0.0, (after - before) / (now - then))
 
-    async def _hosts(self, now: float, account: int = 0) -> list[HostView]:
+    async def _hosts(self, account: int = 0) -> list[HostView]:
+        now = self.deps.clock()
         tallies = await self.deps.store.read(lambda tx: views.tallies(tx, account))
         registry, believed = self.deps.registry, words.summaries(self.deps)
         credits = (await credit.sums(self.deps)).hosts

@@ -18,11 +18,13 @@ from prometheus_client import parser
 from prometheus_client.openmetrics import parser as openmetrics
 
 from server.configure import BadSettings, read
+from server.domain.errors import NotFound
+from server.handlers.metering import Timed
 from server.handlers.metrics import COUNTERS
 from server.operating import Traces
 from server.services import rollups
 from server.services.upkeep import watch
-from server.services.upkeep.meter import SAMPLE
+from server.services.upkeep.meter import SAMPLE, Tally
 from server.tracing import OtelMissing, Tracing, tracing
 from tests.architecture.sources import ROOT
 from tests.kit.house import House, finish, house
@@ -237,6 +239,32 @@ async def test_requests_and_duties_make_spans_that_hold_no_address() -> None:
     with quiet.request("GET", "/") as ended:
         ended(200)
     assert none.get_finished_spans() == ()
+
+
+class Refuses:
+    """A request of the lane that is refused with what its host has sent."""
+
+    slowest = 1.0
+
+    def piece(self, piece: bytes) -> None:
+        """Nothing is looked at."""
+
+    async def answer(self) -> bytes:
+        """Says what was sent."""
+        raise NotFound("task", "wfh_the-token-of-somebody")
+
+
+async def test_no_span_of_a_request_holds_what_somebody_sent() -> None:
+    sdk = pytest.importorskip("opentelemetry.sdk.trace.export")
+    memory = pytest.importorskip("opentelemetry.sdk.trace.export.in_memory_span_exporter")
+    kept = memory.InMemorySpanExporter()
+    made = Tracing(1.0, "1.2.3", sdk.SimpleSpanProcessor(kept))
+    with pytest.raises(NotFound):
+        await Timed(Refuses(), Tally("PUT", "/tasks/{task}"), made.request).answer()
+    made.close()
+    [span] = kept.get_finished_spans()
+    assert "the-token" not in span.to_json()
+    assert span.attributes["http.response.status_code"] == 404
 
 
 async def test_a_server_sends_its_spans_to_a_collector(tmp_path: Path) -> None:

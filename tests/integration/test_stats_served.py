@@ -13,9 +13,10 @@ import pytest
 from aiohttp import ClientSession, ClientTimeout
 from yarl import URL
 
+from server.db import views
 from server.db.base import Tx
 from server.domain.rollup import Measure
-from server.handlers import statistics_pages, stats_api
+from server.handlers import pages, statistics_pages, stats_api
 from server.services import gauges, pictures, rollups, stats
 from tests.kit.command_line import run
 from tests.kit.house import Hand, House, house
@@ -174,33 +175,58 @@ async def test_what_is_not_public_is_told_at_no_other_address(tmp_path: Path, pu
         assert (found.deps.exports.every_s > 0) is (public == "true")
 
 
-async def test_strangers_who_ask_for_figures_take_one_reader_of_the_database(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    reads = at_once = most = 0
+class Reads:
+    """Counts how often something is read, and how many do so at once."""
 
-    def counted(plain: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    def __init__(self) -> None:
+        """Nobody did."""
+        self.made = self.at_once = self.most = 0
+
+    def of(self, plain: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        """The same, counted."""
+
         async def read(*args: Any) -> Any:
-            nonlocal reads, at_once, most
-            reads, at_once = reads + 1, at_once + 1
-            most = max(most, at_once)
+            self.made, self.at_once = self.made + 1, self.at_once + 1
+            self.most = max(self.most, self.at_once)
             try:
                 return await plain(*args)
             finally:
-                at_once -= 1
+                self.at_once -= 1
 
         return read
 
+
+async def test_however_many_look_at_a_production_it_is_counted_by_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with house(tmp_path) as found:
+        await worked(found)
+        reads = Reads()
+        monkeypatch.setattr(views, "unit_states", reads.of(views.unit_states))
+        monkeypatch.setattr(pages, "AGE_S", 0.0)  # each time anew, but for who waits
+        paths = ["/productions/toy-run"] * 40
+        answers = await asyncio.gather(*(found.answer("GET", path) for path in paths))
+        assert {one.status for one in answers} == {200}
+        assert reads.most == 1
+        assert 1 <= reads.made < len(paths)
+
+
+async def test_strangers_who_ask_for_figures_take_one_reader_of_the_database(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads = Reads()
     for module in (stats_api, statistics_pages):
         monkeypatch.setattr(module, "KEPT_S", 600.0)
-    monkeypatch.setattr(stats, "split", counted(stats.split))
-    monkeypatch.setattr(pictures, "exact", counted(pictures.exact))
+    monkeypatch.setattr(stats, "split", reads.of(stats.split))
+    monkeypatch.setattr(pictures, "exact", reads.of(pictures.exact))
     years = [f"{BASE}/split?measure={word}&kind=country&span=year" for word in Measure]
     async with house(tmp_path) as found:
         answers = await asyncio.gather(*(found.answer("GET", path) for path in years * 3))
         assert {one.status for one in answers} == {200}
-        assert (reads, most) == (len(years), 1), "one after the other, and each for all who ask"
+        assert (reads.made, reads.most) == (len(years), 1), (
+            "one after the other, and each for all who ask"
+        )
         files = ["/statistics/sites.csv?range=year"] * 20
         answers = await asyncio.gather(*(found.answer("GET", path) for path in files))
         assert {one.status for one in answers} == {200}
-        assert (reads, most) == (len(years) + 1, 1)
+        assert (reads.made, reads.most) == (len(years) + 1, 1)

@@ -335,6 +335,15 @@ def test_what_is_not_toml_is_told_with_its_place(text: str, told: str) -> None:
     assert one_fault(text).startswith(told)
 
 
+@pytest.mark.parametrize(
+    ("low", "high"), [("0", "5e-324"), ("1e9", "1000000000.0000001"), ("1", "1")]
+)
+def test_a_plot_whose_bins_have_no_width_is_refused(low: str, high: str) -> None:
+    text = SMALL.replace('"lines"', '"hepmc3"') + PLOT
+    told = faults(text.replace("low = 0", f"low = {low}").replace("high = 1.5", f"high = {high}"))
+    assert any("high" in one for one in told), told
+
+
 def test_what_every_agent_refuses_is_refused_at_once() -> None:
     for name in ("PYTHONPATH", "PYTHONPATH_EXTRA", "WINDFALL_TOKEN", "EVP_SEED"):
         assert "are the agent's" in one_fault(SMALL + f'[environment]\n{name} = "x"')

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from server.handlers.lately import Lately
+from server.services.lately import Lately
 
 
 class Maker:
