@@ -29,14 +29,23 @@ def backup(url: str, target: Path) -> None:
             _dump_postgres(url, partial)
         else:
             raise BadStoreUrl(url)
+        if target.exists() and not _is_copy(target):
+            raise BackupFailed(f"{target} is there and is no backup; give another name")
         _flush(partial)
         partial.replace(target)
         _flush(target.parent)
     except OSError as error:
-        raise BackupFailed(f"{error}; see that there is room and that it may be written") from error
+        why = f"{target}: {error.strerror or error}"
+        raise BackupFailed(f"{why}; see that there is room and that it may be written") from error
     finally:
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)
+
+
+def _is_copy(target: Path) -> bool:
+    """Whether this file is a copy of a database, or empty: not one that somebody needs as it is."""
+    with target.open("rb") as file:
+        return file.read(16).startswith((b"SQLite format 3\0", b"PGDMP")) or not file.tell()
 
 
 def look_over(url: str, copy: Path) -> None:

@@ -46,6 +46,7 @@ EVENT_BYTES = 900
 PRODUCTIONS = 6
 WRONG = 0.05  # share of the leases that ended early of which something was wrong
 HERE = 0.4  # share of the hosts that were heard of at last
+LATEST_S = 1600.0  # before now the last leases begin: what a usual host takes for one
 BATCH = 5000  # leases written in one transaction
 ROWS = 20_000  # of a ledger that are counted at a time: nobody else waits here
 
@@ -213,7 +214,7 @@ def _skewed(chance: random.Random, words: Sequence[str]) -> str:
 async def _production(made: Imagination, number: int) -> int:
     """A production of the past; the last one goes on still. How many leases it had."""
     begin = made.begin + number * made.days * DAY / PRODUCTIONS
-    end = min(made.now, begin + 1.3 * made.days * DAY / PRODUCTIONS)
+    end = min(made.now - LATEST_S, begin + 1.3 * made.days * DAY / PRODUCTIONS)
     units = made.units
     last = number == PRODUCTIONS - 1
     name, events = f"made-up-{number + 1}", units * EVENTS * (2 if last else 1)

@@ -89,7 +89,7 @@ class _Count:
 
     def __str__(self) -> str:
         """In words."""
-        return f"{self.here} of {self.hosts} machines here, {self.working} working"
+        return f"{self.here} of {self.hosts} here, {self.working} working"
 
 
 def sites(deps: Deps, now: float) -> Iterator[Box]:

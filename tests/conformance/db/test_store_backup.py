@@ -94,6 +94,17 @@ async def test_the_database_itself_is_no_target(tmp_path: Path) -> None:
     await store.close()
 
 
+async def test_a_file_that_is_no_backup_is_not_written_over(
+    url: str, store: CountingStore, tmp_path: Path
+) -> None:
+    await store.write(note("a"))
+    letter = tmp_path / "settings"
+    letter.write_text("[server]\nport = 8600\n")
+    with pytest.raises(BackupFailed, match="settings is there and is no backup; give another"):
+        backup(url, letter)
+    assert letter.read_text().startswith("[server]")
+
+
 def test_what_is_no_address_of_a_database_has_no_backup(tmp_path: Path) -> None:
     with pytest.raises(BadStoreUrl):
         backup("mysql://x", tmp_path / "copy")
