@@ -15,7 +15,11 @@ from web import filters
 from web.menu import may, menu
 
 _HERE = Path(__file__).parent
-_REMARKS = {".css": r"/\*.*?\*/", ".js": r"^\s*//[^\n]*", ".svg": r"<!--.*?-->"}
+_NEEDLESS = {
+    ".css": r"/\*.*?\*/|(?<=[{};])\s+|\s+(?=[{}])",
+    ".js": r"^\s*//[^\n]*",
+    ".svg": r"<!--.*?-->",
+}
 _MEDIA = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
 
@@ -39,8 +43,8 @@ def _assets() -> dict[str, Asset]:
 
 
 def _lean(suffix: str, text: str) -> str:
-    """A static file without its remarks and indents, which browsers have no use for."""
-    bare = re.sub(_REMARKS[suffix], "", text, flags=re.MULTILINE | re.DOTALL)
+    """A static file without its remarks, indents and needless blanks."""
+    bare = re.sub(_NEEDLESS[suffix], "", text, flags=re.MULTILINE | re.DOTALL)
     return "\n".join(line for each in bare.splitlines() if (line := each.strip()))
 
 

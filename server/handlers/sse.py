@@ -264,6 +264,7 @@ class Feed:
                 known = shared.number
                 async with asyncio.timeout(pace.patience):
                     await response.write(piece)
+                del piece  # it would wait with its listener
                 await _wait(changed, pace.silence)
         except Refusal as refusal:
             await _last(response, refusal, pace.patience)

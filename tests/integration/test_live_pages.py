@@ -258,6 +258,23 @@ async def test_a_list_that_is_read_stands_still_and_keeps_what_is_chosen(hall: H
 
 @pytest.mark.browser
 @pytest.mark.skipif(PROGRAM is None, reason="apt-get install chromium-headless-shell")
+async def test_a_task_that_ends_changes_where_it_stands(hall: Hall) -> None:
+    machine = hall.names["machine"]
+    task = await lease_of(hall, machine)
+    async with shown(hall, "olga", "/tasks") as page:
+        own = page.locator(f'[data-part="t{task}"]')
+        below = page.locator(f'[data-part="t{task - 3}"]')
+        places = await own.bounding_box(), await below.bounding_box()
+        hand = await hall.found.join("dan")
+        assert await hand.leases()
+        await hall.found.manage("POST", f"/hosts/{machine}/revoke", None)
+        await own.get_by_text("aborted").wait_for()
+        await page.get_by_role("button", name="Show what has changed").wait_for()
+        assert (await own.bounding_box(), await below.bounding_box()) == places
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(PROGRAM is None, reason="apt-get install chromium-headless-shell")
 async def test_a_machine_lives_round_a_form_that_is_being_filled(hall: Hall) -> None:
     machine, owner = hall.names["machine"], hall.people["volunteer"]
     async with shown(hall, "volunteer", f"/machines/{machine}") as page:

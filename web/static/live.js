@@ -11,6 +11,7 @@
   bar.className = "button main news";
   bar.type = "button";
   bar.hidden = true;
+  bar.ariaLive = "polite";
 
   const named = (where, name) => name ? where.querySelector('[data-part="' + name + '"]') : where;
 
@@ -79,14 +80,13 @@
     }
     waiting = now;
     const said = [sums.come && sums.come + " new", sums.gone && sums.gone + " gone"].filter(Boolean).join(", ") || "another order";
-    link.textContent = bar.textContent = "Show what has changed: " + said;
+    bar.textContent = "Show what has changed: " + said;
     bar.hidden = false;
   }
 
   function show(now) {
     waiting = null;
     bar.hidden = true;
-    link.textContent = "Live.";
     morph(live, now);
   }
   bar.addEventListener("click", function () {
@@ -140,7 +140,7 @@
     source = new EventSource(live.dataset.events);
     source.addEventListener("live", function (event) {
       document.documentElement.dataset.live = "yes";
-      if (!waiting) link.textContent = "Live.";
+      link.textContent = "Live.";
       told("", event.data);
     });
     source.addEventListener("part", function (event) {
