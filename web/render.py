@@ -25,20 +25,22 @@ _MEDIA = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
 @dataclass(frozen=True)
 class Asset:
-    """A static file in memory; ``tag`` changes with its bytes."""
+    """A static file in memory, as it was written and as it is sent; ``tag`` changes with that."""
 
     name: str
     media: str
     body: bytes
     tag: str
+    text: str
 
 
 def _assets() -> dict[str, Asset]:
     found = {}
     for path in sorted((_HERE / "static").iterdir()):
-        body = _lean(path.suffix, path.read_text(encoding="utf-8")).encode()
+        text = path.read_text(encoding="utf-8")
+        body = _lean(path.suffix, text).encode()
         tag = hashlib.sha256(body).hexdigest()[:16]
-        found[path.name] = Asset(path.name, _MEDIA[path.suffix], body, tag)
+        found[path.name] = Asset(path.name, _MEDIA[path.suffix], body, tag, text)
     return found
 
 

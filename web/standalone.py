@@ -26,7 +26,7 @@ def standalone(svg: str) -> str:
 @functools.cache
 def _style() -> str:
     """What of ``plots.css`` is of the drawing itself, with its colours put in."""
-    colours = dict(_TOKEN.findall(ASSETS["style.css"].body.decode()))
-    rules = _WORDS.sub("", ASSETS["plots.css"].body.decode().split("/* ...")[0])
+    colours = dict(_TOKEN.findall(ASSETS["style.css"].text))
+    rules = _WORDS.sub("", ASSETS["plots.css"].text.split("/* ...")[0])
     named = re.sub(r"var\(--([\w-]+)\)", lambda found: colours[found[1]], rules)
     return re.sub(r"\s+", " ", named).strip()
