@@ -226,6 +226,10 @@ async def _tell(deps: Deps, one: Bulk, subject: int) -> str:
         await _do(deps, one, subject)
     except Refusal as refusal:
         return refusal.code
+    except Exception:
+        # Begun again for its sake, the order would be given to all others once a second.
+        log.exception("not told", extra={"action": f"bulk.{one.action}", "order": one.id})
+        return "failed"
     return ""
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from server.services import bulk
+from server.services import bulk, enrol
 from tests.integration.test_doors import WORD, doors, give_password
 from tests.integration.test_host_pages import Desk
 from tests.kit.command_line import run
@@ -159,6 +159,26 @@ async def test_an_order_reaches_what_was_shown_or_nobody(desk: tuple[Desk, list[
     answer = await found.browser.send("/hosts/bulk", page, {**fields, "seen": again})
     assert answer.status == 303
     assert [one.subjects for one in await bulk.listed(found.found.deps)] == [3, 2]
+
+
+async def test_a_subject_that_fails_holds_up_neither_others_nor_the_order(
+    desk: tuple[Desk, list[Hand]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found, hands = desk
+    plain = enrol.order
+
+    async def fail(deps: Any, host: int, *more: Any) -> Any:
+        if host == hands[0].id:
+            raise RuntimeError("of this one alone")
+        return await plain(deps, host, *more)
+
+    monkeypatch.setattr(enrol, "order", fail)
+    await ask(found, "", action="drain", grace_s=600)
+    assert await begin(found) == 1
+    assert [await orders_of(hand) for hand in hands] == [[], ["drain"], ["drain"]]
+    [said] = await bulk.listed(found.found.deps)
+    assert (said.state, said.outcome) == ("done", "2 of 3, 1 failed")
+    assert await begin(found) == 0, "nobody is told once more"
 
 
 async def test_held_units_of_productions_are_let_go_on_together(
