@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import click
 
 from server.cli.client import Client
+from server.cli.exits import Missing
 from server.cli.me import me
 from server.cli.options import PATH, with_server
 from server.cli.output import is_json, tell, tell_facts, tell_rows
 from server.cli.payload import rows_of
 
+CODE = re.compile(r"[0-9A-Za-z-]{16,24}")
 STUDIES = ("production", "study", "state", "events", "cpu_h", "credit")
 CERTIFICATES = ("code", "name", "made_at", "events", "cpu_h", "credit")
 
@@ -55,6 +58,8 @@ def certify_command(output: Path | None, server: Client) -> None:
 @with_server
 def certificates_command(withdraw: str | None, server: Client) -> None:
     """List your certificates, or withdraw one."""
+    if withdraw and not CODE.fullmatch(withdraw):
+        raise Missing(f"there is no certificate {withdraw}; `windfall me certificates` lists yours")
     if withdraw:
         server.post("me", "certificates", withdraw, "withdraw")
         tell({"withdrawn": withdraw}, f"{withdraw} is shown to nobody any more")

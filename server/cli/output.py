@@ -115,11 +115,11 @@ def shown(name: str, fact: Any) -> str:
 
 def _real(name: str, fact: float) -> str:
     """A number with a point: hours to a tenth, large ones whole and in groups."""
-    if name.endswith("_h"):
+    if name.endswith("_h") and not 0 < abs(fact) < 1:
         return f"{fact:,.1f}".replace(",", " ")
     if GROUPED <= abs(fact) < 1e15:
         return f"{fact:,.0f}".replace(",", " ")
-    return f"{fact:.6g}"
+    return f"{fact:.2g}" if name.endswith("_h") else f"{fact:.6g}"
 
 
 def span(seconds: float) -> str:

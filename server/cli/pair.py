@@ -55,7 +55,7 @@ def start_command(wishes: Mapping[str, Any], no_wait: bool, server: Client) -> N
     tell(
         made,
         f"PIN  {made['pin_display']}   good for {made['expires_in']:.0f} s",
-        "Type it at the machine: windfall-agent pair (or its pairing console).",
+        f"Type it at the machine: windfall-agent pair --server {server.url} (or its console).",
     )
     if not no_wait and not is_json():
         _follow(server, made)

@@ -167,4 +167,6 @@ async def test_contributions_and_certificates_on_the_command_line(
     assert (tmp_path / "mine.pdf").read_bytes().startswith(b"%PDF")
     assert code in await say("certificates")
     await say("certificates", "--withdraw", code)
+    none = await asyncio.to_thread(run, "me", "certificates", "--withdraw", "mine", *door)
+    assert (none.code, "there is no certificate mine" in none.err) == (6, True)
     assert await say("certificates") == "No certificates.\n"

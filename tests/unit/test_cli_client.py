@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from server.cli.output import shown
 from server.settings import Settings
 from tests.kit.command_line import Said, run
 from tests.kit.fake_admin import Answer, FakeAdmin, Seen, fake_admin, made, problem
@@ -81,6 +82,7 @@ def test_times_hours_and_large_numbers_are_told_as_people_read_them(desk: Desk) 
     assert desk.run("site", "giving", "cms-hlt").out.splitlines()[2].split("   ") == [
         "2026-09", "1 103 000", "1 151.6", "2 757 500",
     ]  # fmt: skip
+    assert [shown("cpu_h", hours) for hours in (0.0, 0.016, 2.0)] == ["0.0", "0.016", "2.0"]
 
 
 @pytest.mark.parametrize(
