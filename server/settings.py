@@ -144,6 +144,10 @@ class Limits:
         300, "Wrong tokens from one address (of IPv6, of one /64); then no token is looked at that "
         "was not good lately.", unit="tokens a minute", least=1, most=10**6,
     )  # fmt: skip
+    changes_per_minute: int = told(
+        300, "How often one account may change something, unless it is an operator's or of more; "
+        "each time is a line in the audit log.", unit="requests a minute", least=1, most=10**6,
+    )  # fmt: skip
     connections_per_address: int = told(
         20_000, "Open connections of one address (of IPv6, of one /64), but half of the files that "
         "the server may open at most; those of proxies of ours are not counted.",

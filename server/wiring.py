@@ -216,7 +216,11 @@ async def _deps(
             settings.leases.idle_most_s,
             settings.leases.idle_asks_per_s,
         ),
-        doorway=Doorway(Turns(limits.joins_per_minute), Turns(limits.wrong_tokens_per_minute)),
+        doorway=Doorway(
+            Turns(limits.joins_per_minute),
+            Turns(limits.wrong_tokens_per_minute),
+            Turns(limits.changes_per_minute),
+        ),
         safe=safefile.read(settings.at_rest_file),
         census=_census(settings),
         doors=doors.Doors(

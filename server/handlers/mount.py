@@ -74,7 +74,7 @@ def mount(
         if route.media == EVENTS:
             run = serve_stream(route, gate)
         elif isinstance(route.access, (Person, Visitor)):
-            run = serve_people(route, gate)
+            run = serve_people(route, gate, strangers)
         else:
             run = serve(route, gate, strangers)
         run = metered(run, meter.of(route.method, template(route.path), route.is_held), tracer)
@@ -142,7 +142,7 @@ def serve(route: Route, gate: Gate, strangers: Strangers | None = None) -> Handl
     return respond
 
 
-def serve_people(route: Route, gate: Gate) -> Handler:
+def serve_people(route: Route, gate: Gate, strangers: Strangers | None = None) -> Handler:
     """The handler of a route for people: known by a cookie, answered by pages, also if refused."""
     handler, most, slowest = route.handler, route.most, route.slowest
     takes_form = route.body is Body.FORM
@@ -163,6 +163,8 @@ def serve_people(route: Route, gate: Gate) -> Handler:
             if body is None:
                 body = await _read(request, most, slowest)
             form = read_form(request, caller, body)
+            if caller is not None and strangers is not None:
+                strangers.hold(request, caller)
             return answer(await handler(request, caller, form), route.status)
         except Refusal as refusal:
             return showing.fault(request, caller, refusal)
@@ -229,6 +231,7 @@ async def admit(
     digest = strangers.admit(request, token)
     caller = await admitted(gate, token, least, scope)
     strangers.welcome(digest)
+    strangers.hold(request, caller)
     return caller
 
 

@@ -200,7 +200,7 @@ def problem_codes(route: Route) -> list[str]:
     elif isinstance(route.access, Role):
         access = _ROLE_CODES
     elif isinstance(route.access, Person):
-        access = ("forbidden",)
+        access = ("forbidden", "too-many") if route.body is Body.FORM else ("forbidden",)
     address = ("not-found",) if "{" in route.path else ()  # parameters that fit no pattern
     return sorted({*route.codes, *access, *address, *_BODY_CODES[route.body], "internal"})
 

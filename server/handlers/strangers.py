@@ -1,16 +1,20 @@
-"""Bounds on who comes with wrong tokens, held where every request passes."""
+"""Bounds on who comes with wrong tokens, or changes too much, held where every request passes."""
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from server.domain.errors import Refusal, TooMany
+from server.domain.roles import Caller, reaches
 from server.handlers.peer import address_of
 from server.services.deps import Deps
 
+READING = (hdrs.METH_GET, hdrs.METH_HEAD)
+FREE = "operator"
+"""The role from which on somebody changes as much as he likes."""
 WRONG = frozenset({"token-unknown", "token-used", "token-expired", "token-revoked"})
 
 
@@ -29,6 +33,11 @@ class Strangers:
     def welcome(self, digest: bytes) -> None:
         """The token was good."""
         self.deps.doorway.welcome(digest)
+
+    def hold(self, request: web.Request, caller: Caller) -> None:
+        """Somebody wants to change something: each time is a line in a log. Raises TooMany."""
+        if request.method not in READING and not reaches(caller.role, FREE):
+            self.deps.doorway.changes.take(str(caller.account), self.deps.clock())
 
     def count(self, request: web.Request, refusal: Refusal) -> Refusal:
         """What is answered for this refusal: a wrong token counts, and may be one too many."""

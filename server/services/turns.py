@@ -1,4 +1,4 @@
-"""Who comes to the door unknown: how often from one address, in a minute; in memory."""
+"""Who comes to the door: how often from one address, or by one account, in a minute; in memory."""
 
 from __future__ import annotations
 
@@ -34,12 +34,15 @@ class Turns:
 class Doorway:
     """Who comes to the door without being known: machines that join, tokens that are wrong.
 
+    And what those who are known change, by account.
+
     Tokens that were good lately are let in whatever else comes from their address: hundreds of
     honest machines may stand behind one.
     """
 
     joins: Turns = field(default_factory=lambda: Turns(1200))
     wrong: Turns = field(default_factory=lambda: Turns(300))
+    changes: Turns = field(default_factory=lambda: Turns(300))
     good: Latest[bytes, None] = field(default_factory=lambda: Latest(TOKENS_MOST))
 
     def passes(self, digest: bytes, address: str, now: float) -> None:

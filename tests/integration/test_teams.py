@@ -106,6 +106,24 @@ async def test_no_team_is_called_so_that_it_is_taken_for_another(crowd: Crowd) -
     await crowd.made("cat", "東京 Owls")
 
 
+async def test_no_account_fills_the_audit_log(tmp_path: Path) -> None:
+    """By joining and leaving, by agreeing and taking it back, on pages or by programs."""
+    async with doors(tmp_path, **{"limits.changes_per_minute": "8"}) as (found, browser):
+        token = (await found.token("ada", kind="api"))["token"]
+        await give_password(found, "ada")
+        told = []
+        for agreed in (b'{"agreed":true}', b'{"agreed":false}') * 5:
+            told.append((await found.call("PUT", "/api/v1/me/export", agreed, token))[0])
+        assert told == [200] * 8 + [429] * 2
+        assert (await found.answer("GET", "/api/v1/me/export", None, token)).status == 200
+        await browser.log_in("ada", WORD)
+        refused = await browser.send("/teams", "/teams", {"name": "Owls"})
+        assert (refused.status, refused.headers["Retry-After"] > "0") == (429, True)
+        lines = await found.rows("SELECT count(*) FROM audit WHERE what LIKE 'export.%'")
+        assert lines == [(8,)]
+        assert (await found.manage("POST", "/accounts", {"name": "bob"}))[0] == 201, "an operator"
+
+
 async def test_only_its_founder_says_what_a_team_says_of_itself(crowd: Crowd) -> None:
     team = await crowd.made("ada", "Owls")
     await crowd.ask("bob", "POST", f"/{team}/join")
