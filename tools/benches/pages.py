@@ -187,9 +187,9 @@ async def _held(served: Served, session: aiohttp.ClientSession, quick: bool) -> 
     results = []
     async with AsyncExitStack() as stack:  # all stay: what one has left would serve the next
         for stream in OWN_LIVE:
-            # What the first rendering needs, and leaves behind, is no listener's.
             await _listen(stack, session, stream.format(number=1))
-            await asyncio.sleep(settle)
+        await asyncio.sleep(10 * settle)  # what renderings need and keep is no listener's
+        for stream in OWN_LIVE:
             before = served.memory
             sizes = [
                 await _listen(stack, session, stream.format(number=number + 2))
