@@ -12,7 +12,7 @@ from aiohttp import web
 
 from server.domain.errors import Forbidden
 from server.domain.roles import Caller, reaches
-from server.domain.rollup import PRIVATE, Gauge, Kind, Measure, Span
+from server.domain.rollup import PRIVATE, SEEN, Gauge, Kind, Measure, Span
 from server.domain.spreadsheet import as_csv
 from server.handlers.access import Access, Public, Role
 from server.handlers.errors import BadParameter
@@ -153,7 +153,7 @@ class StatsApi:
     ) -> SeriesView | web.Response:
         """A figure by time."""
         kind, key = await self._whose(request, caller)
-        asked = (_figure(request), _span(request), kind, key)
+        asked = (_figure(request, kind), _span(request), kind, key)
         found = await self._lately(stats.series, *asked)
         if _wants_csv(request):
             return _csv(("time", str(found.measure), "low", "high"), _lines(found))
@@ -167,7 +167,7 @@ class StatsApi:
     ) -> SplitView | web.Response:
         """A figure for each key of a kind."""
         kind = _word(request, "kind", _kinds(caller))
-        figure, span = _figure(request), _span(request)
+        figure, span = _figure(request, kind), _span(request)
         if kind in PRIVATE and not _may_all(caller):
             raise Forbidden(OPERATOR)
         values = await self._lately(stats.split, figure, span, kind)
@@ -280,9 +280,12 @@ def _kinds(caller: Caller | None) -> Sequence[Kind]:
     return OPEN if caller is None else tuple(Kind)
 
 
-def _figure(request: web.Request) -> Measure | Gauge:
+def _figure(request: web.Request, kind: Kind) -> Measure | Gauge:
     if request.query.get("measure") in tuple(Gauge):
-        return _word(request, "measure", tuple(Gauge))
+        gauge = _word(request, "measure", tuple(Gauge))
+        if gauge in SEEN and kind is not Kind.POOL:
+            raise BadParameter(f"measure: {gauge} is counted of the whole pool alone.")
+        return gauge
     return _word(request, "measure", tuple(Measure))
 
 

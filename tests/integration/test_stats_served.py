@@ -83,6 +83,9 @@ async def test_figures_are_served_to_whom_they_concern(tmp_path: Path) -> None:
             assert (await get(f"/series?{wrong}")).code == "bad-parameter", wrong
         assert (await get("/series?measure=frames&format=xml")).code == "bad-parameter"
         assert (await get(f"/totals?key={'x' * 200}")).code == "bad-parameter"
+        for path in ("/split?kind=country", "/series?kind=site&key=hlt"):
+            assert (await get(f"{path}&measure=machines_seen")).code == "bad-parameter", path
+        assert (await get("/series?measure=machines_seen")).status == 200
 
         own = f"/own/series?measure=events_validated&span=all&kind=host&key={hand.id}"
         assert (await get(own)).status == 401
