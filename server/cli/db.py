@@ -109,20 +109,22 @@ def imagine_command(hosts: int, days: int, seed: int, settings: Settings) -> Non
     Nothing of it was computed: productions have no outputs. For a pool that is real, never.
     """
     _hold_there(settings.database_url)
-    leases = asyncio.run(_imagine(settings.database_url, hosts, days, seed))
+    leases = asyncio.run(_imagine(settings, hosts, days, seed))
     tell(
         {"hosts": hosts, "days": days, "leases": leases},
         f"{hosts} machines and {leases} leases of {days} days were made up",
     )
 
 
-async def _imagine(url: str, hosts: int, days: int, seed: int) -> int:
+async def _imagine(settings: Settings, hosts: int, days: int, seed: int) -> int:
+    from server import safefile
     from server.db.choose import open_store
     from server.services.imagine import history
 
-    store = await open_store(url)
+    safe = safefile.read(settings.at_rest_file)
+    store = await open_store(settings.database_url)
     try:
-        return await history(store, hosts, days, time.time(), seed)
+        return await history(store, safe, hosts, days, time.time(), seed)
     finally:
         await store.close()
 

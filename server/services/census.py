@@ -26,6 +26,7 @@ log = logging.getLogger("windfall.census")
 STEPS = (HOUR, DAY, MONTH)
 ADDRESSES = "addresses"
 SALT_BYTES = 32
+BYTES_OF_NETWORK = 8  # of an address of IPv6: what is behind it is one household, or one farm
 
 CountryOf = Callable[[str], str]
 
@@ -46,6 +47,11 @@ class Period:
     machines: set[int] = field(default_factory=set)
     accounts: set[int] = field(default_factory=set)
     changed: bool = True
+
+    def came(self, network: bytes) -> None:
+        """Somebody from there was here."""
+        digest = hashlib.blake2b(network, digest_size=BYTES, key=self.salt).digest()
+        self.changed |= self.sketch.add(int.from_bytes(digest, "big"))
 
     def counts(self) -> dict[Gauge, int]:
         """How many different ones there were so far."""
@@ -76,8 +82,7 @@ class Census:
         if not network:
             return
         for period in self.periods.values():
-            digest = hashlib.blake2b(network, digest_size=BYTES, key=period.salt).digest()
-            period.changed |= period.sketch.add(int.from_bytes(digest, "big"))
+            period.came(network)
         if not self.countries:
             return
         country = self.country_of(address)
@@ -120,7 +125,7 @@ def _network(address: str) -> bytes:
         return b""
     if isinstance(found, ipaddress.IPv6Address):
         found = found.ipv4_mapped or found
-    return found.packed[:8]
+    return found.packed[:BYTES_OF_NETWORK]
 
 
 async def load(census: Census, tx: Tx, safe: Safe, now: float) -> None:

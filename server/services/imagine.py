@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import random
 import secrets
-from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -24,55 +23,42 @@ from server.db import (
     imagined,
     moves,
     productions,
+    set_aside,
     sites,
     tasks,
 )
 from server.db.base import Store, Tx
 from server.db.credit import Entry
-from server.db.figures import Sample
 from server.db.findings import Found
 from server.db.imagined import Ended
 from server.domain.credit import Worth
 from server.domain.match import Facts
+from server.domain.poison import Poison
 from server.domain.production import ProductionState
-from server.domain.rollup import DAY, HOUR, KEPT_S, MINUTE, MONTH, Gauge, Kind, MachineKind, floor
+from server.domain.rollup import DAY, MachineKind
 from server.services import rollups
 from server.services.factsheet import Sheet, to_text
+from server.services.imagine_gauges import COUNTRIES, SITES, Past, addresses, samples
+from server.services.safe import Safe
 
 TASKS_MOST = 100_000  # leases in all: more would take minutes
 PER_DAY = 1.1  # leases of a host, if that is fewer
 EVENTS = 500  # of a lease, which is one copy of a unit
 EVENT_BYTES = 900
 PRODUCTIONS = 6
+ASIDE_EVERY, ASIDE = 25, 2  # of each so many units, the last has so many events set aside
 WRONG = 0.05  # share of the leases that ended early of which something was wrong
 HERE = 0.4  # share of the hosts that were heard of at last
 LATEST_S = 1600.0  # before now the last leases begin: what a usual host takes for one
 BATCH = 5000  # leases written in one transaction
 ROWS = 20_000  # of a ledger that are counted at a time: nobody else waits here
 
-_SITES = {
-    "cms-hlt": (MachineKind.TRIGGER_FARM, "CH", 0.30),
-    "na61-daq": (MachineKind.TRIGGER_FARM, "CH", 0.05),
-    "krakow": (MachineKind.CLUSTER, "PL", 0.12),
-    "wigner": (MachineKind.CLUSTER, "HU", 0.10),
-    "spot-eu": (MachineKind.CLOUD, "IE", 0.08),
-}
-_BY_SITE = {name: part for name, (_, _, part) in _SITES.items()}
-_BY_SITE |= {"": 1.0 - sum(_BY_SITE.values())}
-_BY_KIND = {
-    str(kind): sum(part for each, _, part in _SITES.values() if each is kind) or _BY_SITE[""]
-    for kind in MachineKind
-}
-_COUNTRIES = (
-    *("DE", "FR", "IT", "US", "GB", "PL", "ES", "JP", "BR", "IN"),
-    *("CA", "NL", "SE", "CZ", "AU", "ZA", "AR", "KR", "FI", "PT"),
-)
 _SYSTEMS = ("CernVM 5.2-3", "CernVM 5.2-1", "CernVM 4.7", "AlmaLinux 9.4", "Debian 13")
 _AGENTS = ("0.9.2", "0.9.1", "0.9.0", "0.8.4")
-_SEEN_OF_A_MONTH = (
-    (Gauge.MACHINES_SEEN, 1.4), (Gauge.ACCOUNTS_SEEN, 0.35), (Gauge.ADDRESSES_SEEN, 1.1),
+_ENDS = (
+    ("delivered", 0.86), ("returned", 0.065), ("expired", 0.04), ("failed", 0.03),
+    ("aborted", 0.005),
 )  # fmt: skip
-_ENDS = (("delivered", 0.86), ("returned", 0.07), ("expired", 0.04), ("failed", 0.03))
 _KINDS = ("memory", "software", "input", "network", "unknown")
 _TITLES = (
     "p + p at 158 GeV/c",
@@ -134,7 +120,9 @@ class Imagination:
         return max(1, int(leases * _ENDS[0][1]))
 
 
-async def history(store: Store, machines: int, days: int, now: float, seed: int = 1) -> int:
+async def history(
+    store: Store, safe: Safe, machines: int, days: int, now: float, seed: int = 1
+) -> int:
     """Fill an empty database; how many leases there were. Raises LivedIn."""
     await store.read(imagined.hold_new)
     made = Imagination(store, machines, days, now, random.Random(seed))  # noqa: S311
@@ -144,9 +132,12 @@ async def history(store: Store, machines: int, days: int, now: float, seed: int 
         leases += await _production(made, number)
     await rollups.count_all(store, now, ROWS)
     await rollups.thin(store, now)
-    samples = list(_samples(made))
-    for first in range(0, len(samples), ROWS):
-        await store.write(partial(figures.sample, rows=samples[first : first + ROWS]))
+    joined = [machine.joined for machine in made.pool]
+    past = Past(joined, made.begin, now, made.units * EVENTS, made.chance)
+    rows = list(samples(past))
+    for first in range(0, len(rows), ROWS):
+        await store.write(partial(figures.sample, rows=rows[first : first + ROWS]))
+    await addresses(store, safe, now)
     return leases
 
 
@@ -154,7 +145,7 @@ async def _people(made: Imagination, tx: Tx) -> None:
     """Accounts, sites and hosts."""
     chance = made.chance
     owners: dict[str, tuple[int, int]] = {}
-    for name, (kind, _, _) in _SITES.items():
+    for name, (kind, _, _) in SITES.items():
         site = await sites.ensure(tx, name, made.begin)
         await sites.set_kind(tx, site.id, str(kind))
         role = "institute" if kind is MachineKind.CLUSTER else "operator"
@@ -169,11 +160,11 @@ async def _people(made: Imagination, tx: Tx) -> None:
     for number in range(made.machines):
         joined = made.begin + chance.random() ** 2 * made.days * DAY * 0.8
         where = _where(chance)
-        kind, country, _ = _SITES.get(where, (MachineKind.VOLUNTEER, "", 0.0))
+        kind, country, _ = SITES.get(where, (MachineKind.VOLUNTEER, "", 0.0))
         account, token = owners[where] if where else chance.choice(volunteers)
         host = await _host(made, tx, f"{where or 'home'}-{number + 1}", account, token, joined)
         await sites.place(tx, host, token)
-        hosts.in_country(tx, host, country or _skewed(chance, _COUNTRIES))
+        hosts.in_country(tx, host, country or _skewed(chance, COUNTRIES))
         away = 0.0 if chance.random() < HERE else chance.random() ** 4 * min(30, made.days) * DAY
         hosts.saw(tx, host, made.now - away)
         made.pool.append(Machine(host, account, kind, joined, chance.uniform(0.5, 2.0)))
@@ -199,7 +190,7 @@ async def _host(
 def _where(chance: random.Random) -> str:
     """The site of a host; empty at home."""
     left = chance.random()
-    for name, (_, _, share) in _SITES.items():
+    for name, (_, _, share) in SITES.items():
         left -= share
         if left < 0:
             return name
@@ -239,7 +230,8 @@ async def _production(made: Imagination, number: int) -> int:
 
     async def close(tx: Tx) -> None:
         await frames.drop_production(tx, production)
-        await productions.add_settled(tx, production, units, units * EVENTS)
+        settled = units * EVENTS - units // ASIDE_EVERY * ASIDE
+        await productions.add_settled(tx, production, units, settled)
         if not last:
             for source, target in ((S.ACTIVE, S.MERGING), (S.MERGING, S.DONE)):
                 await productions.move(tx, production, source, target, "made up", "", end)
@@ -317,7 +309,7 @@ async def _write(
         moves.log(tx, production, "task", row.id, "ready", "leased", cause, row.leased_at)
         moves.log(tx, production, "task", row.id, "leased", row.state, row.cause, row.ended_at)
         if row.state == "delivered":
-            _agreed(tx, row)
+            await _agreed(tx, row)
         elif row.state == "failed":
             await findings.add(tx, _found(made.chance, row))
         elif made.chance.random() < WRONG:
@@ -325,14 +317,19 @@ async def _write(
             frames.reject(tx, production, row.unit, row.id, row.host, low, high, row.ended_at)
 
 
-def _agreed(tx: Tx, row: Ended) -> None:
-    """Its events were agreed with, and paid; its unit is settled."""
-    at = row.ended_at
+async def _agreed(tx: Tx, row: Ended) -> None:
+    """Its events were agreed with, and paid; its unit is settled, perhaps but for the last ones."""
+    at, last = row.ended_at, row.last
+    if row.unit % ASIDE_EVERY == ASIDE_EVERY - 1:
+        last -= ASIDE
+        found = Poison(last, row.last, 3, "crashed")
+        await set_aside.add(tx, row.production, row.unit, found, "made up", at)
     moves.log(tx, row.production, "unit", row.unit, "open", "settled", "settle", at)
-    micros = (row.last - row.first) * 2_500_000
-    entry = Entry(row.id, row.first, row.last, row.host, row.account, row.production, micros)
-    credit.book(tx, entry, at)
-    hosts.tally(tx, row.host, row.last - row.first, 0)
+    micros = (last - row.first) * 2_500_000
+    credit.book(
+        tx, Entry(row.id, row.first, last, row.host, row.account, row.production, micros), at
+    )
+    hosts.tally(tx, row.host, last - row.first, 0)
 
 
 def _found(chance: random.Random, row: Ended) -> Found:
@@ -340,55 +337,3 @@ def _found(chance: random.Random, row: Ended) -> Found:
         row.id, row.production, row.unit, row.host, row.account, "failed", "crashed", "",
         _skewed(chance, _KINDS), "retry-elsewhere", True, "made up", "made up", row.ended_at,
     )  # fmt: skip
-
-
-def _samples(made: Imagination) -> Iterator[Sample]:
-    """Machines by hour and day, and by minute of late, as they might have come and gone."""
-    joined = sorted(machine.joined for machine in made.pool)
-    there = max(1, int(len(joined) * 0.6))
-    for gauge, share in _SEEN_OF_A_MONTH:
-        at = floor(made.now, MONTH)
-        yield Sample(gauge, Kind.POOL, "", MONTH, at, max(1, int(there * share)))
-    for step in (MINUTE, HOUR, DAY):
-        at = floor(max(made.begin, made.now - KEPT_S.get(step, made.days * DAY)), step)
-        while at < made.now:
-            yield from _moment(made, joined, step, at)
-            at += step
-
-
-def _moment(made: Imagination, joined: list[float], step: int, at: int) -> Iterator[Sample]:
-    share = 0.55 + (0.15 * math.sin(at / DAY * 2 * math.pi) if step < DAY else 0.0)
-    there = bisect_right(joined, at)
-    here = int(there * share * made.chance.uniform(0.95, 1.0))
-    values = {
-        Gauge.MACHINES_CONNECTED: here,
-        Gauge.MACHINES_WORKING: int(here * 0.9),
-        Gauge.CORES: here * 9,
-        Gauge.MEMORY_MB: here * 18_000,
-        Gauge.LEASES: int(here * 0.9),
-        Gauge.EVENTS_LEASED: here * 250,
-        Gauge.EVENTS_IN_HAND: here * 200,
-        Gauge.EVENTS_LEFT: made.units * EVENTS,
-        Gauge.TASKS_READY: 400,
-        Gauge.LEASE_AGE_MEAN_S: 900.0,
-        Gauge.LEASE_AGE_OLDEST_S: 3500.0,
-    }
-    if step > MINUTE:
-        values |= {
-            Gauge.MACHINES_SEEN: int(here * 1.1),
-            Gauge.ACCOUNTS_SEEN: here // 4,
-            Gauge.ADDRESSES_SEEN: int(here * 0.7),
-        }
-        for place, country in enumerate(("CH", *_COUNTRIES)):
-            yield from _of(Kind.COUNTRY, country, step, at, int(here * 0.3 * 0.8**place))
-        for kind, parts in ((Kind.SITE, _BY_SITE), (Kind.MACHINE, _BY_KIND)):
-            for key, part in parts.items():
-                yield from _of(kind, key, step, at, int(here * part))
-    for gauge, value in values.items():
-        yield Sample(gauge, Kind.POOL, "", step, at, value)
-
-
-def _of(kind: Kind, key: str, step: int, at: int, machines: int) -> Iterator[Sample]:
-    """Machines of a word, if there are any."""
-    if machines:
-        yield Sample(Gauge.MACHINES_CONNECTED, kind, key, step, at, machines)

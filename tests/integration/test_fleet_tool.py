@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import resource
 from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 import zstandard
 
+from tests.kit.house import house
 from tools.fleets import __main__ as fleet
 from tools.fleets import check, descriptors, payload
 from tools.fleets.tally import Tally
@@ -58,3 +62,32 @@ def test_too_few_file_descriptors_are_told_with_the_cure(monkeypatch: pytest.Mon
 def test_a_server_of_others_needs_their_keys(capsys: pytest.CaptureFixture[str]) -> None:
     assert fleet.main(["--server", "http://127.0.0.1:1"]) == 2
     assert "--token-file and --release-key" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("more", ["", "--folder {} --release", "--folder {} --server http://x"])
+def test_history_needs_a_folder_and_nothing_else(
+    more: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    key = tmp_path / "key"
+    key.write_text("x")
+    words = f"--history 5d {more.format(tmp_path)} --token-file {key} --release-key {key}"
+    assert fleet.main(words.split()) == 2
+    told = capsys.readouterr().err
+    assert "--history fills a new server's database and does nothing else" in told
+    assert "name a --folder" in told
+
+
+async def looked_at(folder: Path) -> dict[str, Any]:
+    """The totals of a pool whose figures hold."""
+    async with house(folder) as found:
+        _, checked = await found.manage("POST", "/stats/check")
+        assert checked == {"ok": True, "discrepancies": []}
+        return dict((await found.told("/stats/totals"))["values"])
+
+
+def test_history_of_a_small_fleet_is_there_to_look_at(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert fleet.main(f"--history 3d --agents 12 --folder {tmp_path}".split()) == 0
+    assert "12 machines and " in capsys.readouterr().err
+    assert asyncio.run(looked_at(tmp_path))["events_settled"] > 1000

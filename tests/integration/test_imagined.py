@@ -10,7 +10,7 @@ import pytest
 from server.db.choose import open_store
 from server.db.errors import LivedIn
 from server.domain.rollup import DAY, Gauge, Kind, Measure, Span
-from server.services import imagine, stats, statscheck
+from server.services import imagine, pictures, sofar, stats, statscheck
 from tests.kit.backroom import Backroom
 from tests.kit.command_line import run
 from tests.kit.house import house
@@ -24,9 +24,9 @@ async def test_made_up_history_is_the_same_each_time_and_its_figures_hold(tmp_pa
         (tmp_path / name).mkdir()
         room = Backroom(tmp_path / name, now=NOW)
         await room.open()
-        found.append(await imagine.history(room.store, 30, 10, NOW))
+        found.append(await imagine.history(room.store, room.safe, 30, 10, NOW))
         with pytest.raises(LivedIn):
-            await imagine.history(room.store, 30, 10, NOW)
+            await imagine.history(room.store, room.safe, 30, 10, NOW)
         await room.stop()
         await room.open()  # a server that starts on it
         assert await statscheck.check(room.deps) == []
@@ -56,3 +56,22 @@ async def test_nothing_is_made_up_in_a_pool_where_anybody_has_been(tmp_path: Pat
     store = await open_store(url)
     assert await store.read(lambda tx: tx.one("SELECT count(*) FROM hosts")) == (0,)
     await store.close()
+
+
+async def test_no_plot_and_no_figure_of_the_statistics_is_empty_after_it(tmp_path: Path) -> None:
+    async with Backroom(tmp_path, now=NOW) as room:
+        await imagine.history(room.store, room.safe, 40, 45, NOW)
+        await room.stop()
+        await room.open()
+        for plot in pictures.PLOTS:
+            for span in (Span.MONTH, Span.ALL):
+                found = await pictures.picture(room.deps, plot, span)
+                empty = [name for name, values in found.lines if not any(values)]
+                assert (bool(found.lines), empty) == (True, []), (plot.name, span)
+        for one in await sofar.so_far(room.deps):
+            assert one.month > 0, one.of
+            assert one.ever != 0, one.of
+        seen = (await stats.now(room.deps)).seen
+        assert min(min(counts.values()) for counts in seen.values()) > 0
+        addresses, machines = seen[Gauge.ADDRESSES_SEEN], seen[Gauge.MACHINES_SEEN]
+        assert addresses["hour"] < addresses["month"] <= machines["month"]

@@ -9,11 +9,16 @@ import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from typing import cast
 
+import aiohttp
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
-from tools.benches import backlog, figures, load, machine, process
+from tools.benches import backlog, figures, load, machine, pages, process
 from tools.benches.figures import Goal, Result, Slice, Spread
+from tools.benches.pool import SetUpFailed
 
 ROOT = Path(__file__).resolve().parents[2]
 MORE = Goal(1, "more is better", 0.5, 0.7)
@@ -173,3 +178,39 @@ def test_a_short_run_measures_every_goal(name: str, goals: list[int], tmp_path: 
         assert goal["slices"] == 1
         assert all(value > 0 for value in goal["absolute"].values())
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_short_run_measures_every_page_of_a_made_up_pool(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tools.benches", "pages", "--quick", "--slices", "1", "--json"]
+    done = subprocess.run(
+        [*command, "--folder", str(tmp_path)], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    goals = json.loads(done.stdout)["goals"]
+    assert {goal["goal"] for goal in goals} == {30, 31, 32, 33, 34}
+    said = " ".join(goal["what"] for goal in goals)
+    wanted = ("/", "/tasks", "/hosts", "/operations", "/contribution", "/statistics/trouble")
+    for path in (*wanted, *pages.MORE):
+        assert f" of {path} over" in said
+    for goal in goals:
+        lower, upper = goal["quartiles"]
+        assert lower <= goal["ratio"] <= upper
+        assert lower >= 0 or goal["goal"] == 33  # memory may be given back meanwhile
+        assert max(goal["absolute"].values()) > 0
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_page_that_fails_is_told_and_not_left_out() -> None:
+    async def broken(_: web.Request) -> web.Response:
+        return web.Response(status=500)
+
+    app = web.Application()
+    app.router.add_get("/broken", broken)
+    served = cast(process.Served, None)  # it is not asked what such a page cost
+    async with TestServer(app) as server, aiohttp.ClientSession(server.make_url("/")) as session:
+        for path, status in (("/broken", 500), (pages.MORE[0], 404)):
+            with pytest.raises(SetUpFailed, match=f"{path} cannot be measured: .*{status}"):
+                await pages._page(served, session, path, 1)
+        with pytest.raises(SetUpFailed, match="/broken cannot be measured"):
+            await pages._stay(session, "/broken", "/events", 1.0)
+        assert await pages._page(served, session, "/not-for-him", 1) is None

@@ -34,7 +34,16 @@ MAINS = {"tools/bench": bench.main, "tools/chaos": chaos.main, "tools/cheats": c
         ("tools/demo --agents 1", "--agents: at least 4"),
         ("tools/demo --wrong", "unrecognized arguments: --wrong"),
         ("tools/fleet --agents 0", "--agents: 0 is too few"),
-        ("tools/fleet --history 99999d --folder x", "--history: from 1d to 3660d are wanted"),
+        *(
+            (
+                f"tools/fleet --history={word} --folder x",
+                f"--history: {word!r} is no number of days from 1d to 3660d; write it as in 90d",
+            )
+            for word in ("x", "0d", "9999d", "-5d", "1.5d", "d", "9" * 99 + "d")
+        ),
+        ("tools/bench pages --slices x", "--slices: 'x' is no whole number"),
+        ("tools/bench pages --folder /proc/x", "--folder: /proc/x cannot be a folder"),
+        ("tools/bench page", "invalid choice: 'page'"),
         ("tools/fleet --rate -1", "--rate: -1 is not above 0"),
         ("tools/fleet --server http://x --token-file /nowhere", "/nowhere is no file"),
         ("python -m tools.realvm /nowhere", "seed: /nowhere is no file; name one that is there"),

@@ -99,15 +99,12 @@ async def _pages(served: Served, data: Path, slices: int, quick: bool) -> list[R
         served.url, cookie_jar=jar, auto_decompress=False, connector=many,
         timeout=aiohttp.ClientTimeout(total=None), read_bufsize=2**20,
     ) as session:  # fmt: skip
-        stayed = [await _stay(session, *live, 5.0 if quick else STAY_S) for live in LIVE]
+        stay_s = 2.0 if quick else STAY_S
+        stayed = await asyncio.gather(*(_stay(session, *live, stay_s) for live in LIVE))
         await _log_in(session, (data / "admin.token").read_text(encoding="ascii").strip())
-        found = []
-        for path in await _paths(session):
-            result = await _page(served, session, path, slices)
-            if result is not None:
-                found.append(result)
+        found = [await _page(served, session, path, slices) for path in await _paths(session)]
         held = await _held(served, session, quick)
-        return [*found, *(one for one in stayed if one is not None), *held]
+        return [*(one for one in found if one is not None), *stayed, *held]
 
 
 async def _paths(session: aiohttp.ClientSession) -> list[str]:
@@ -142,10 +139,11 @@ async def _log_in(session: aiohttp.ClientSession, token: str) -> None:
 async def _page(
     served: Served, session: aiohttp.ClientSession, path: str, slices: int
 ) -> Result | None:
-    """The server's time for a page; None if it is none for the administrator."""
-    size = 0
+    """The server's time for a page; None if it is none for the administrator. `SetUpFailed`."""
     async with session.get(path, allow_redirects=False) as reply:
         size = len(await reply.read())
+        if reply.status >= 500 or (reply.status != 200 and path in MORE):
+            raise SetUpFailed(f"{path} cannot be measured: it is answered with {reply.status}")
         if reply.status != 200:
             return None
     taken = []
@@ -160,13 +158,11 @@ async def _page(
     return Result(goal, ratios, slices, {"ms": min(taken), "bytes": size})
 
 
-async def _stay(
-    session: aiohttp.ClientSession, page: str, stream: str, seconds: float
-) -> Result | None:
-    """The bytes that a browser gets of a page and its live parts while it stays."""
+async def _stay(session: aiohttp.ClientSession, page: str, stream: str, seconds: float) -> Result:
+    """The bytes that a browser gets of a page and its live parts while it stays. `SetUpFailed`."""
     async with session.get(page) as reply:
         if reply.status != 200:
-            return None
+            raise SetUpFailed(f"{page} cannot be measured: it is answered with {reply.status}")
         size = len(await reply.read())
     live = 0
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 import tempfile
 import time
@@ -92,8 +93,10 @@ def main(words: Sequence[str] | None = None) -> int:
 def days(text: str) -> int:
     """A number of days, as in 90d."""
     number = text.removesuffix("d")
-    if not number.isdecimal() or not 1 <= int(number) <= DAYS_MOST:
-        raise argparse.ArgumentTypeError(f"from 1d to {DAYS_MOST}d are wanted, such as 90d")
+    if not re.fullmatch("[0-9]{1,6}", number) or not 1 <= int(number) <= DAYS_MOST:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no number of days from 1d to {DAYS_MOST}d; write it as in 90d"
+        )
     return int(number)
 
 

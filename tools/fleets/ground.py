@@ -127,5 +127,5 @@ async def imagine(folder: Path, hosts: int, days: int, seed: int) -> str:
     command += ["--hosts", str(hosts), "--days", str(days), "--seed", str(seed)]
     done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True)
     if done.returncode:
-        raise GroundTrouble(done.stderr)
+        raise GroundTrouble(done.stderr.removeprefix("Error: ").strip())
     return done.stdout.strip()
