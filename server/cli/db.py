@@ -71,6 +71,8 @@ def restore_command(file: Path | None, settings: Settings) -> None:
         {"database": where, "applied": done.applied, "frames_dropped": done.frames_dropped},
         *done.applied,
         f"{where} is restored; {done.frames_dropped} frames are gone and will be computed again",
+        "Everybody logs in anew, and orders to many machines that waited are undone. What was "
+        "revoked, banned or withdrawn after the backup was made is not: do so again.",
     )
 
 

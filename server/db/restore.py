@@ -1,9 +1,10 @@
 """A backup put back, and made to fit what went on after it: hosts and segments know a later time.
 
-Three things of the time that is forgotten must not come back with another meaning: the numbers of
-tasks and commands (agents refuse a task they had, and pass over commands they think obeyed),
-frames in segments that were deleted since, and which segments are closed (their numbers may be
-given again).
+Things of the time that is forgotten must not come back with another meaning: the numbers of tasks
+and commands (agents refuse a task they had, and pass over commands they think obeyed), frames in
+segments that were deleted since, which segments are closed (their numbers may be given again), and
+what waited then: sessions that were ended since, links that were used, orders that were carried out
+or undone.
 """
 
 from __future__ import annotations
@@ -135,7 +136,21 @@ async def _adapt(tx: Tx, dialect: str, sizes: Mapping[int, int]) -> int:
     if dialect == "postgresql" and row is not None:
         await tx.all("SELECT setval(pg_get_serial_sequence('commands', 'seq'), $1)", row[0])
     await tx.run("DELETE FROM segments_closed")
+    await _end_what_waited(tx)
     return await _drop_gone(tx, sizes)
+
+
+async def _end_what_waited(tx: Tx) -> None:
+    """What was ended, used, undone or carried out since must not be good once more."""
+    await tx.run("DELETE FROM sessions")
+    await tx.run(
+        "UPDATE links SET revoked_at = made_at"
+        " WHERE kind = 'reset' AND used_at IS NULL AND revoked_at IS NULL"
+    )
+    await tx.run(
+        "UPDATE bulk_orders SET undone_at = begins_at, undone_by = 'restore'"
+        " WHERE done_at IS NULL AND undone_at IS NULL"
+    )
 
 
 async def _drop_gone(tx: Tx, sizes: Mapping[int, int]) -> int:

@@ -117,6 +117,32 @@ async def test_frames_whose_bytes_are_gone_are_computed_again(url: str, tmp_path
     assert await rows(url, "SELECT number FROM segments_closed") == []
 
 
+async def test_what_was_ended_used_or_undone_since_is_not_good_once_more(
+    url: str, tmp_path: Path
+) -> None:
+    session = (
+        "INSERT INTO sessions (account, hash, state, how, created_at, seen_at, ends_at, address,"
+        " agent) VALUES (1, $1, 'open', 'password', 1, 1, 1e12, '', '')"
+    )
+    link = (
+        "INSERT INTO links (kind, hash, made_by, made_at, expires_at) VALUES ($1, $2, '', 5, 1e12)"
+    )
+    order = (
+        "INSERT INTO bulk_orders (action, args, subjects, made_by, made_at, begins_at)"
+        " VALUES ('stop', '{}', '[1]', 'ada', 1, 1e6)"
+    )
+    await write(
+        url, (session, bytes(32)), (link, "reset", b"r" * 32), (link, "invitation", b"i" * 32),
+        (order,),
+    )  # fmt: skip
+    backup(url, tmp_path / "copy")
+    await put_back(url, tmp_path / "copy", {})
+    assert await rows(url, "SELECT id FROM sessions") == []
+    ended = "SELECT kind FROM links WHERE revoked_at IS NOT NULL"
+    assert await rows(url, ended) == [("reset",)]
+    assert await rows(url, "SELECT undone_by FROM bulk_orders") == [("restore",)]
+
+
 async def test_nothing_is_put_back_under_a_server_that_runs(url: str, tmp_path: Path) -> None:
     await write(url, task(1))
     backup(url, tmp_path / "copy")
