@@ -13,11 +13,14 @@ from server.handlers import params, showing
 from server.handlers.access import Person, Role
 from server.handlers.door import Form
 from server.handlers.routes import HTML, Body, Reply, Route
+from server.handlers.sse import MEDIA, Live
 from server.services import teams
 from server.services.deps import Deps
 from server.services.teams import TeamList, TeamStory
 from vmagent.wire.messages import bound
+from web.render import page
 
+PACE_S = 15.0  # a followed page is rendered; figures are written once a minute
 _FIELDS = ("name", "words", "url", "country")
 
 
@@ -65,6 +68,15 @@ class TeamPages:
         """One team."""
         story = await teams.show(self.deps, caller, params.path_number(request, "team"))
         return showing.show(request, caller, "team", here="teams", story=story)
+
+    async def follow(self, request: web.Request, caller: Caller) -> Live:
+        """One team, live."""
+        team = params.path_number(request, "team")
+
+        async def render() -> str:
+            return page("team_live", story=await teams.show(self.deps, caller, team))
+
+        return Live(("team", caller.account, team), render, PACE_S)
 
     async def join(self, request: web.Request, caller: Caller, form: Form) -> web.Response:
         """Be in a team."""
@@ -137,6 +149,8 @@ class TeamPages:
                   media=HTML, codes=unknown),
             Route("GET", f"/teams/{team}", self.show, person, "A team as a page", media=HTML,
                   head=True, codes=unknown),
+            Route("GET", f"/teams/{team}/events", self.follow, person, "A team, live", media=MEDIA,
+                  codes=("too-many-listeners", *unknown)),
             Route("POST", f"/teams/{team}", self.change, person, "What a team says of itself.",
                   Body.FORM, media=HTML, fields=_FIELDS[1:],
                   codes=("bad-input", "forbidden", *unknown)),

@@ -14,7 +14,14 @@ from aiohttp import ClientResponse
 from playwright.async_api import Page, async_playwright
 
 from server.domain.rollup import DAY, Kind, floor
-from server.handlers import contribution_pages, giving_pages, host_pages, machine_pages, sse
+from server.handlers import (
+    contribution_pages,
+    giving_pages,
+    host_pages,
+    machine_pages,
+    sse,
+    team_pages,
+)
 from server.handlers import task_pages as tasks
 from tests.integration.test_doors import WORD, doors, give_password
 from tests.integration.test_pages_in_a_browser import PROGRAM, SWITCHES
@@ -45,7 +52,7 @@ class Hall:
 async def hall(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Hall]:
     """The owner of the machine, an operator, and a stranger to both."""
     monkeypatch.setattr(sse, "Pace", QUICK)
-    for module in (tasks, machine_pages, contribution_pages, giving_pages):
+    for module in (tasks, machine_pages, contribution_pages, giving_pages, team_pages):
         monkeypatch.setattr(module, "PACE_S", 0.05)
     monkeypatch.setattr(host_pages, "LIST_S", 0.05)
     monkeypatch.setattr(host_pages, "ONE_S", 0.05)
@@ -107,6 +114,8 @@ async def test_what_changes_elsewhere_is_told_on_every_page(hall: Hall) -> None:
         await gave(hall.found, Kind.ACCOUNT, str(account), floor(now, DAY), facts)
         await gave(hall.found, Kind.SITE, "cms-hlt", floor(now, DAY), facts)
         await hall.found.manage("POST", f"/hosts/{ada}/revoke", None)
+        team = hall.names["team"]
+        await hall.people["eve"].send(f"/teams/{team}/join", f"/teams/{team}", {})
         assert await hand.leases()
 
     async with AsyncExitStack() as stack:
@@ -116,6 +125,7 @@ async def test_what_changes_elsewhere_is_told_on_every_page(hall: Hall) -> None:
                 ("volunteer", f"/machines/{machine}/events", "cellar"),
                 ("volunteer", "/machines/events", "cellar"),
                 ("volunteer", "/contribution/events", "77\u202f001\u202f200"),
+                ("volunteer", f"/teams/{hall.names['team']}/events", ">eve</th>"),
                 ("olga", "/sites/cms-hlt/giving/events", "77\u202f001\u202f200"),
                 ("olga", "/tasks/events?host=dan", "data: <td data-of=\"machine\"><a href=\"/hosts/"
                  f"{hand.id}\">dan</a>"),
