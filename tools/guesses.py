@@ -9,15 +9,15 @@ machine: it is shown to the owner, with three words that are not on his machine'
 
 from __future__ import annotations
 
-import argparse
 import random
 import sys
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from server.domain import pairing, spoken
 from server.domain.pairing import MINUTE_S, WINDOW_S, Rules, Tries
+from tools.arguments import Parser, count, whole
 
 SECRET = b"everybody knows this one, so it is for simulations alone"
 
@@ -148,13 +148,13 @@ def _places(attack: Attack) -> Iterator[tuple[str, str]]:
         yield from named
 
 
-def main() -> int:
+def main(words: Sequence[str] | None = None) -> int:
     """Run every attack and print a table for docs/threats.md."""
-    options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--guesses", type=int, default=10**6, help="guesses of each attack")
-    options.add_argument("--open", type=int, default=10, help="PINs that are open at any time")
-    options.add_argument("--seed", type=int, default=1, help="seed of the dice")
-    given = options.parse_args()
+    options = Parser(prog="python -m tools.guesses", description=__doc__)
+    options.add_argument("--guesses", type=count, default=10**6, help="guesses of each attack")
+    options.add_argument("--open", type=count, default=10, help="PINs that are open at any time")
+    options.add_argument("--seed", type=whole, default=1, help="seed of the dice")
+    given = options.parse_args(words)
     print(f"{given.guesses:,} guesses each, {given.open} PINs open at any time, seed {given.seed}")
     print("| attack | looked at | right | times locked | days |")
     print("| --- | --- | --- | --- | --- |")

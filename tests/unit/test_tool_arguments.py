@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from tools import guesses
 from tools.benches import __main__ as bench
 from tools.chaoses import __main__ as chaos
 from tools.cheating import __main__ as cheats
@@ -16,6 +17,7 @@ from tools.simulation import __main__ as simulate
 
 MAINS = {"tools/bench": bench.main, "tools/chaos": chaos.main, "tools/cheats": cheats.main,
          "tools/demo": demo.main, "tools/fleet": fleet.main, "python -m tools.realvm": realvm.main,
+         "python -m tools.guesses": guesses.main,
          "tools/simulate": simulate.main}  # fmt: skip
 
 
@@ -46,6 +48,8 @@ MAINS = {"tools/bench": bench.main, "tools/chaos": chaos.main, "tools/cheats": c
         ("tools/bench page", "invalid choice: 'page'"),
         ("tools/fleet --rate -1", "--rate: -1 is not above 0"),
         ("tools/fleet --server http://x --token-file /nowhere", "/nowhere is no file"),
+        ("python -m tools.guesses --guesses -5", "--guesses: '-5' is no whole number"),
+        ("python -m tools.guesses --open 0", "--open: 0 is too few"),
         ("python -m tools.realvm /nowhere", "seed: /nowhere is no file; name one that is there"),
         ("tools/simulate --hosts many", "--hosts: 'many' is no whole number"),
         ("tools/simulate --policy best", "--policy: invalid choice: 'best'"),
