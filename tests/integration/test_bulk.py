@@ -216,6 +216,15 @@ async def test_what_cannot_be_meant_is_refused(desk: tuple[Desk, list[Hand]]) ->
     assert (await found.found.manage("GET", "/bulk"))[1]["orders"] == []
 
 
+async def test_a_choice_of_nobody_is_told_on_the_page_and_offers_no_order(
+    desk: tuple[Desk, list[Hand]],
+) -> None:
+    found, _ = desk
+    shown = (await found.browser.get("/hosts/bulk?action=ban&site=nowhere")).text
+    assert "Nothing is like that: nobody would be told anything" in shown
+    assert 'name="grace_s"' not in shown
+
+
 async def test_machines_are_chosen_on_the_page_looked_at_ordered_and_undone(
     desk: tuple[Desk, list[Hand]],
 ) -> None:
