@@ -149,8 +149,9 @@ class Limits:
         "each time is a line in the audit log.", unit="requests a minute", least=1, most=10**6,
     )  # fmt: skip
     connections_per_address: int = told(
-        20_000, "Open connections of one address (of IPv6, of one /64), but half of the files that "
-        "the server may open at most; those of proxies of ours are not counted.",
+        50_000, "Open connections of one address (of IPv6, of one /64), but half of the files that "
+        "the server may open at most; those of proxies of ours are not counted. Of 10,000 machines "
+        "behind one address each has two.",
         unit="connections", least=1, most=10**6,
     )  # fmt: skip
     listeners_per_account: int = told(
