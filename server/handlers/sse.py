@@ -175,11 +175,11 @@ class Feed:
         """One of the places that there are."""
         pace = self._pace
         bounds: list[tuple[Hashable, int, str, str]] = [
-            (None, 0 if self._closed else pace.most, "in all", "sse_listeners"),
-            (address, pace.each, "from one address", "listeners_per_address"),
+            (None, 0 if self._closed else pace.most, "in all", "limits.sse_listeners"),
+            (address, pace.each, "from one address", "limits.listeners_per_address"),
         ]
         if account:
-            bounds.append((account, pace.own, "by one account", "listeners_per_account"))
+            bounds.append((account, pace.own, "by one account", "limits.listeners_per_account"))
         for key, most, whom, setting in bounds:
             if self._places[key] >= most:
                 raise TooManyListeners(most, whom, setting)
