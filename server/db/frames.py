@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from server.db import ledgers
+from server.db import ledgers, units
 from server.db.base import Tx, dollars
 
 _COLUMNS = "id, task, host, account, first, last, segment, place, length, digest"
@@ -68,10 +68,30 @@ async def find_again(tx: Tx, rows: list[NewFrame]) -> None:
     )
 
 
-async def places(tx: Tx, least: int) -> set[tuple[int, int]]:
-    """The places that are indexed in the segments from this one on."""
-    rows = await tx.all("SELECT segment, place FROM frames WHERE segment >= $1", least)
-    return {(row[0], row[1]) for row in rows}
+async def places(tx: Tx, least: int) -> dict[tuple[int, int], bytes]:
+    """The places that are indexed in the segments from this one on, and what should lie there."""
+    rows = await tx.all("SELECT segment, place, digest FROM frames WHERE segment >= $1", least)
+    return {(row[0], row[1]): row[2] for row in rows}
+
+
+async def lose_there(tx: Tx, segment: int, where: str, *args: int) -> int:
+    """Forget frames of a segment whose bytes are gone, so that their units are judged again.
+
+    ``where`` is a condition whose parameters begin with ``$3``; how many were forgotten.
+    """
+    gone = await tx.all(
+        # The first parameter is there so that the others keep their numbers.
+        f"SELECT DISTINCT production, unit, task FROM frames"  # noqa: S608
+        f" WHERE CAST($1 AS BIGINT) >= 0 AND segment = $2 AND {where}",
+        0,
+        segment,
+        *args,
+    )
+    count = await ledgers.lose_frames(tx, f"segment = $2 AND {where}", segment, *args)
+    for production, unit, task in gone:
+        await unsettle(tx, production, unit, task)
+        units.mark(tx, production, unit)
+    return count
 
 
 async def of_unit(tx: Tx, production: int, unit: int) -> list[FrameRow]:

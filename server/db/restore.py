@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from server.db import frames, ledgers, units
+from server.db import frames
 from server.db.base import Tx
 from server.db.choose import connect, sqlite_path, upgrade_store
 from server.db.errors import RestoreFailed
@@ -160,15 +160,5 @@ async def _drop_gone(tx: Tx, sizes: Mapping[int, int]) -> int:
         size = sizes.get(segment, -1)
         if size >= end:
             continue
-        gone = await tx.all(
-            "SELECT DISTINCT production, unit, task FROM frames"
-            " WHERE segment = $1 AND place + length > $2",
-            segment, size,
-        )  # fmt: skip
-        dropped += await ledgers.lose_frames(
-            tx, "segment = $2 AND place + length > $3", segment, size
-        )
-        for production, unit, task in gone:
-            await frames.unsettle(tx, production, unit, task)
-            units.mark(tx, production, unit)
+        dropped += await frames.lose_there(tx, segment, "place + length > $3", size)
     return dropped

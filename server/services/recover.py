@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -41,11 +41,20 @@ async def recover(deps: Deps) -> None:
     if left:
         known = await deps.store.read(lambda tx: frames.places(tx, min(left)))
         rows = await asyncio.to_thread(lambda: list(_labelled(deps.segments, left, known)))
+        old = [row for row in rows if (row.segment, row.place) in known]
+        if old:  # rows of an older database, of what lay there before the number was given again
+            await deps.store.write(partial(_make_way, old))
         rows = await _with_tasks(deps, rows)
         await deps.store.write(lambda tx: _index_again(tx, rows, left))
         if rows:
             log.warning("frames found again", extra={"action": "recover", "frames": len(rows)})
     deps.segments.tidy(await deps.store.read(frames.segments))
+
+
+async def _make_way(found: list[NewFrame], tx: Tx) -> None:
+    """Forget the frames that are held to lie where these do; their events are made again."""
+    for row in found:
+        await frames.lose_there(tx, row.segment, "place = $3", row.place)
 
 
 async def _index_again(tx: Tx, rows: list[NewFrame], left: list[int]) -> None:
@@ -56,14 +65,16 @@ async def _index_again(tx: Tx, rows: list[NewFrame], left: list[int]) -> None:
 
 
 def _labelled(
-    kept: Segments, numbers: list[int], known: set[tuple[int, int]]
+    kept: Segments, numbers: list[int], known: Mapping[tuple[int, int], bytes]
 ) -> Iterator[NewFrame]:
-    """The frames that are whole and have no row."""
+    """The frames that are whole and have no row, or that of another frame."""
     for number in numbers:
         for found in kept.scan(number):
-            if (number, found.offset) in known or not any(found.label):
+            if not any(found.label):
                 continue
             row = of_label(found.label, (number, found.offset, found.size))
+            if known.get((number, found.offset)) == row.digest:
+                continue
             if hashlib.sha256(kept.read(number, found.offset, found.size)).digest() == row.digest:
                 yield row
 

@@ -14,7 +14,8 @@ from server.blobs.segments import Found, Segments
 from server.db import segments
 from server.db.restore import restore
 from server.domain import sizing
-from server.services import framelog, reap, refill, report
+from server.domain.rollup import Measure
+from server.services import framelog, reap, refill, report, rollups, stats, statscheck
 from server.services.cards import TaskCard
 from tests.kit.backroom import MANIFEST, Backroom, SpoiltBatch
 
@@ -280,3 +281,43 @@ async def test_a_number_that_is_given_again_is_not_held_to_be_closed(room: Backr
     await room.send(task, task.row.first, task.row.first + 10)
     await crash(room)
     assert await room.rows(FRAMES) == [(task.row.id, task.row.first, task.row.first + 10)]
+
+
+async def test_a_frame_at_the_place_of_one_from_before_the_backup_is_found_again(
+    room: Backroom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Segments that went give their numbers to new ones, and the first frame of each lies alike."""
+    monkeypatch.setattr(sizing, "FIRST_EVENTS", 300)
+    production = await room.produce(events=600, unit=300, quorum=1)
+    ada, bob = [await room.join(name, name) for name in ("ada", "bob")]
+    room.host(ada).speeds[production] = room.host(bob).speeds[production] = 0.001
+    [first] = await room.ask(ada)
+    await room.send(first, first.row.first, first.row.last)
+    assert first.row.unit == 0
+    await rollups.once(room.deps)
+    await room.stop()
+    shutil.copy(room.folder / "windfall.db", room.folder / "backup.db")
+    await room.open()
+    await room.end(room.deps.registry.tasks[first.row.id], "deliver")
+    await room.judge()
+    assert await room.rows("SELECT state FROM units WHERE number = 0") == [("settled",)]
+    await crash(room)
+    await reap.free_segments(room.deps)
+    assert await reap.free_segments(room.deps) != []
+    await crash(room)
+    [task] = await room.ask(bob)
+    await room.send(task, task.row.first, task.row.last)
+    [(segment, place)] = await room.rows("SELECT segment, place FROM frames")
+    await put_back(room, room.folder / "backup.db")
+    assert (segment, place) in await room.rows("SELECT segment, place FROM frames")
+    assert await room.rows(FRAMES) == [(task.row.id, task.row.first, task.row.last)]
+    again = room.deps.registry.tasks[first.row.id]
+    assert not again.held, "its bytes are gone, whatever lies there now"
+    await room.send(again, again.row.first, again.row.last)
+    await room.end(again, "deliver")
+    await room.judge()
+    assert await work(room, [ada, bob]) == 0
+    await rollups.once(room.deps)
+    assert await statscheck.check(room.deps) == []
+    for measure in (Measure.EVENTS_RECEIVED, Measure.EVENTS_SETTLED):
+        assert await stats.total(room.deps, measure) == 600
