@@ -229,7 +229,7 @@ def _hold(value: Any, rule: Rule) -> None:
         hint = f"; did you mean {near[0]}?" if near else ""
         raise ValueError(f"is one of {', '.join(rule.choices)}, not {value!r}{hint}")
     if rule.pattern and value and not re.fullmatch(rule.pattern, value):
-        raise ValueError(f"is {rule.form}, not {shown(value)!r}")
+        raise ValueError(f"is {rule.form}, not {shown(value, hides=rule.hides)!r}")
 
 
 def _built(values: Mapping[str, Any], sources: Mapping[str, str]) -> Settings:

@@ -56,7 +56,7 @@ class Alerts:
     webhook: str = told(
         "", "Address that alerts are sent to (POST, JSON, signed); when empty, none is sent.",
         pattern=r"https?://[^/\s@]+(/\S*)?",
-        form="https://HOST[:PORT]/PATH, without a password in it",
+        form="https://HOST[:PORT]/PATH, without a password in it", hides=True,
     )  # fmt: skip
     webhook_secret_file: str = told(
         "", "File with the secret (at least 16 characters) that messages to it are signed with.",

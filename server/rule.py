@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Rule:
-    """What one setting means and may be."""
+    """What one setting means and may be; ``hides`` is of an address whose path is a secret."""
 
     meaning: str
     unit: str = ""
@@ -18,6 +18,7 @@ class Rule:
     pattern: str = ""
     form: str = ""
     path: bool = False
+    hides: bool = False
 
 
 def told(default: Any, meaning: str, **rule: Any) -> Any:

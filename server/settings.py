@@ -301,6 +301,7 @@ def sections() -> tuple[str, ...]:
     return tuple(f.name for f in dataclasses.fields(Settings) if f.name != "sources")
 
 
-def shown(value: Any) -> str:
-    """A value as it may be printed: what stands before the @ of an address hides its password."""
-    return re.sub(r"(://[^:/@\s]*):[^@\s]*@", r"\1:***@", str(value))
+def shown(value: Any, *, hides: bool = False) -> str:
+    """A value as it may be printed: an address without its password, or all behind its host."""
+    plain = re.sub(r"(://[^:/@\s]*):[^@\s]*@", r"\1:***@", str(value))
+    return re.sub(r"(://[^/\s]+/)\S+", r"\1***", plain) if hides else plain

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import textwrap
@@ -82,7 +81,11 @@ def _keys_faults(settings: Settings) -> Iterator[str]:
 def show_command(settings: Settings) -> None:
     """Show every setting as it holds, and where it comes from; passwords are hidden."""
     if is_json():
-        emit({name: _section(settings, name) for name in sections()})
+        values: dict[str, dict[str, Any]] = {name: {} for name in sections()}
+        for key, rule, _ in rules():
+            section, _, name = key.partition(".")
+            values[section][name] = hidden(getattr(getattr(settings, section), name), rule)
+        emit(values)
         return
     seen = ""
     for key, rule, _ in rules():
@@ -90,14 +93,9 @@ def show_command(settings: Settings) -> None:
         if section != seen:
             click.echo(f"[{section}]" if not seen else f"\n[{section}]")
             seen = section
-        value = toml(hidden(getattr(getattr(settings, section), name)))
+        value = toml(hidden(getattr(getattr(settings, section), name), rule))
         unit = f"{rule.unit}, " if rule.unit else ""
         click.echo(f"{name} = {value}  # {unit}{settings.sources.get(key, 'default')}")
-
-
-def _section(settings: Settings, name: str) -> dict[str, Any]:
-    values = dataclasses.asdict(getattr(settings, name))
-    return {key: hidden(value) for key, value in values.items()}
 
 
 @config.command("init")
@@ -138,11 +136,11 @@ def explained(rule: Rule) -> str:
     return f"{rule.meaning} ({'; '.join(bounds + unit)})" if bounds + unit else rule.meaning
 
 
-def hidden(value: Any) -> Any:
-    """A value without the password that may be in it."""
+def hidden(value: Any, rule: Rule) -> Any:
+    """A value without the secret that may be in it."""
     if isinstance(value, (list, tuple)):
         return [shown(one) for one in value]
-    return shown(value) if isinstance(value, str) else value
+    return shown(value, hides=rule.hides) if isinstance(value, str) else value
 
 
 def toml(value: Any) -> str:

@@ -41,6 +41,29 @@ def test_what_the_server_could_not_use_is_told(tmp_path: Path, text: str, told: 
     assert told in said.err
 
 
+@pytest.mark.parametrize("more", [(), ("--json",)])
+def test_settings_are_shown_without_the_secrets_in_addresses(
+    tmp_path: Path, more: tuple[str, ...]
+) -> None:
+    (tmp_path / "secret").write_text("a" * 32)
+    (tmp_path / "secret").chmod(0o600)
+    sets = (
+        f"alerts.webhook_secret_file={tmp_path}/secret",
+        "alerts.webhook=https://hooks.example/T0/B0/apple",
+        "database.url=postgresql://u:pear@h/d",
+    )
+    said = run("config", "show", *(part for one in sets for part in ("--set", one)), *more)
+    assert "https://hooks.example/***" in said.out
+    assert "postgresql://u:***@h/d" in said.out
+    assert "apple" not in said.out
+    assert "pear" not in said.out
+
+
+def test_an_address_that_cannot_be_used_is_told_without_its_secret(tmp_path: Path) -> None:
+    said = _check(tmp_path, "[alerts]\nwebhook = 'ftp://hooks.example/T0/apple'")
+    assert (said.code, "https://HOST" in said.err, "apple" in said.err) == (3, True, False)
+
+
 def test_the_keys_are_looked_at_if_they_are_there(tmp_path: Path) -> None:
     data = tmp_path / "data"
     environ = {"XDG_CONFIG_HOME": str(tmp_path / "home")}
