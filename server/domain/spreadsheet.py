@@ -10,8 +10,8 @@ import io
 import re
 from collections.abc import Iterable
 
-FORMULA = tuple("=+-@\t\r")
-"""What a formula begins with, in one spreadsheet or another."""
+FORMULA = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
+"""What a formula begins with, in one spreadsheet or another; = + - @ in full width too (OWASP)."""
 _NEGATIVE = re.compile(r"-\d+(\.\d+)?(e[+-]\d+)?", re.ASCII)
 
 

@@ -11,7 +11,20 @@ from server.domain.spreadsheet import as_csv
 
 
 @pytest.mark.parametrize(
-    "name", ["=1+1", "+1", "-1+cmd|' /C calc'!A0", "-", "@SUM(A1)", "\t=1", "\r=1", "-1e-05x"]
+    "name",
+    [
+        "=1+1",
+        "+1",
+        "-1+cmd|' /C calc'!A0",
+        "-",
+        "@SUM(A1)",
+        "\t=1",
+        "\r=1",
+        "-1e-05x",
+        "\n=1",
+        "\uff1d1+1",
+        "\uff20SUM(A1)",
+    ],
 )
 def test_a_name_that_a_spreadsheet_would_run_begins_with_an_apostrophe(name: str) -> None:
     text = as_csv([["host", name], [name, 1]])
