@@ -180,7 +180,7 @@ async def _stay(session: aiohttp.ClientSession, page: str, stream: str, seconds:
 
 async def _held(served: Served, session: aiohttp.ClientSession, quick: bool) -> list[Result]:
     """The bytes of the server's memory for a listener, and the time of the server with all."""
-    each, settle = (3, 0.5) if quick else (LISTENERS, SETTLE_S)
+    each, settle = (3, 0.1) if quick else (LISTENERS, SETTLE_S)
     many, first = each * len(OWN_LIVE), 0
     async with AsyncExitStack() as stack:
         for stream in OWN_LIVE:
