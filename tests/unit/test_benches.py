@@ -195,9 +195,9 @@ def test_a_short_run_measures_every_page_of_a_made_up_pool(tmp_path: Path) -> No
     for goal in goals:
         lower, upper = goal["quartiles"]
         assert lower <= goal["ratio"] <= upper
-        if goal["goal"] < 33:  # memory may be given back meanwhile, and who waits may take no time
-            assert lower >= 0
-            assert max(goal["absolute"].values()) > 0
+        # Memory may be given back meanwhile, and so is the time of a thread that ends.
+        assert lower > 0 or goal["goal"] != 31
+        assert max(goal["absolute"].values()) > 0 or goal["goal"] > 32
     assert list(tmp_path.iterdir()) == []
 
 
