@@ -223,7 +223,7 @@ async def test_an_operator_does_the_same_on_the_page_and_an_administrator_backs_
         assert "whole, looked over" in (await admin.get("/operations")).text
 
 
-async def test_the_page_lives_by_one_rendering_for_all(pool: House) -> None:
+async def test_what_all_who_look_get_holds_nothing_of_one_person(pool: House) -> None:
     pages = UpkeepPages(pool.deps)
     assert "csrf" not in await pages._rendered(), "what is one person's is not in what all get"
 
