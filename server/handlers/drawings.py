@@ -22,6 +22,7 @@ Rows = list[tuple[str, ...]]
 class Drawing:
     """A plot as a page shows it: SVG, and the table behind it."""
 
+    name: str
     title: str
     address: str
     svg: str
@@ -65,7 +66,9 @@ def drawn(picture: Picture) -> Drawing:
     )  # fmt: skip
     columns = ("from (UTC)", *(f"{one.name}, {plot.unit}" for one in lines))
     rows = _rows(picture, [values for _, values in picture.lines])
-    return Drawing(plot.title, f"/statistics/{plot.name}", svg, columns, rows, picture.step_s)
+    return Drawing(
+        plot.name, plot.title, f"/statistics/{plot.name}", svg, columns, rows, picture.step_s
+    )
 
 
 def _rows(picture: Picture, columns: Sequence[Values]) -> Rows:

@@ -25,7 +25,6 @@ PHYSICS = 3  # plots on the first page
 MOVES = 50
 SITE = "/"  # before the name of a site in a topic; no name of a production has it
 RUN = "/run/"  # before the name of a site, for who runs it
-STATISTICS = "//statistics"
 OVER = {"done": 1, "aborted": 2}  # last among the cards
 AGE_S = 1.0  # of what is shown of a production: anybody may ask for it, and often
 
@@ -77,8 +76,6 @@ def routes() -> list[Route]:
 
 async def gather(look: keys.Look, topic: str) -> tuple[str, dict[str, Any]]:
     """The template and the facts of a topic: a production, a site (`SITE` first), all, home."""
-    if topic == STATISTICS:
-        return "statistics", {"now": await look.now(), "rate": (await look.front()).events_per_s}
     if topic.startswith(SITE):
         whole = topic.startswith(RUN)
         site, now = await look.site(topic.removeprefix(RUN if whole else SITE))

@@ -5,7 +5,8 @@ The handler of a stream (a route of media `MEDIA`) looks who may see a page, and
 
 A page may mark parts of itself (``data-part`` by the macro ``part`` of `parts.html`). While the
 rest stays as it is, only the parts that changed are sent; else the rest, with those parts empty
-(``data-same``) that stay as they are.
+(``data-same``) that stay as they are. Parts that are large and change seldom (``data-slow``) are
+not sent to who comes: he has them in the page itself, and is told when they change.
 """
 
 from __future__ import annotations
@@ -33,7 +34,11 @@ log = logging.getLogger(__name__)
 MEDIA = EVENTS
 LONGEST_S = 2.0  # that one rendering counts: a database that hung once slows nobody for minutes
 OVER = (401, 403, 404, 410)  # what nobody will be shown though he asks again
-_PART = re.compile(r' data-part="([\w-]+)">(.*?)(</\w+><!--\1-->)', re.DOTALL)
+_PART = re.compile(
+    r' data-part="(?P<name>[\w-]+)"(?P<slow> data-slow)?>'
+    r"(?P<inner>.*?)(?P<end></\w+><!--(?P=name)-->)",
+    re.DOTALL,
+)
 _HEADERS = {
     "Content-Type": MEDIA,
     "Cache-Control": "no-store",
@@ -109,7 +114,9 @@ class _Topic:
         if self.number and hash(html) == self.page:
             return False
         self.page, self.number = hash(html), self.number + 1
-        parts = {found[1]: found[2] for found in _PART.finditer(html)}
+        marked = list(_PART.finditer(html))
+        parts = {found["name"]: found["inner"] for found in marked}
+        slow = {found["name"] for found in marked if found["slow"]}
         known, rest = {name: hash(inner) for name, inner in parts.items()}, hash(_bare(html, parts))
         same = {name for name in parts if self.parts.get(name) == known[name]}
         if rest == self.rest:
@@ -117,7 +124,9 @@ class _Topic:
             step = b"".join(_event(f"{name}\n{parts[name]}", "part") for name in news)
         else:
             step = _event(_bare(html, same))
-        self.whole, self.step = zlib.compress(_event(html), 1), zlib.compress(step, 1)
+        self.whole, self.step = [
+            zlib.compress(told, 1) for told in (_event(_bare(html, slow)), step)
+        ]
         self.rest, self.parts = rest, known
         return True
 
@@ -304,7 +313,9 @@ def _bare(html: str, same: Container[str]) -> str:
     """The page without what is in these parts."""
 
     def left(found: re.Match[str]) -> str:
-        return f' data-part="{found[1]}" data-same>{found[3]}' if found[1] in same else found[0]
+        if found["name"] not in same:
+            return found[0]
+        return f' data-part="{found["name"]}"{found["slow"] or ""} data-same>{found["end"]}'
 
     return _PART.sub(left, html)
 

@@ -12,7 +12,6 @@ from aiohttp import hdrs, web
 from server.domain.roles import Caller
 from server.domain.rollup import Gauge, Kind, Measure, Span
 from server.domain.spreadsheet import as_csv
-from server.handlers import pages
 from server.handlers.access import Visitor
 from server.handlers.drawings import Drawings, said
 from server.handlers.errors import BadParameter, SignedOut
@@ -28,6 +27,7 @@ from server.services.stats import Series
 from web.axes import number
 from web.filters import stamp
 from web.plots import bars, world
+from web.render import page
 from web.standalone import standalone
 
 KEPT_S = 3.0  # figures that are read for anybody are read so often at most
@@ -59,6 +59,7 @@ BARS = (
 # A drawing opened by itself has its style inside, and nothing else.
 FILE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 RANGE = Query("range", "string", "hour, day, week, month, year or all.", "day")
+GROUP = Query("group", "string", "Which of the pages; the first if empty.", "")
 
 
 def span_of(
@@ -86,47 +87,72 @@ class StatisticsPages:
     def __post_init__(self) -> None:
         object.__setattr__(self, "drawings", Drawings(self.deps))
 
-    async def show_pool(self, request: web.Request, caller: Caller | None) -> web.StreamResponse:
-        """The pool as it is, and the plots that tell most."""
+    async def show(self, request: web.Request, caller: Caller | None) -> web.StreamResponse:
+        """The pool as it is and the plots that tell most, or those of a group."""
         if self._hidden(caller):
             return to_sign_in(request)
-        span, (_, facts) = span_of(request), await pages.gather(self.look, pages.STATISTICS)
-        now, sizes = facts["now"], sofar.sizes(self.deps)
+        group, span = request.path.removeprefix("/statistics").strip("/"), span_of(request)
+        groups = [("Now", f"/statistics?range={span}", not group)] + [
+            (each.capitalize(), f"/statistics/{each}?range={span}", each == group)
+            for each in pictures.GROUPS
+        ]
+        return show(
+            request, caller, "statistics", here="statistics", groups=groups,
+            heading=f"Statistics: {group}" if group else "Statistics",
+            **await self._facts(group, span),
+        )  # fmt: skip
+
+    async def follow(self, request: web.Request, caller: Caller | None) -> Live:
+        """The same, live."""
+        if self._hidden(caller):
+            raise SignedOut()
+        group, span = request.query.get("group", ""), span_of(request)
+        if group not in ("", *pictures.GROUPS):
+            words = ", ".join(pictures.GROUPS)
+            raise BadParameter(f"group: one of {words} is wanted here, not {group[:40]!r}.")
+
+        async def render() -> str:
+            return page("statistics_live", **await self._facts(group, span))
+
+        return Live(("statistics", group, span), render, KEPT_S)
+
+    async def _facts(self, group: str, span: Span) -> dict[str, Any]:
+        """What one of the pages shows, which is the same for everybody."""
+        names = tuple(plot.name for plot in pictures.PLOTS if plot.group == group) or FIRST
+        base = f"/statistics/{group}" if group else "/statistics"
+        facts: dict[str, Any] = {
+            "group": group, "range": str(span), "map": "", "bars": [],
+            "ranges": [(str(each), f"{base}?range={each}", each is span) for each in Span],
+            "figures": [await self.drawings.of(pictures.named(name), span) for name in names],
+        }  # fmt: skip
+        if group == pictures.COUNTRIES:
+            return facts | await self._countries()
+        return facts if group else facts | await self._pool()
+
+    async def _pool(self) -> dict[str, Any]:
+        now, sizes = await self.look.now(), sofar.sizes(self.deps)
         counted = await self.so_far.of(None, lambda: sofar.so_far(self.deps))
-        return await self._show(
-            request, caller, "", span, FIRST, **facts, sites=await self.look.sites(),
-            so_far=[(WORDS[one.of], one) for one in counted],
-            bars=[
+        return {
+            "now": now, "rate": (await self.look.front()).events_per_s,
+            "sites": await self.look.sites(),
+            "so_far": [(WORDS[one.of], one) for one in counted],
+            "bars": [
                 *(_bars(title, kind, now.by.get(kind, {})) for title, kind in BARS),
                 _sizes("By cores", "", sizes.cores),
                 _sizes("By memory", " GiB", sizes.memory),
             ],
-        )  # fmt: skip
+        }  # fmt: skip
 
-    async def show_group(self, request: web.Request, caller: Caller | None) -> web.StreamResponse:
-        """The plots of one group."""
-        if self._hidden(caller):
-            return to_sign_in(request)
-        group = request.path.rpartition("/")[2]
-        names = tuple(plot.name for plot in pictures.PLOTS if plot.group == group)
-        facts: dict[str, Any] = {}
-        if group == pictures.COUNTRIES:
-            here = (await self.look.now()).by.get(Kind.COUNTRY, {})
-            known = {key: value for key, value in here.items() if key}
-            shown = known or self.look.countries()
-            # The outlines are read when the first map is drawn: not on the loop.
-            if shown:
-                facts["map"] = await asyncio.to_thread(world, shown, unit="machines")
-            if here:
-                facts["bars"] = [_bars("Machines here now", Kind.COUNTRY, here)]
-            facts["known_here"] = bool(known)
-        return await self._show(request, caller, group, span_of(request), names, **facts)
-
-    async def follow(self, request: web.Request, caller: Caller | None) -> Live:
-        """The numbers of the pool, live."""
-        if self._hidden(caller):
-            raise SignedOut()
-        return pages.followed(self.look, pages.STATISTICS)
+    async def _countries(self) -> dict[str, Any]:
+        here = (await self.look.now()).by.get(Kind.COUNTRY, {})
+        known = {key: value for key, value in here.items() if key}
+        shown = known or self.look.countries()
+        # The outlines are read when the first map is drawn: not on the loop.
+        return {
+            "known_here": bool(known),
+            "map": await asyncio.to_thread(world, shown, unit="machines") if shown else "",
+            "bars": [_bars("Machines here now", Kind.COUNTRY, here)] if here else [],
+        }
 
     async def send_csv(self, request: web.Request, caller: Caller | None) -> web.StreamResponse:
         """The figures of a plot as they are kept, not put together."""
@@ -152,39 +178,17 @@ class StatisticsPages:
     def _hidden(self, caller: Caller | None) -> bool:
         return caller is None and not self.public
 
-    async def _show(
-        self,
-        request: web.Request,
-        caller: Caller | None,
-        group: str,
-        span: Span,
-        names: tuple[str, ...],
-        **facts: Any,
-    ) -> web.Response:
-        shown = [await self.drawings.of(pictures.named(name), span) for name in names]
-        base = f"/statistics/{group}" if group else "/statistics"
-        groups = [("Now", f"/statistics?range={span}", not group)] + [
-            (each.capitalize(), f"/statistics/{each}?range={span}", each == group)
-            for each in pictures.GROUPS
-        ]
-        return show(
-            request, caller, "statistics", here="statistics", group=group, range=str(span),
-            heading=f"Statistics: {group}" if group else "Statistics", groups=groups,
-            ranges=[(str(each), f"{base}?range={each}", each is span) for each in Span],
-            figures=shown, **{"map": "", "bars": [], **facts},
-        )  # fmt: skip
-
     def routes(self) -> list[Route]:
         """The pages, their stream and their files."""
         plot = "/statistics/{plot:[a-z]+}"
         coded = ("bad-parameter",)
         return [
-            Route("GET", "/statistics", self.show_pool, Visitor(), "The statistics as a page",
+            Route("GET", "/statistics", self.show, Visitor(), "The statistics as a page",
                   media=HTML, head=True, query=(RANGE,), codes=coded),
-            Route("GET", "/statistics/live", self.follow, Visitor(), "Its numbers, live",
-                  media=MEDIA, codes=("too-many-listeners",)),
+            Route("GET", "/statistics/live", self.follow, Visitor(), "The same, live",
+                  media=MEDIA, query=(RANGE, GROUP), codes=(*coded, "too-many-listeners")),
             *(
-                Route("GET", f"/statistics/{group}", self.show_group, Visitor(),
+                Route("GET", f"/statistics/{group}", self.show, Visitor(),
                       f"Plots of {group} as a page", media=HTML, head=True, query=(RANGE,),
                       codes=coded)
                 for group in pictures.GROUPS

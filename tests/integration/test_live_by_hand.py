@@ -14,7 +14,7 @@ from server.handlers.access import Public
 from server.handlers.routes import HTML, Route
 from server.handlers.sse import FEED, MEDIA, Feed, Live, Pace
 from tests.integration.test_pages_in_a_browser import PROGRAM, SWITCHES
-from tests.kit.served import application, serving
+from tests.kit.served import application, serving, until
 from web.render import asset
 
 pytestmark = [
@@ -34,8 +34,10 @@ class Stage:
     """A page whose living part is whatever stands here."""
 
     page: Page
+    feed: Feed
     html: str = FIRST
     numbers: list[int] = field(default_factory=lambda: [0])
+    rendered: str = ""
 
     async def put(self, html: str) -> None:
         """Show this; it has come when its number has."""
@@ -50,12 +52,13 @@ async def stage() -> AsyncIterator[Stage]:
     made: list[Stage] = []
 
     async def show(request: web.Request) -> web.Response:
-        whole = FIRST.replace('"form"></div>', f'"form">{FORM}</div>')
+        whole = made[0].html.replace('"form"></div>', f'"form">{FORM}</div>')
         script = f'<script src="{asset("live.js")}" defer></script>'
         live = f'<div id="live" data-events="/events">{whole}</div><span id="link"></span>'
         return web.Response(text=f"<!doctype html>{script}{live}", content_type=HTML)
 
     async def render() -> str:
+        made[0].rendered = made[0].html
         return made[0].html
 
     async def follow(request: web.Request) -> Live:
@@ -73,7 +76,7 @@ async def stage() -> AsyncIterator[Stage]:
     async with serving(app, shutdown_timeout=1.0) as (host, port), async_playwright() as play:
         browser = await play.chromium.launch(executable_path=PROGRAM, args=SWITCHES)
         page = await browser.new_page()
-        made.append(Stage(page))
+        made.append(Stage(page, app[FEED]))
         await page.goto(f"http://{host}:{port}/")
         await page.get_by_text("Live.").wait_for()
         yield made[0]
@@ -145,3 +148,21 @@ async def test_a_list_that_is_read_waits_for_a_word_unless_rows_come_behind(stag
     stage.html = table("yzac", 6)
     await page.get_by_text("a 6").wait_for()
     assert await page.locator(".news").is_hidden(), "all is as it was"
+
+
+async def test_what_is_large_comes_when_it_changes_and_from_the_page_to_who_was_away(
+    stage: Stage,
+) -> None:
+    page, plot = stage.page, '<p data-part="plot" data-slow>plot {}</p><!--plot-->'.format
+    for number in (1, 2):
+        await stage.put(plot(number))
+        await page.get_by_text(f"plot {number}", exact=True).wait_for()
+    away = """(away) => {
+        Object.defineProperty(document, "hidden", { configurable: true, value: away });
+        document.dispatchEvent(new Event("visibilitychange"));
+    }"""
+    await page.evaluate(away, True)
+    stage.html = plot(3)
+    await until(lambda: not stage.feed.topics or stage.rendered == stage.html)
+    await page.evaluate(away, False)
+    await page.get_by_text("plot 3", exact=True).wait_for()

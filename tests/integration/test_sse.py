@@ -64,7 +64,7 @@ async def _data(response: ClientResponse, kind: str) -> str:
 
 def filled(html: str, before: str) -> str:
     """A page whose parts that stay as they were are taken from the page before."""
-    known = {found[1]: found[2] for found in sse._PART.finditer(before)}
+    known = {found["name"]: found["inner"] for found in sse._PART.finditer(before)}
     return re.sub(
         r' data-part="([\w-]+)" data-same>',
         lambda found: f' data-part="{found[1]}">{known[found[1]]}',

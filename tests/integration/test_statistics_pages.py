@@ -6,7 +6,7 @@ import asyncio
 import csv
 import io
 import xml.etree.ElementTree as ET
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -30,12 +30,13 @@ from server.domain.rollup import (
     Span,
     floor,
 )  # fmt: skip
-from server.handlers import pages, sse
+from server.handlers import pages, sse, statistics_pages
 from server.handlers.drawings import Drawings
 from server.handlers.statistics_pages import StatisticsPages
 from server.services import pictures, sofar
 from server.services.look import Look
 from tests.integration.test_doors import doors
+from tests.integration.test_live_pages import told
 from tests.kit.house import House
 from tests.kit.served import application, serving
 from tests.kit.surfer import Surfer
@@ -99,10 +100,13 @@ async def fill(found: House, now: float) -> dict[str, int]:
 
 
 @asynccontextmanager
-async def apart(pool: Pool, public: bool) -> AsyncIterator[ClientSession]:
+async def apart(
+    pool: Pool, public: bool, clock: Callable[[], float] | None = None
+) -> AsyncIterator[ClientSession]:
     """The pages of the pool served by themselves, with nothing kept."""
-    look = Look(pool.found.deps)
-    app: web.Application = application(StatisticsPages(pool.found.deps, look, public).routes())
+    deps = replace(pool.found.deps, clock=clock or pool.found.deps.clock)
+    look = Look(deps)
+    app: web.Application = application(StatisticsPages(deps, look, public).routes())
     pages.attach(app, look)
     async with serving(app) as (host, port), ClientSession(f"http://{host}:{port}") as session:
         yield session
@@ -226,6 +230,25 @@ async def test_a_plot_is_drawn_once_within_its_step(pool: Pool) -> None:
     assert asked == 3
 
 
+async def test_a_plot_that_is_followed_comes_when_its_step_is_over(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(statistics_pages, "KEPT_S", 0.05)
+    moment = pool.at
+    async with apart(pool, True, lambda: moment) as session:
+        shown = await (await session.get("/statistics/events?range=hour")).text()
+        assert 'data-part="plot-events" data-slow><figure' in shown
+        assert 'data-events="/statistics/live?group=events&amp;range=hour"' in shown
+        async with session.get("/statistics/live?group=events&range=hour") as stream:
+            first = await told(stream, "\n\n")
+            assert 'data-part="plot-events" data-slow data-same></div>' in first
+            assert "<svg" not in first, "who comes has them in the page"
+            moment += MINUTE + 1
+            assert "<svg" in await told(stream, "data: plot-copies\n") + await told(stream, "\n\n")
+        for wrong in ("group=plots", "range=minute"):
+            assert (await session.get(f"/statistics/live?{wrong}")).status == 400, wrong
+
+
 async def test_statistics_that_are_not_public_are_for_those_who_are_signed_in(pool: Pool) -> None:
     async with apart(pool, False) as session:
         for path in ("", "/machines", "/machines.csv", "/machines.svg"):
@@ -261,9 +284,9 @@ async def test_visitors_are_told_of_no_machine_and_no_account(pool: Pool) -> Non
 async def test_who_stays_connected_is_sent_only_the_numbers_that_changed(pool: Pool) -> None:
     look, sent = Look(pool.found.deps), 0
     shared = sse._Topic()
-    shared.take(await pages.render(look, pages.STATISTICS))
+    facts = await StatisticsPages(pool.found.deps, look)._facts("", Span.DAY)
+    shared.take(page("statistics_live", **facts))
     known, first = shared.number, len(shared.event(0))
-    _, facts = await pages.gather(look, pages.STATISTICS)
     for second in range(600):
         # Everything but how many are paired moves, all the time.
         n = 1_000_000 + second
@@ -272,7 +295,7 @@ async def test_who_stays_connected_is_sent_only_the_numbers_that_changed(pool: P
             lease_age_oldest_s=second, lease_age_mean_s=second / 2, events_in_hand=n,
             events_leased=n, events_left=n,
         )  # fmt: skip
-        shared.take(page("statistics_live", now=now, rate=second))
+        shared.take(page("statistics_live", **{**facts, "now": now, "rate": second}))
         sent += len(shared.event(known))
         known = shared.number
     assert first < 3_000

@@ -132,7 +132,7 @@
     flush();
   }
 
-  let source = null, again = 0;
+  let source = null, again = 0, opened = 0;
 
   function follow() {
     window.clearTimeout(again);
@@ -147,6 +147,8 @@
       const cut = event.data.indexOf("\n");
       told(event.data.slice(0, cut), event.data.slice(cut + 1));
     });
+    // What is large comes only when it changes: who was away takes it from the page.
+    source.onopen = function () { if (opened++ && live.querySelector("[data-slow]")) renew(); };
     source.addEventListener("over", function (event) { leave(); still(event.data); });
     source.onerror = function () {
       still("The connection is lost; trying again.");
@@ -156,6 +158,12 @@
       again = window.setTimeout(follow, 15000);
       why();
     };
+  }
+
+  async function renew() {
+    const text = await fetch(location.href).then((answer) => answer.ok ? answer.text() : "", () => "");
+    const now = new DOMParser().parseFromString(text, "text/html").getElementById("live");
+    if (now) told("", now.innerHTML);
   }
 
   function leave() {
