@@ -30,6 +30,8 @@ T = TypeVar("T")
 log = logging.getLogger("windfall.db")
 READERS = 4
 CONNECT_S = 10.0
+STARTING_S = 60.0  # that a database is waited for which takes nobody yet
+_START_PAUSE_S = 0.5
 # How long the fate of a commit is asked for when the connection broke in its midst.
 FATE_TRIES = 10
 _FATE_PAUSE_S = 1.0
@@ -259,7 +261,7 @@ async def open_postgres(url: str) -> PostgresStore:
     where = url.rpartition("@")[2]  # not the password
     library = _library()
     try:
-        connection = await open_writer(url, where)
+        connection = await _started(url, where)
     except (library.PostgresError, library.InterfaceError, OSError, TimeoutError) as error:
         raise StoreUnreachable(where, str(error) or type(error).__name__) from error
     writer = PostgresWriter(url, where, connection)
@@ -277,6 +279,20 @@ async def open_postgres(url: str) -> PostgresStore:
         await connection.close()
         raise
     return PostgresStore(where, writer, pool)
+
+
+async def _started(url: str, where: str) -> asyncpg.Connection:
+    """As `open_writer`; a database that starts, or mends itself after a fall, is waited for."""
+    library, clock = _library(), asyncio.get_running_loop().time
+    end = clock() + STARTING_S
+    while True:
+        try:
+            return await open_writer(url, where)
+        except library.CannotConnectNowError as error:
+            if clock() >= end:
+                raise
+            log.warning("the database starts", extra={"action": "open", "why": str(error)})
+            await asyncio.sleep(_START_PAUSE_S)
 
 
 async def open_writer(url: str, where: str) -> asyncpg.Connection:

@@ -81,7 +81,8 @@ async def test_postgresql_and_the_server_are_killed_and_every_figure_holds(
                 await found.until(partial(more, ada, before))
                 await ada.check()
                 await server.kill()
-                await server.start()  # counts what is there, and is killed at it or soon after
+                # It waits for the database, counts, and is killed at it or soon after.
+                assert (await server.start()).returncode is None
             await ada.check()
             working.append(asyncio.create_task(bob.work(over)))  # nothing is settled without him
             for worker in workers:

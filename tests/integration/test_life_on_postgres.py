@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import asyncpg
 import pytest
 
+from server.db import postgres as store
+from server.db.choose import open_store
+from server.db.errors import StoreUnreachable
 from tests.integration.test_production_life import output_of
 from tests.kit import postgres
 from tests.kit.house import finish, honest, house
@@ -18,6 +22,27 @@ pytestmark = pytest.mark.postgres
 def options(postgres_server: postgres.Postgres) -> dict[str, str]:
     """Settings that name an empty database."""
     return {"database.url": postgres_server.new_pool()}
+
+
+async def test_a_database_that_mends_itself_is_waited_for_a_while(
+    options: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain, url = store.connect, options["database.url"]
+    left = [asyncpg.CannotConnectNowError("not yet accepting connections") for _ in range(3)]
+
+    async def connect(where: str) -> asyncpg.Connection:
+        if left:
+            raise left.pop()
+        return await plain(where)
+
+    monkeypatch.setattr(store, "connect", connect)
+    opened = await open_store(url)
+    await opened.close()
+    assert not left
+    left.append(asyncpg.CannotConnectNowError("not yet accepting connections"))
+    monkeypatch.setattr(store, "STARTING_S", 0.0)
+    with pytest.raises(StoreUnreachable, match="not yet accepting connections"):
+        await open_store(url)
 
 
 async def test_cheats_failures_holds_and_aborts_go_alike_on_postgresql(
