@@ -18,7 +18,6 @@ from server.handlers.ban_pages import seconds_of
 from server.handlers.door import Form
 from server.handlers.routes import HTML, Body, Query, Route
 from server.handlers.sse import MEDIA, Live
-from server.handlers.statistics_pages import span_of
 from server.services import bans, bulk, enrol, lives, pictures, portrait, reap, words
 from server.services.deps import Deps
 from server.services.hostview import NOW_S, HostView
@@ -195,7 +194,8 @@ class HostPages:
         form: Mapping[str, str],
         errors: Mapping[str, str],
     ) -> web.Response:
-        number, span = params.path_number(request, "host"), span_of(request, SPANS, Span.MONTH)
+        number = params.path_number(request, "host")
+        span = params.query_span(request, SPANS, Span.MONTH)
         facts, of = await self._told(number, caller.role), (Kind.HOST, str(number))
         plots = [await pictures.picture(self.deps, plot, span, of) for plot in pictures.OF_HOST]
         return showing.show(

@@ -134,10 +134,7 @@ def serve(route: Route, gate: Gate, strangers: Strangers | None = None) -> Handl
             response = foreign(error)
         except Exception as error:
             response = refused(noted(f"{request.method} {request.path}", error))
-        if request.writer.output_size:
-            # The head of another answer is out already: only an end without an end tells.
-            _abort(request)
-        return response
+        return _instead(request, response)
 
     return respond
 
@@ -154,8 +151,7 @@ def serve_people(route: Route, gate: Gate, strangers: Strangers | None = None) -
             caller = await _person(gate, request)
             if only and caller is None:
                 return showing.to_sign_in(request)
-            if only and caller is not None and not reaches(caller.role, only):
-                raise Forbidden(only)
+            _hold_rank(caller, only)
             if not takes_form:
                 return answer(await handler(request, caller), route.status)
             hold_origin(request)
@@ -188,8 +184,7 @@ def serve_stream(route: Route, gate: Gate) -> Handler:
         caller = None if public else await _person(gate, request)
         if only and caller is None:
             raise SignedOut()
-        if only and caller is not None and not reaches(caller.role, only):
-            raise Forbidden(only)
+        _hold_rank(caller, only)
         live = await (handler(request) if public else handler(request, caller))
         assert isinstance(live, Live)  # noqa: S101  what a stream's handler returns
         return Follower(live, 0 if caller is None else caller.account)
@@ -202,11 +197,23 @@ def serve_stream(route: Route, gate: Gate) -> Handler:
             response = refused(refusal)
         except Exception as error:
             response = refused(noted(f"{request.method} {request.path}", error))
-        if request.writer.output_size:
-            _abort(request)
-        return response
+        return _instead(request, response)
 
     return respond
+
+
+def _hold_rank(caller: Caller | None, least: str) -> None:
+    """Raises Forbidden for somebody below the rank that a page is for; empty: it is for all."""
+    if least and caller is not None and not reaches(caller.role, least):
+        raise Forbidden(least)
+
+
+def _instead(request: web.Request, response: web.Response) -> web.Response:
+    """An answer in place of one that failed."""
+    if request.writer.output_size:
+        # The head of another answer is out already: only an end without an end tells.
+        _abort(request)
+    return response
 
 
 async def _person(gate: Gate, request: web.Request) -> Caller | None:

@@ -1,13 +1,14 @@
-"""Parameters of an address, and fields of a form, as numbers, within bounds."""
+"""Parameters of an address, and fields of a form, as what they are to be, within bounds."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 from aiohttp import web
 
 from server.domain.errors import BadInput
+from server.domain.rollup import Span
 from server.handlers.errors import BadParameter
 
 N = TypeVar("N", int, float)
@@ -39,6 +40,16 @@ def query_number(request: web.Request, name: str, default: N, least: N, most: N)
 def query_revision(request: web.Request, name: str = "revision") -> int:
     """The number of a revision behind the question mark, 0 if there is none; `BadParameter`."""
     return query_number(request, name, 0, 0, 10**9)
+
+
+def query_span(
+    request: web.Request, spans: Sequence[Span] = tuple(Span), usual: Span = Span.DAY
+) -> Span:
+    """The ``range`` of a plot behind the question mark, one of these; `BadParameter`."""
+    name = request.query.get("range", usual)
+    if name not in spans:
+        raise BadParameter(f"range: one of {', '.join(spans)} is wanted here, not {name[:40]!r}.")
+    return Span(name)
 
 
 def form_number(form: Mapping[str, str], name: str) -> int:

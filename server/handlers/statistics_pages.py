@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +11,7 @@ from aiohttp import hdrs, web
 from server.domain.roles import Caller
 from server.domain.rollup import Gauge, Kind, Measure, Span
 from server.domain.spreadsheet import as_csv
+from server.handlers import params
 from server.handlers.access import Visitor
 from server.handlers.drawings import Drawings, said
 from server.handlers.errors import BadParameter, SignedOut
@@ -62,17 +62,6 @@ RANGE = Query("range", "string", "hour, day, week, month, year or all.", "day")
 GROUP = Query("group", "string", "Which of the pages; the first if empty.", "")
 
 
-def span_of(
-    request: web.Request, spans: Sequence[Span] = tuple(Span), usual: Span = Span.DAY
-) -> Span:
-    """The range that is asked for. Raises BadParameter."""
-    name = request.query.get("range", usual)
-    if name not in spans:
-        words = ", ".join(spans)
-        raise BadParameter(f"range: one of {words} is wanted here, not {name[:40]!r}.")
-    return Span(name)
-
-
 @dataclass(frozen=True)
 class StatisticsPages:
     """The handlers. Unless ``public``, who looks has to be signed in."""
@@ -91,7 +80,8 @@ class StatisticsPages:
         """The pool as it is and the plots that tell most, or those of a group."""
         if self._hidden(caller):
             return to_sign_in(request)
-        group, span = request.path.removeprefix("/statistics").strip("/"), span_of(request)
+        group = request.path.removeprefix("/statistics").strip("/")
+        span = params.query_span(request)
         groups = [("Now", f"/statistics?range={span}", not group)] + [
             (each.capitalize(), f"/statistics/{each}?range={span}", each == group)
             for each in pictures.GROUPS
@@ -106,7 +96,7 @@ class StatisticsPages:
         """The same, live."""
         if self._hidden(caller):
             raise SignedOut()
-        group, span = request.query.get("group", ""), span_of(request)
+        group, span = request.query.get("group", ""), params.query_span(request)
         if group not in ("", *pictures.GROUPS):
             words = ", ".join(pictures.GROUPS)
             raise BadParameter(f"group: one of {words} is wanted here, not {group[:40]!r}.")
@@ -158,7 +148,7 @@ class StatisticsPages:
         """The figures of a plot as they are kept, not put together."""
         if self._hidden(caller):
             return to_sign_in(request)
-        plot, span = pictures.named(request.match_info["plot"]), span_of(request)
+        plot, span = pictures.named(request.match_info["plot"]), params.query_span(request)
 
         async def made() -> str:
             found = await pictures.exact(self.deps, plot, span)
@@ -171,7 +161,7 @@ class StatisticsPages:
         """A plot as a drawing of its own."""
         if self._hidden(caller):
             return to_sign_in(request)
-        plot, span = pictures.named(request.match_info["plot"]), span_of(request)
+        plot, span = pictures.named(request.match_info["plot"]), params.query_span(request)
         drawing = await self.drawings.of(plot, span)
         return _file(standalone(drawing.svg), SVG, f"windfall-{plot.name}-{span}.svg")
 

@@ -16,7 +16,7 @@ from server.blobs import xrootd
 from server.blobs.retrying import Patience, RetryingBlobs
 from server.domain.alert import OVER_AFTER_S
 from server.services.upkeep import backups
-from tests.conformance.blobs.servers import ACCESS, SECRET, s3_server, xrootd_folder, xrootd_on
+from tests.conformance.blobs.servers import credentials, s3_server, xrootd_folder, xrootd_on
 from tests.integration.test_operations import later, look, still
 from tests.kit.command_line import run
 from tests.kit.house import House, finish, house
@@ -28,10 +28,7 @@ Serve = Callable[[], AbstractContextManager[str]]
 
 @pytest.fixture(autouse=True)
 def _credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", ACCESS)
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
+    credentials(monkeypatch)
     once = partial(RetryingBlobs, patience=Patience(tries=1))  # a test need not wait for six
     monkeypatch.setattr("server.blobs.choose.RetryingBlobs", once)
     # Nor for XRootD's client, which remembers for a while who did not answer.

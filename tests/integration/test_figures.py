@@ -230,6 +230,14 @@ async def test_marks_of_another_time_are_found_by_the_check(file_room: Backroom)
     assert await statscheck.check(file_room.deps)
 
 
+async def backed_up(room: Backroom) -> tuple[str, Path]:
+    """Make a backup; where the database is, and the backup."""
+    await room.rows("SELECT 1")  # what waits for its row has it
+    url, file = f"sqlite:///{room.folder / 'windfall.db'}", room.folder / "backup.db"
+    await asyncio.to_thread(backup, url, file)
+    return url, file
+
+
 async def test_figures_hold_after_a_backup_is_put_back(file_room: Backroom) -> None:
     room = file_room
     production = await room.produce(name="before", events=300, unit=300, quorum=1)
@@ -238,9 +246,7 @@ async def test_figures_hold_after_a_backup_is_put_back(file_room: Backroom) -> N
     await room.send(card, card.row.first, card.row.first + 5)
     await rollups.once(room.deps)
     await room.send(card, card.row.first + 5, card.row.first + 9)
-    await room.rows("SELECT 1")  # what waits for its row has it
-    url, file = f"sqlite:///{room.folder / 'windfall.db'}", room.folder / "backup.db"
-    await asyncio.to_thread(backup, url, file)
+    url, file = await backed_up(room)
     await room.end(card, "give-back")
     await worked(room)
     await rollups.once(room.deps)
@@ -270,9 +276,7 @@ async def test_each_frame_counts_once_after_an_old_backup_though_hosts_send_it_a
     await room.send(begun, begun.row.first, begun.row.first + 10)
     await rollups.once(room.deps)
     await room.send(begun, begun.row.first + 10, begun.row.first + 20)
-    await room.rows("SELECT 1")  # what waits for its row has it
-    url, file = f"sqlite:///{room.folder / 'windfall.db'}", room.folder / "backup.db"
-    await asyncio.to_thread(backup, url, file)
+    _, file = await backed_up(room)
     await room.send(begun, begun.row.first + 20, begun.row.last)
     await room.end(begun, "deliver")
     await work(room, hosts[:1])  # half of all; nothing is settled without the other's

@@ -166,3 +166,4 @@ async def test_what_is_large_comes_when_it_changes_and_from_the_page_to_who_was_
     await until(lambda: not stage.feed.topics or stage.rendered == stage.html)
     await page.evaluate(away, False)
     await page.get_by_text("plot 3", exact=True).wait_for()
+    assert await page.locator("[data-part]").all_text_contents() == ["plot 3"]

@@ -122,3 +122,11 @@ def xrootd_on(folder: Path, port: int) -> Iterator[str]:
         command = ["setpriv", "--reuid=xrootd", "--regid=xrootd", "--clear-groups", *command]
     with serving(command, port, folder / "xrootd.log"):
         yield f"root://127.0.0.1:{port}"
+
+
+def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever speaks S3 in a test does so with these keys, and with nobody's own settings."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", ACCESS)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")

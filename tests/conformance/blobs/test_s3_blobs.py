@@ -12,7 +12,7 @@ from server.blobs import s3
 from server.blobs.base import BlobFailed, Blobs
 from server.blobs.choose import open_blobs
 from server.blobs.s3 import S3Blobs
-from tests.conformance.blobs.servers import ACCESS, SECRET, need, s3_server
+from tests.conformance.blobs.servers import credentials, need, s3_server
 from tests.conformance.blobs.suite import BIG, BlobsSuite, Replayed, keys_of, streamed
 from tests.kit.ports import free_port
 
@@ -25,10 +25,7 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(autouse=True)
 def _credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", ACCESS)
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
+    credentials(monkeypatch)
 
 
 @pytest.fixture
